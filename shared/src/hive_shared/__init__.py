@@ -1,0 +1,1 @@
+"""The machinery that Agent Hive's services share."""
