@@ -1,11 +1,11 @@
 """The names of streams and NATS subjects: the only module that builds and parses them.
 
-    stream      task-018f…                             category, "-", id; split at the first "-"
-    event       hive.events.task.018f….TaskLeased
-    command     hive.commands.orchestrator.submit      core request/reply
-    heartbeat   hive.heartbeats.gateway.018f…
-    hint        hive.hints.appended                    "look at the record", may be lost
-                hive.hints.orders.<runner id>          "this runner's orders changed"
+stream      task-018f…                             category, "-", id; split at the first "-"
+event       hive.events.task.018f….TaskLeased
+command     hive.commands.orchestrator.submit      core request/reply
+heartbeat   hive.heartbeats.gateway.018f…
+hint        hive.hints.appended                    "look at the record", may be lost
+            hive.hints.orders.<runner id>          "this runner's orders changed"
 """
 
 from typing import Final, NamedTuple

@@ -1,0 +1,197 @@
+"""Events and commands of a mission: its stream is `mission-<mission_id>`."""
+
+from typing import Literal
+
+import msgspec
+
+from hive_contracts.plan import (
+    ApprovalGate,
+    Failure,
+    Gate,
+    Item,
+    MergeDone,
+    Phase,
+    Plan,
+    Repository,
+    TaskKind,
+    Tip,
+    WorkDone,
+)
+
+
+class MissionEvent(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defaults=True):
+    mission_id: str
+
+
+class MissionLaunched(MissionEvent, frozen=True):
+    name: str
+    """The run's short name, such as `fix-upload-3`."""
+    series: str
+    """The name without the run's number: what prerequisites refer to."""
+    agent_type: str = ""
+    objective: str = ""
+    repository: Repository | None = None
+    prerequisites: tuple[str, ...] = ()
+    approvals: tuple[ApprovalGate, ...] = ()
+    criteria: tuple[Gate, ...] = ()
+
+
+class PhaseDefined(MissionEvent, frozen=True):
+    """A phase of the plan; the items of a written list follow in `ItemsFound`."""
+
+    phase: Phase
+
+
+class PrerequisiteMet(MissionEvent, frozen=True):
+    series: str
+
+
+class PhaseStarted(MissionEvent, frozen=True):
+    phase: str
+
+
+class ItemsFound(MissionEvent, frozen=True):
+    """Items that a phase fans out over; a long list comes in several."""
+
+    phase: str
+    items: tuple[Item, ...]
+
+
+class PlannedTask(msgspec.Struct, frozen=True, omit_defaults=True):
+    task_id: str
+    name: str
+    kind: TaskKind
+
+
+class TasksPlanned(MissionEvent, frozen=True):
+    """Tasks whose streams begin in the same append."""
+
+    phase: str
+    """Empty for the mission's own: base check, approvals, merges, final gates."""
+    tasks: tuple[PlannedTask, ...]
+    more: bool = False
+    """True where the rest did not fit into this append and follows in the next."""
+
+
+class TaskSettled(MissionEvent, frozen=True):
+    """A task has come to its end."""
+
+    task_id: str
+    outcome: Literal["succeeded", "failed", "cancelled"]
+    epoch: int = 0
+    """The epoch whose report settled it."""
+    result: WorkDone | MergeDone | None = None
+    failure: Failure | None = None
+
+
+class BranchAdvanced(MissionEvent, frozen=True):
+    """The tip of `hive/<mission>` moved, by one merge."""
+
+    old: str
+    new: Tip
+    task_id: str
+    """The work that was merged."""
+    epoch: int
+    """Of that work."""
+
+
+class MergeConflicted(MissionEvent, frozen=True):
+    """Work did not merge; it is sent back to be done again on the tip."""
+
+    task_id: str
+    tip: Tip
+    failure: Failure
+
+
+class PhaseCompleted(MissionEvent, frozen=True):
+    phase: str
+
+
+class MissionSucceeded(MissionEvent, frozen=True):
+    series: str
+    tip: Tip | None = None
+
+
+class MissionFailed(MissionEvent, frozen=True):
+    reason: str
+
+
+class MissionRefused(MissionEvent, frozen=True):
+    """The base itself does not pass: nothing was started."""
+
+    reason: str
+
+
+class MissionCancelled(MissionEvent, frozen=True):
+    reason: str = ""
+
+
+AnyMissionEvent = (
+    MissionLaunched
+    | PhaseDefined
+    | PrerequisiteMet
+    | PhaseStarted
+    | ItemsFound
+    | TasksPlanned
+    | TaskSettled
+    | BranchAdvanced
+    | MergeConflicted
+    | PhaseCompleted
+    | MissionSucceeded
+    | MissionFailed
+    | MissionRefused
+    | MissionCancelled
+)
+
+
+class MissionCommand(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_defaults=True):
+    mission_id: str
+
+
+class LaunchMission(MissionCommand, frozen=True):
+    """`mission_id` and `number` are given by the orchestrator; callers leave them empty."""
+
+    plan: Plan
+    number: int = 0
+
+
+class ExtendMission(MissionCommand, frozen=True):
+    """Add phases to a mission that is still open; they start after all that it has."""
+
+    phases: tuple[Phase, ...]
+
+
+class CancelMission(MissionCommand, frozen=True):
+    reason: str = ""
+
+
+class AdvanceMission(MissionCommand, frozen=True):
+    """Go on planning where an append was full."""
+
+
+class MeetPrerequisite(MissionCommand, frozen=True):
+    series: str
+
+
+class AddItems(MissionCommand, frozen=True):
+    phase: str
+    items: tuple[Item, ...]
+
+
+class SettleTask(MissionCommand, frozen=True):
+    task_id: str
+    outcome: Literal["succeeded", "failed", "cancelled"]
+    epoch: int = 0
+    result: WorkDone | MergeDone | None = None
+    failure: Failure | None = None
+
+
+AnyMissionCommand = (
+    LaunchMission
+    | ExtendMission
+    | CancelMission
+    | AdvanceMission
+    | MeetPrerequisite
+    | AddItems
+    | SettleTask
+)

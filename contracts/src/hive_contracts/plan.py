@@ -1,0 +1,250 @@
+"""What a mission is made of: values shared by commands, events and leases.
+
+Durations are seconds. Commits are full object names of git, digests are SHA-256 in hex.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+TaskKind = Literal["work", "gate", "merge", "expand"]
+"""What a task's runner does: an agent's work, a check, a merge into the mission's branch, or the
+listing of the items that a phase fans out over."""
+
+Step = Literal["work", "gates", "merge", "expand"]
+"""What one epoch of a task is leased for; a `work` task is leased for `gates` after its work."""
+
+FailureKind = Literal[
+    "agent",
+    "gate",
+    "no-change",
+    "timeout",
+    "conflict",
+    "infrastructure",
+    "limit",
+    "permanent",
+]
+"""Whose failure it was.
+
+`agent`, `gate`, `no-change` and `timeout` are tried again and count as an attempt; `infrastructure`
+and `limit` are tried again and do not count; `conflict` sends work back to the newest tip;
+`permanent` is never tried again.
+"""
+
+MAX_DETAIL: Final = 4_096
+"""Characters of a failure's detail; the whole output is an artifact."""
+MAX_TAIL: Final = 8_192
+"""Characters of a gate's output that an event carries, and that the next attempt is given."""
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Parent of the values here: immutable, and silent about what is at its default."""
+
+
+class ArtifactRef(Value, frozen=True):
+    digest: str
+    size: int
+    """Bytes."""
+
+
+class Repository(Value, frozen=True):
+    url: str
+    """What git fetches from: a URL or an absolute path on the runner's machine."""
+    base: str
+    """The commit that the mission starts from."""
+    branch: str = ""
+    """The branch that the base was the head of, for people; empty if it was none."""
+
+
+class Tip(Value, frozen=True):
+    """A commit on a mission's branch, and how to get it."""
+
+    commit: str
+    chain: str = ""
+    """Digest of the manifest (`Link`) of the bundle that ends in this commit; empty at the base."""
+
+
+class Link(Value, frozen=True):
+    """One step from a base to a tip: an artifact (JSON) of its own, found by its digest."""
+
+    old: str
+    new: str
+    bundle: ArtifactRef
+    previous: str = ""
+    """Digest of the `Link` that ends in `old`; empty where `old` is the base."""
+
+
+class Timeouts(Value, frozen=True):
+    queue: float = 3600
+    """Ready, until a runner has it."""
+    start: float = 60
+    """Leased, until the runner says that it began."""
+    run: float = 1800
+    silence: float = 600
+    """Without a byte of output."""
+    setup: float = 900
+
+
+class Retry(Value, frozen=True):
+    attempts: int = 2
+    """How many attempts may fail by the agent's or a gate's fault, the first included."""
+    backoff: float = 1
+    """Before the second attempt; doubles each time."""
+    backoff_max: float = 300
+
+
+class CommandGate(Value, frozen=True, tag="command"):
+    name: str
+    run: str = ""
+    """A shell command; empty is the gate of that name in the base commit's repository file."""
+    timeout: float = 1800
+
+
+class ApprovalGate(Value, frozen=True, tag="approval"):
+    name: str
+    text: str
+    """What a person is asked."""
+    timeout: float = 0
+    """0 waits for ever; else it counts as refused."""
+
+
+Gate = CommandGate | ApprovalGate
+
+
+class TaskSpec(Value, frozen=True):
+    """Work for one agent: a prompt for a profile, or a plain shell command."""
+
+    name: str
+    prompt: str = ""
+    run: str = ""
+    agent: str = ""
+    """The profile that gets the prompt; empty with `run`."""
+    needs: tuple[str, ...] = ()
+    """Tasks of the same phase that must be merged before this one starts."""
+    gates: tuple[Gate, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    retry: Retry = Retry()
+
+
+class Item(Value, frozen=True):
+    """One thing that a phase fans out over; `${item}` is its value, `${item.x}` a field."""
+
+    value: str
+    fields: dict[str, str] = {}
+
+
+class Listed(Value, frozen=True, tag="list"):
+    """The items are written in the plan."""
+
+    items: tuple[Item, ...]
+
+
+class Globbed(Value, frozen=True, tag="glob"):
+    """The items are tracked files, or folders of such, on the tip when the phase starts."""
+
+    patterns: tuple[str, ...]
+    """Git's glob pathspecs; one that begins with `!` takes away, one that ends in `/` names folders."""
+    per: Literal["path", "directory"] = "path"
+    """`directory` yields each folder that holds a match, once."""
+
+
+class ForEach(Value, frozen=True):
+    source: Listed | Globbed
+    template: TaskSpec
+    min: int = 1
+    """With fewer items the phase fails."""
+    max: int = 10_000
+
+
+class Phase(Value, frozen=True):
+    """Either tasks that are written out, or a template for each item."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    tasks: tuple[TaskSpec, ...] = ()
+    for_each: ForEach | None = None
+
+
+class Plan(Value, frozen=True):
+    name: str
+    """What people call it; runs are numbered: `fix-upload` becomes `fix-upload-3`."""
+    phases: tuple[Phase, ...]
+    type: str = ""
+    """The agent type of the original calls, or empty."""
+    objective: str = ""
+    repository: Repository | None = None
+    """None works in an empty folder, and nothing is merged."""
+    prerequisites: tuple[str, ...] = ()
+    """Names of missions of which a run must have succeeded first."""
+    approvals: tuple[ApprovalGate, ...] = ()
+    """What a person must confirm before the first phase."""
+    criteria: tuple[Gate, ...] = ()
+    """What must hold on the merged branch at the end; command gates also run on the base first."""
+
+
+class GateResult(Value, frozen=True):
+    name: str
+    passed: bool
+    command: str = ""
+    exit_code: int | None = None
+    """None where the command did not end by itself."""
+    seconds: float = 0
+    tail: str = ""
+    """The end of its output, at most MAX_TAIL characters."""
+    output: ArtifactRef | None = None
+
+
+class WorkDone(Value, frozen=True, tag="work"):
+    """An agent's work, committed; without a repository, or with nothing to change, no commit."""
+
+    commit: str = ""
+    bundle: ArtifactRef | None = None
+    """The git bundle `tip..commit`."""
+    no_change: str = ""
+    """Why nothing needed to be changed, in the agent's words."""
+    output: ArtifactRef | None = None
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+class MergeDone(Value, frozen=True, tag="merge"):
+    old: str
+    """The tip that the merge started from."""
+    new: Tip
+
+
+class ItemsListed(Value, frozen=True, tag="items"):
+    items: tuple[Item, ...]
+
+
+class GatesRun(Value, frozen=True, tag="gates"):
+    commit: str
+    results: tuple[GateResult, ...]
+
+
+class Failure(Value, frozen=True, tag="failure"):
+    kind: FailureKind
+    detail: str
+    """One sentence for people, at most MAX_DETAIL characters."""
+    tail: str = ""
+    """The end of the output that explains it, at most MAX_TAIL characters."""
+    output: ArtifactRef | None = None
+    files: tuple[str, ...] = ()
+    """The files in conflict."""
+    retry_after: float = 0
+    """Seconds until a limit is lifted; 0 if not known."""
+
+
+Outcome = WorkDone | MergeDone | ItemsListed | GatesRun | Failure
+
+
+class MergeOf(Value, frozen=True):
+    """The work that a merge task merges."""
+
+    task_id: str
+    name: str
+    """Phase and task, for the merge's message."""
+    epoch: int
+    commit: str
+    bundle: ArtifactRef

@@ -1,0 +1,60 @@
+"""How commands reach the orchestrator: `hive.commands.orchestrator.submit`.
+
+A request carries a list of submissions, the reply an answer for each, in the same order. The header
+`Hive-Deadline-Ms` says how long the caller still waits.
+"""
+
+import msgspec
+
+from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
+from hive_contracts.task import (
+    ApproveGate,
+    LoseLease,
+    RejectGate,
+    ReportAttempt,
+    StartAttempt,
+)
+
+Submittable = (
+    LaunchMission
+    | ExtendMission
+    | CancelMission
+    | ApproveGate
+    | RejectGate
+    | StartAttempt
+    | ReportAttempt
+    | LoseLease
+)
+"""What may come from outside; all other commands are the orchestrator's own."""
+
+
+class Submission(msgspec.Struct, frozen=True, omit_defaults=True):
+    command_id: str
+    """UUIDv7; the command takes effect once under it, per actor."""
+    actor: str
+    command: Submittable
+    traceparent: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True, tag="accepted", omit_defaults=True):
+    position: int
+    """Read at this position or later to see the command's effect."""
+    id: str = ""
+    """The mission's id, where one was launched or extended."""
+    name: str = ""
+    """Its short name."""
+    repeated: bool = False
+    """The command had taken effect before; this is its first answer."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused", omit_defaults=True):
+    """Nothing was changed."""
+
+    code: str
+    """`invalid`, `not-found`, `conflict`, `stale`, `reused`, `too-old` or `unavailable`."""
+    message: str
+    where: str = ""
+    remedy: str = ""
+
+
+Answer = Accepted | Refused

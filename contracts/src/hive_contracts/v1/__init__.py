@@ -1,0 +1,1 @@
+"""Generated from proto/hive/v1 by contracts/generate.py."""
