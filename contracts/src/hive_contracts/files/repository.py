@@ -1,0 +1,69 @@
+"""`.hive/repo.yaml`: what any work in a repository needs. Every field is optional."""
+
+from typing import ClassVar, Final
+
+import msgspec
+
+from hive_contracts.files.document import FileProblem, parse_document
+from hive_contracts.files.reading import Duration, Places, read
+from hive_contracts.ids import SHORT_NAME
+
+REPOSITORY_FILE: Final = ".hive/repo.yaml"
+"""Its path in the repository. It is read from a mission's base commit only."""
+
+
+class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A shell command that runs first in each new worktree."""
+
+    run: str
+    timeout: Duration = Duration(900)
+    """Seconds. A failure is the infrastructure's, never an attempt's."""
+
+
+class Environment(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"pass_": "pass"}
+):
+    """What an agent's process finds in its environment; nothing else gets in."""
+
+    pass_: tuple[str, ...] = ()
+    """Names of variables of the runner's environment."""
+    set: dict[str, str] = {}
+
+
+class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    setup: SetUp | str | None = None
+    env: Environment = Environment()
+    gates: dict[str, str] = {}
+    """Shell commands by the names that missions use."""
+    agent: str = ""
+    """The profile for tasks that name none."""
+
+    LATER: ClassVar = frozenset({"copy", "cache", "protect"})
+
+    @property
+    def setup_command(self) -> str:
+        """Empty where nothing is to be set up."""
+        return self.setup.run if isinstance(self.setup, SetUp) else self.setup or ""
+
+    @property
+    def setup_timeout(self) -> float:
+        """Seconds."""
+        return self.setup.timeout if isinstance(self.setup, SetUp) else SetUp("").timeout
+
+
+def parse_repository(text: str, where: str) -> RepositoryFile:
+    """A repository file. Raises FileProblem."""
+    if not text.strip():
+        return RepositoryFile()
+    places = Places(where)
+    file = read(parse_document(text, where), RepositoryFile, places)
+    for name, command in file.gates.items():
+        if SHORT_NAME.fullmatch(name) is None:
+            raise FileProblem(
+                f"the gate's name {name!r} is not allowed",
+                places.of("gates", name),
+                "use 1 to 40 of a-z, 0-9 and -",
+            )
+        if not command.strip():
+            raise FileProblem(f"the gate `{name}` has no command", places.of("gates", name))
+    return file
