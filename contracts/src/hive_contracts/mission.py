@@ -70,7 +70,7 @@ class TasksPlanned(MissionEvent, frozen=True):
     """Empty for the mission's own: base check, approvals, merges, final gates."""
     tasks: tuple[PlannedTask, ...]
     more: bool = False
-    """True where the rest did not fit into this append and follows in the next."""
+    """True where more may begin than fitted into this append: it follows in the next."""
 
 
 class TaskSettled(MissionEvent, frozen=True):

@@ -1,0 +1,1 @@
+"""The orchestrator: missions, tasks, attempts, gates, timers and scheduling."""

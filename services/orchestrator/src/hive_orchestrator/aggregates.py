@@ -1,0 +1,78 @@
+"""States of streams, loaded from the record and remembered until they are crowded out."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+from hive_contracts.codec import AnyEvent, decode, stream_of
+from hive_contracts.subjects import split_stream
+from hive_shared.eventstore.port import EventStore
+from msgspec import Struct
+
+from hive_orchestrator.deciders import mission_state, runner, task
+
+REMEMBERED: Final = 20_000
+PAGE: Final = 1000
+
+INITIAL: Final[dict[str, Any]] = {
+    "mission": mission_state.INITIAL,
+    "task": task.INITIAL,
+    "runner": runner.INITIAL,
+}
+EVOLVE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "mission": mission_state.evolve,
+    "task": task.evolve,
+    "runner": runner.evolve,
+}
+
+
+class Loaded(Struct, frozen=True):
+    version: int
+    state: Any
+    """Of the category's decider."""
+
+
+class Aggregates:
+    """Nothing remembered is trusted: an append names the version that it was decided on."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+
+    async def load(self, stream: str, *, fresh: bool = False) -> Loaded:
+        """The state of a stream; with `fresh` nothing newer may be missed.
+
+        Raises UnknownEvent: a writer does not decide on a partial state.
+        """
+        loaded = self._loaded.get(stream)
+        if loaded is not None and not fresh:
+            self._loaded.move_to_end(stream)
+            return loaded
+        category, _ = split_stream(stream)
+        loaded = loaded or Loaded(0, INITIAL[category])
+        version, state = loaded.version, loaded.state
+        while page := await self._store.read_stream(stream, after=version, limit=PAGE):
+            for recorded in page:
+                state = EVOLVE[category](state, decode(recorded))
+            version = page[-1].version
+            if len(page) < PAGE:
+                break
+        return self._remember(stream, Loaded(version, state))
+
+    def appended(self, events: list[AnyEvent], versions: dict[str, Loaded]) -> None:
+        """Fold what was just written on the states that it was decided on."""
+        for event in events:
+            stream = stream_of(event)
+            category, _ = split_stream(stream)
+            before = versions.get(stream) or Loaded(0, INITIAL[category])
+            after = Loaded(before.version + 1, EVOLVE[category](before.state, event))
+            versions[stream] = after
+        for stream, loaded in versions.items():
+            self._remember(stream, loaded)
+
+    def _remember(self, stream: str, loaded: Loaded) -> Loaded:
+        self._loaded[stream] = loaded
+        self._loaded.move_to_end(stream)
+        if len(self._loaded) > REMEMBERED:
+            self._loaded.popitem(last=False)
+        return loaded

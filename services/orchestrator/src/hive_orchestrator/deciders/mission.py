@@ -1,0 +1,216 @@
+"""A mission: what commands bring about.
+
+    LaunchMission ─▶ base check ─▶ prerequisites, approvals ─▶ phases (a DAG) ─▶ criteria ─▶ success
+                     red: refused                              a task failed for good: failed
+
+A mission plans a task, that is, begins its stream, when the task may run; so decisions here also
+return the first events of task streams. Work that was committed is merged one at a time, each merge a
+task of its own on the tip that it names; the tip moves only by `BranchAdvanced`, and only from where
+the merge started. Work that conflicts is sent back to be done again on the tip.
+"""
+
+from hive_contracts.mission import (
+    AddItems,
+    AdvanceMission,
+    AnyMissionCommand,
+    AnyMissionEvent,
+    BranchAdvanced,
+    CancelMission,
+    ExtendMission,
+    ItemsFound,
+    LaunchMission,
+    MeetPrerequisite,
+    MergeConflicted,
+    MissionCancelled,
+    MissionEvent,
+    MissionFailed,
+    MissionLaunched,
+    MissionRefused,
+    PhaseDefined,
+    PrerequisiteMet,
+    SettleTask,
+    TaskSettled,
+)
+from hive_contracts.plan import Failure, Listed, MergeDone, Phase
+from hive_contracts.task import AnyTaskEvent
+from msgspec.structs import replace
+
+from hive_orchestrator.deciders.items import in_chunks
+from hive_orchestrator.deciders.mission_state import (
+    Active,
+    Ended,
+    Mission,
+    OpenTask,
+    Unlaunched,
+    evolve,
+)
+from hive_orchestrator.deciders.plan import (
+    MAX_PHASES,
+    check,
+    check_phases,
+    without_items,
+)
+from hive_orchestrator.deciders.planning import BASE, advance
+from hive_orchestrator.deciders.rejected import Rejected
+
+Events = list[AnyMissionEvent | AnyTaskEvent]
+
+
+def decide(mission: Mission, command: AnyMissionCommand) -> Events:
+    """Events of the mission, and the first events of the tasks that it plans. Raises Rejected."""
+    match command, mission:
+        case LaunchMission(), Unlaunched():
+            return _launch(command)
+        case LaunchMission(), _:
+            return []
+        case _, Unlaunched():
+            raise Rejected("not-found", f"there is no mission {command.mission_id}")
+        case ExtendMission(), Ended(outcome=outcome):
+            raise Rejected("conflict", f"the mission has ended: {outcome}", "mission")
+        case ExtendMission(phases=phases), Active():
+            return _extend(mission, phases)
+        case CancelMission(), Ended(outcome="cancelled"):
+            return []
+        case CancelMission(), Ended(outcome=outcome):
+            raise Rejected("conflict", f"the mission has ended: {outcome}", "mission")
+        case _, Ended():
+            return []
+        case CancelMission(reason=reason), Active():
+            return [MissionCancelled(command.mission_id, reason)]
+        case AdvanceMission(), Active():
+            return advance(mission)
+        case MeetPrerequisite(series=series), Active():
+            if series not in mission.unmet:
+                return []
+            return _and_on(mission, [PrerequisiteMet(command.mission_id, series)])
+        case AddItems(phase=phase, items=items), Active():
+            return [ItemsFound(command.mission_id, phase, items)]
+        case SettleTask(), Active():
+            return _settle(mission, command)
+    raise AssertionError(f"{type(command).__name__} is not handled")
+
+
+def _and_on(mission: Mission, events: Events) -> Events:
+    """These events, and what may begin after them."""
+    for event in events:
+        if isinstance(event, MissionEvent):
+            mission = evolve(mission, event)
+    return [*events, *advance(mission, before=len(events))]
+
+
+def _launch(command: LaunchMission) -> Events:
+    plan = command.plan
+    check(plan)
+    launched = MissionLaunched(
+        command.mission_id,
+        name=f"{plan.name}-{command.number}",
+        series=plan.name,
+        agent_type=plan.type,
+        objective=plan.objective,
+        repository=plan.repository,
+        prerequisites=plan.prerequisites,
+        approvals=plan.approvals,
+        criteria=plan.criteria,
+    )
+    return _and_on(Unlaunched(), [launched, *_define(command.mission_id, plan.phases)])
+
+
+def _define(mission_id: str, phases: tuple[Phase, ...]) -> Events:
+    events: Events = []
+    for phase in phases:
+        events.append(PhaseDefined(mission_id, without_items(phase)))
+        if phase.for_each is not None and isinstance(phase.for_each.source, Listed):
+            for items in in_chunks(phase.for_each.source.items):
+                events.append(ItemsFound(mission_id, phase.name, items))
+    return events
+
+
+def _extend(mission: Active, phases: tuple[Phase, ...]) -> Events:
+    """New phases start after all that the mission has; a name that is taken gets a number."""
+    known = set(mission.phases)
+    if len(known) + len(phases) > MAX_PHASES:
+        raise Rejected("invalid", f"a mission has at most {MAX_PHASES} phases", "phases")
+    check_phases(phases, known)
+    names = {phase.name: _free_name(phase.name, known) for phase in phases}
+    after = tuple(mission.phases)
+    added = tuple(
+        replace(
+            phase,
+            name=names[phase.name],
+            needs=tuple(names.get(need, need) for need in phase.needs) or after,
+        )
+        for phase in phases
+    )
+    return _and_on(mission, _define(mission.launched.mission_id, added))
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        ending = f"-{number}"
+        free = name[: 40 - len(ending)].rstrip("-") + ending
+    return free
+
+
+def _settle(mission: Active, command: SettleTask) -> Events:
+    task = mission.open.get(command.task_id)
+    if task is None or task.done is not None:
+        return []
+    settled = TaskSettled(
+        command.mission_id,
+        command.task_id,
+        command.outcome,
+        command.epoch,
+        command.result,
+        command.failure,
+    )
+    if command.outcome != "succeeded":
+        return _settle_badly(mission, task, command, settled)
+    match task.kind, command.result:
+        case "merge", MergeDone(old=old, new=new) if mission.tip and old == mission.tip.commit:
+            assert mission.merging is not None
+            _, work_id = mission.merging
+            epoch = mission.open[work_id].epoch
+            moved = BranchAdvanced(command.mission_id, old, new, work_id, epoch)
+            return _and_on(mission, [settled, moved])
+        case "expand", _:
+            return _settle_expansion(mission, task, settled)
+    return _and_on(mission, [settled])
+
+
+def _settle_expansion(mission: Active, task: OpenTask, settled: TaskSettled) -> Events:
+    progress = mission.phases[task.phase]
+    for_each = progress.phase.for_each
+    assert for_each is not None
+    found = len(progress.items)
+    if for_each.min <= found <= for_each.max:
+        return _and_on(mission, [settled])
+    reason = (
+        f"phase {task.phase} found {found} items, and {for_each.min} to {for_each.max} are allowed"
+    )
+    return [settled, MissionFailed(mission.launched.mission_id, reason)]
+
+
+def _settle_badly(
+    mission: Active, task: OpenTask, command: SettleTask, settled: TaskSettled
+) -> Events:
+    id, failure = command.mission_id, command.failure
+    why = failure.detail if failure else command.outcome
+    if task.kind == "merge" and failure is not None and failure.kind == "conflict":
+        assert mission.merging is not None and mission.tip is not None
+        _, work_id = mission.merging
+        return _and_on(mission, [settled, MergeConflicted(id, work_id, mission.tip, failure)])
+    if task.phase:
+        return [settled, MissionFailed(id, f"{task.phase}/{task.name}: {why}")]
+    if task.name == BASE:
+        return [settled, MissionRefused(id, _on_the_base(failure, why))]
+    if any(gate.name == task.name for gate in mission.launched.approvals):
+        return [settled, MissionRefused(id, why)]
+    return [settled, MissionFailed(id, f"{task.name}: {why}")]
+
+
+def _on_the_base(failure: Failure | None, why: str) -> str:
+    if failure is not None and failure.kind == "gate":
+        return f"the base does not pass: {why}"
+    return why

@@ -1,0 +1,177 @@
+"""Whether a plan makes sense, before anything is started."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+from hive_contracts.ids import SHORT_NAME
+from hive_contracts.plan import (
+    CommandGate,
+    ForEach,
+    Gate,
+    Listed,
+    Phase,
+    Plan,
+    TaskSpec,
+)
+from hive_contracts.template import placeholders
+
+from hive_orchestrator.deciders.rejected import Rejected
+
+MAX_PHASES: Final = 64
+MAX_GATES: Final = 40
+MAX_BYTES: Final = 60_000
+"""JSON bytes of a phase without its items, or of the rest of the plan."""
+RESERVED: Final = ("base", "gates", "expand")
+"""Names of the mission's own tasks."""
+
+
+def check(plan: Plan) -> None:
+    """Raises Rejected with code `invalid` for the first thing that is wrong."""
+    _check_name(plan.name, "name")
+    _check_criteria(plan)
+    repository = plan.repository
+    if repository is not None and not _is_commit(repository.base):
+        raise _invalid(
+            f"{repository.base!r} is no commit", "repository.base", "give the full object name"
+        )
+    if len(msgspec.json.encode(msgspec.structs.replace(plan, phases=()))) > MAX_BYTES:
+        raise _invalid(
+            "objective, prerequisites and criteria are too long together",
+            "plan",
+            f"keep them below {MAX_BYTES} bytes; put long texts into the repository",
+        )
+    check_phases(plan.phases, known=())
+
+
+def check_phases(phases: tuple[Phase, ...], known: Iterable[str]) -> None:
+    """The phases of a plan, or those that are added to a mission with the `known` ones."""
+    if not phases:
+        raise _invalid("a mission needs at least one phase", "phases", "add a phase with a task")
+    if len(phases) > MAX_PHASES:
+        raise _invalid(f"{len(phases)} phases are too many", "phases", f"use at most {MAX_PHASES}")
+    _check_unique([phase.name for phase in phases], "phases")
+    _check_needs({p.name: p.needs for p in phases}, set(known), "phases")
+    for phase in phases:
+        _check_phase(phase, f"phases.{phase.name}")
+
+
+def _check_phase(phase: Phase, where: str) -> None:
+    _check_name(phase.name, where)
+    if phase.for_each is not None and phase.tasks:
+        raise _invalid("a phase has either tasks or for_each", where, "take one of them out")
+    if phase.for_each is not None:
+        _check_for_each(phase.for_each, f"{where}.for_each")
+    elif not phase.tasks:
+        raise _invalid("the phase is empty", where, "give it tasks or for_each")
+    _check_unique([task.name for task in phase.tasks], f"{where}.tasks")
+    _check_needs({t.name: t.needs for t in phase.tasks}, set(), f"{where}.tasks")
+    for task in phase.tasks:
+        _check_name(task.name, f"{where}.tasks.{task.name}")
+        _check_task(task, f"{where}.tasks.{task.name}")
+    if len(msgspec.json.encode(without_items(phase))) > MAX_BYTES:
+        raise _invalid(
+            "the phase is too long",
+            where,
+            f"keep it below {MAX_BYTES} bytes: put long prompts into files of the repository",
+        )
+
+
+def _check_for_each(for_each: ForEach, where: str) -> None:
+    _check_task(for_each.template, where)
+    for text in (for_each.template.prompt, for_each.template.run):
+        for name in placeholders(text):
+            if name.partition(".")[0] != "item":
+                raise _invalid(
+                    f"${{{name}}} is not known",
+                    where,
+                    "use ${item} or ${item.field}; write $${ for a plain ${",
+                )
+    if for_each.template.needs:
+        raise _invalid("tasks of for_each cannot need each other", where, "use a second phase")
+    if not 0 <= for_each.min <= for_each.max:
+        raise _invalid("min must be between 0 and max", where, "correct min or max")
+    match for_each.source:
+        case Listed(items=items) if not for_each.min <= len(items) <= for_each.max:
+            raise _invalid(
+                f"{len(items)} items, and {for_each.min} to {for_each.max} are allowed",
+                where,
+                "correct the list, min or max",
+            )
+
+
+def _check_task(task: TaskSpec, where: str) -> None:
+    if bool(task.prompt) == bool(task.run):
+        raise _invalid("a task has either a prompt or a command", where, "give prompt or run")
+    if task.prompt and not task.agent:
+        raise _invalid("no agent is named for the prompt", where, "name an agent profile")
+    if task.retry.attempts < 1:
+        raise _invalid("at least one attempt is needed", f"{where}.attempts", "give 1 or more")
+    if min(msgspec.structs.astuple(task.timeouts)) <= 0:
+        raise _invalid("time-outs are above 0 seconds", f"{where}.timeouts", "correct them")
+    _check_gates(task.gates, f"{where}.gates")
+
+
+def _check_criteria(plan: Plan) -> None:
+    _check_gates((*plan.approvals, *plan.criteria), "success_criteria")
+    if plan.repository is None and any(isinstance(gate, CommandGate) for gate in plan.criteria):
+        raise _invalid("a command gate needs a repository", "success_criteria", "name a repository")
+    if plan.name in plan.prerequisites:
+        raise _invalid("a mission cannot need itself", "prerequisites", "take it out")
+
+
+def _check_gates(gates: tuple[Gate, ...], where: str) -> None:
+    if len(gates) > MAX_GATES:
+        raise _invalid(f"{len(gates)} gates are too many", where, f"use at most {MAX_GATES}")
+    _check_unique([gate.name for gate in gates], where)
+    for gate in gates:
+        _check_name(gate.name, f"{where}.{gate.name}")
+        if gate.name in RESERVED and not isinstance(gate, CommandGate):
+            raise _invalid(f"{gate.name!r} is reserved", where, "call the approval something else")
+
+
+def _check_name(name: str, where: str) -> None:
+    if SHORT_NAME.fullmatch(name) is None:
+        raise _invalid(f"{name!r} is no name", where, "use 1 to 40 of a-z, 0-9 and -")
+
+
+def _check_unique(names: list[str], where: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise _invalid(f"the name {name!r} is used twice", where, "rename one of them")
+
+
+def _check_needs(needs: Mapping[str, tuple[str, ...]], known: set[str], where: str) -> None:
+    """All named, and no cycle: take away what needs nothing until nothing is left."""
+    for name, wanted in needs.items():
+        for other in wanted:
+            if other not in needs and other not in known:
+                names = ", ".join(sorted({*needs, *known} - {name})) or "there are no others"
+                raise _invalid(
+                    f"{name!r} needs {other!r}, which does not exist", where, f"known: {names}"
+                )
+    left = {name: set(wanted) - known for name, wanted in needs.items()}
+    while free := [name for name, wanted in left.items() if not wanted]:
+        for name in free:
+            del left[name]
+        for others in left.values():
+            others.difference_update(free)
+    if left:
+        circle = " and ".join(sorted(left))
+        raise _invalid(f"{circle} wait for each other", f"{where}.needs", "break the cycle")
+
+
+def without_items(phase: Phase) -> Phase:
+    """The phase as its definition is recorded: a written list of items is recorded beside it."""
+    if phase.for_each is None or not isinstance(phase.for_each.source, Listed):
+        return phase
+    empty = msgspec.structs.replace(phase.for_each, source=Listed(()))
+    return msgspec.structs.replace(phase, for_each=empty)
+
+
+def _is_commit(text: str) -> bool:
+    return len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text)
+
+
+def _invalid(message: str, where: str, remedy: str) -> Rejected:
+    return Rejected("invalid", message, where, remedy)

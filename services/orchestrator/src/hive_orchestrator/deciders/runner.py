@@ -1,0 +1,56 @@
+"""A runner and its sessions: one at a time, the newest process wins."""
+
+from typing import Final, assert_never
+
+from hive_contracts.runner import (
+    AnyRunnerCommand,
+    AnyRunnerEvent,
+    CloseSession,
+    OpenSession,
+    SessionClosed,
+    SessionOpened,
+)
+from msgspec import Struct
+
+
+class Offline(Struct, frozen=True):
+    """No session is open."""
+
+
+class Online(Struct, frozen=True):
+    session: SessionOpened
+
+
+Runner = Offline | Online
+INITIAL: Final = Offline()
+
+
+def decide(runner: Runner, command: AnyRunnerCommand) -> list[AnyRunnerEvent]:
+    match command, runner:
+        case OpenSession(), Online(session=open) if open.session_id == command.session_id:
+            return []
+        case OpenSession(), Online(session=open):
+            old = SessionClosed(command.runner_id, open.session_id, "superseded")
+            return [old, _opened(command)]
+        case OpenSession(), Offline():
+            return [_opened(command)]
+        case CloseSession(), Online(session=open) if open.session_id == command.session_id:
+            return [SessionClosed(command.runner_id, command.session_id, command.reason)]
+    return []
+
+
+def _opened(command: OpenSession) -> SessionOpened:
+    return SessionOpened(
+        command.runner_id, command.session_id, command.name, command.slots, command.agents
+    )
+
+
+def evolve(runner: Runner, event: AnyRunnerEvent) -> Runner:
+    match event:
+        case SessionOpened():
+            return Online(event)
+        case SessionClosed(session_id=session):
+            if isinstance(runner, Online) and runner.session.session_id == session:
+                return Offline()
+            return runner
+    assert_never(event)

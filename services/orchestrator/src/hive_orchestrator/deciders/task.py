@@ -1,0 +1,491 @@
+"""A task, its attempts and its gates.
+
+                        LeaseTask            StartAttempt           report
+    TaskPlanned ▶ Queued ────────▶ Leased ────────────▶ Running ─────────────▶ next step, or the end
+                    ▲  ▲ LeaseLost   │                    │ │
+                    │  └─────────────┴────────────────────┘ │ failure, attempts left
+                    │ RequeueTask                           ▼
+                    └─────────────────────────────────── BackingOff
+
+A `work` task is leased for `work`, then (where it has command gates) for `gates`, then waits in
+AwaitingApproval for its approval gates, then is Succeeded. Each lease mints an epoch. The report of an
+epoch is taken as long as no later epoch has begun, however late it comes; else it is recorded and
+changes nothing. Succeeded is left again only by ReopenTask, where the work did not merge.
+"""
+
+from typing import Final, assert_never
+
+from hive_contracts.plan import (
+    ApprovalGate,
+    CommandGate,
+    Failure,
+    GateResult,
+    GatesRun,
+    ItemsListed,
+    MergeDone,
+    Outcome,
+    Step,
+    Tip,
+    WorkDone,
+)
+from hive_contracts.task import (
+    AnyTaskCommand,
+    AnyTaskEvent,
+    ApprovalGiven,
+    ApprovalRefused,
+    ApprovalRequested,
+    ApproveGate,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    CancelTask,
+    GatesJudged,
+    ItemsReported,
+    LeaseLost,
+    LeaseTask,
+    LeaseWithdrawn,
+    LoseLease,
+    RejectGate,
+    ReopenTask,
+    ReportAttempt,
+    ReportIgnored,
+    RequeueTask,
+    RetryScheduled,
+    StartAttempt,
+    TaskCancelled,
+    TaskFailed,
+    TaskLeased,
+    TaskPlanned,
+    TaskReopened,
+    TaskRequeued,
+    TaskSucceeded,
+    TimeOutTask,
+)
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hive_orchestrator.deciders.items import in_chunks
+from hive_orchestrator.deciders.rejected import Rejected
+
+MAX_UNCOUNTED: Final = 20
+"""Epochs that may be lost by nobody's fault before the task is given up."""
+INFRASTRUCTURE_BACKOFF: Final = 2.0
+"""Seconds before the second try after an infrastructure failure; doubles each time."""
+INFRASTRUCTURE_BACKOFF_MAX: Final = 60.0
+PROMPT_LOSSES: Final = 3
+"""Leases that may be lost in a row before the next one waits."""
+
+
+class Facts(Struct, frozen=True):
+    """What a task remembers in every state."""
+
+    planned: TaskPlanned
+    step: Step
+    """What it is, or will next be, leased for."""
+    tip: Tip | None
+    """Where work starts: the planned tip, or a newer one after a conflict."""
+    minted: int = 0
+    """The last epoch that was leased."""
+    begun: int = 0
+    """The last epoch that has begun."""
+    reported: int = 0
+    """The last epoch of which a report was taken."""
+    failed: int = 0
+    """Attempts that failed by the agent's or a gate's fault."""
+    uncounted: int = 0
+    """Epochs in a row that failed by nobody's fault."""
+    feedback: Failure | GatesRun | None = None
+    result: WorkDone | MergeDone | None = None
+    approved: tuple[str, ...] = ()
+
+
+class Unplanned(Struct, frozen=True):
+    """Nothing is known of it yet."""
+
+
+class Queued(Struct, frozen=True):
+    facts: Facts
+
+
+class Leased(Struct, frozen=True):
+    facts: Facts
+    runner_id: str
+    session_id: str
+
+
+class Running(Struct, frozen=True):
+    facts: Facts
+    runner_id: str
+    session_id: str
+
+
+class BackingOff(Struct, frozen=True):
+    facts: Facts
+
+
+class AwaitingApproval(Struct, frozen=True):
+    facts: Facts
+    pending: tuple[str, ...]
+
+
+class Succeeded(Struct, frozen=True):
+    facts: Facts
+
+
+class Failed(Struct, frozen=True):
+    facts: Facts
+
+
+class Cancelled(Struct, frozen=True):
+    facts: Facts
+
+
+Open = Queued | Leased | Running | BackingOff | AwaitingApproval
+Ended = Succeeded | Failed | Cancelled
+Task = Unplanned | Open | Ended
+
+INITIAL: Final = Unplanned()
+
+
+# --- decide ---------------------------------------------------------------------------------------
+
+
+def plan(planned: TaskPlanned) -> list[AnyTaskEvent]:
+    """The first events of a task's stream."""
+    approvals = _approvals(planned) if _first_step(planned) is None else ()
+    return [planned, *(_requested(planned, gate) for gate in approvals)]
+
+
+def decide(task: Task, command: AnyTaskCommand, jitter: float = 0.0) -> list[AnyTaskEvent]:
+    """What a command brings about; `jitter`, from -1 to 1, spreads back-offs by a fifth.
+
+    Raises Rejected.
+    """
+    if isinstance(task, Unplanned):
+        raise Rejected("not-found", f"there is no task {command.task_id}")
+    match command:
+        case LeaseTask():
+            return _lease(task, command)
+        case StartAttempt(epoch=epoch):
+            return _start(task, epoch)
+        case ReportAttempt():
+            return _report(task, command, jitter)
+        case LoseLease(epoch=epoch, reason=reason):
+            return _lose(task, epoch, reason, jitter)
+        case RequeueTask():
+            return _requeue(task)
+        case TimeOutTask():
+            return _time_out(task, command, jitter)
+        case ApproveGate() | RejectGate():
+            return _judge(task, command)
+        case ReopenTask():
+            return _reopen(task, command)
+        case CancelTask(reason=reason):
+            return _cancel(task, reason)
+
+
+def _lease(task: Open | Ended, command: LeaseTask) -> list[AnyTaskEvent]:
+    if not isinstance(task, Queued):
+        raise Rejected("stale", f"task {command.task_id} is not waiting for a runner")
+    facts = task.facts
+    return [
+        TaskLeased(
+            command.task_id,
+            epoch=facts.minted + 1,
+            step=facts.step,
+            runner_id=command.runner_id,
+            session_id=command.session_id,
+            start_timeout=facts.planned.spec.timeouts.start,
+        )
+    ]
+
+
+def _start(task: Open | Ended, epoch: int) -> list[AnyTaskEvent]:
+    match task:
+        case Leased(facts=facts) if facts.minted == epoch:
+            return [AttemptStarted(facts.planned.task_id, epoch)]
+        case Running(facts=facts) if facts.minted == epoch:
+            return []
+    raise Rejected("stale", f"epoch {epoch} of this task is not leased any more")
+
+
+def _report(task: Open | Ended, command: ReportAttempt, jitter: float) -> list[AnyTaskEvent]:
+    facts, epoch = task.facts, command.epoch
+    id = facts.planned.task_id
+    if epoch > facts.minted or epoch < 1:
+        raise Rejected("invalid", f"epoch {epoch} was never leased", "epoch")
+    if epoch == facts.reported:
+        return []
+    if isinstance(task, Ended):
+        return [ReportIgnored(id, epoch, "the task has ended")]
+    if isinstance(task, AwaitingApproval) or epoch < facts.reported:
+        return [ReportIgnored(id, epoch, "a later epoch has reported")]
+    if epoch < facts.begun:
+        return [ReportIgnored(id, epoch, "a later epoch has begun")]
+    withdrawn: list[AnyTaskEvent] = []
+    if isinstance(task, Leased) and facts.minted > epoch:
+        withdrawn = [LeaseWithdrawn(id, facts.minted)]
+    return withdrawn + _outcome(facts, epoch, command.outcome, jitter)
+
+
+def _outcome(facts: Facts, epoch: int, outcome: Outcome, jitter: float) -> list[AnyTaskEvent]:
+    """What the report of an epoch brings about, once it is sure to be taken."""
+    id, mission = facts.planned.task_id, facts.planned.mission_id
+    match outcome, facts.step:
+        case Failure(), _:
+            return _failed(facts, epoch, outcome, jitter)
+        case WorkDone(), "work":
+            done = AttemptSucceeded(id, epoch, outcome)
+            if _command_gates(facts.planned):
+                return [done]
+            return [done, *_passed(facts, epoch, outcome)]
+        case GatesRun(), "gates":
+            judged = GatesJudged(id, epoch, outcome.commit, outcome.results)
+            red = [result for result in outcome.results if not result.passed]
+            missing = _unjudged(facts.planned, outcome.results)
+            if missing:
+                failure = Failure("infrastructure", f"gates were not run: {', '.join(missing)}")
+                return _failed(facts, epoch, failure, jitter)
+            if red:
+                return [judged, *_failed(facts, epoch, _gate_failure(red), jitter)]
+            return [judged, *_passed(facts, epoch, facts.result)]
+        case MergeDone(), "merge":
+            return [AttemptSucceeded(id, epoch, outcome), *_passed(facts, epoch, outcome)]
+        case ItemsListed(items=items), "expand":
+            found = [
+                ItemsReported(id, mission, facts.planned.phase, chunk) for chunk in in_chunks(items)
+            ]
+            return [*found, AttemptSucceeded(id, epoch), *_passed(facts, epoch, None)]
+    raise Rejected("invalid", f"epoch {epoch} was leased for {facts.step}", "outcome")
+
+
+def _failed(facts: Facts, epoch: int, failure: Failure, jitter: float) -> list[AnyTaskEvent]:
+    """Try again as its kind allows, or give up."""
+    id = facts.planned.task_id
+    failed = AttemptFailed(id, epoch, failure)
+    match failure.kind:
+        case "permanent" | "conflict":
+            return [failed, _gave_up(facts, epoch, failure)]
+        case "infrastructure" | "limit":
+            if facts.uncounted + 1 >= MAX_UNCOUNTED:
+                return [failed, _gave_up(facts, epoch, failure)]
+            delay = failure.retry_after or _infrastructure_delay(facts, jitter)
+            return [failed, RetryScheduled(id, delay, counted=False)]
+        case "agent" | "gate" | "no-change" | "timeout":
+            retry = facts.planned.spec.retry
+            if facts.failed + 1 >= retry.attempts:
+                return [failed, _gave_up(facts, epoch, failure)]
+            delay = _doubling(retry.backoff, retry.backoff_max, facts.failed, jitter)
+            return [failed, RetryScheduled(id, delay, counted=True)]
+
+
+def _passed(facts: Facts, epoch: int, result: WorkDone | MergeDone | None) -> list[AnyTaskEvent]:
+    """All command gates are green: approvals follow, or the end."""
+    approvals = _approvals(facts.planned)
+    if approvals:
+        return [_requested(facts.planned, gate) for gate in approvals]
+    return [TaskSucceeded(facts.planned.task_id, facts.planned.mission_id, epoch, result)]
+
+
+def _lose(task: Open | Ended, epoch: int, reason: str, jitter: float) -> list[AnyTaskEvent]:
+    match task:
+        case Leased(facts=facts) | Running(facts=facts) if facts.minted == epoch:
+            lost = LeaseLost(facts.planned.task_id, epoch, reason)
+            if facts.uncounted + 1 >= MAX_UNCOUNTED:
+                failure = Failure(
+                    "infrastructure", f"given up after {MAX_UNCOUNTED} losses: {reason}"
+                )
+                return [lost, _gave_up(facts, epoch, failure)]
+            if facts.uncounted < PROMPT_LOSSES:
+                return [lost]
+            delay = _infrastructure_delay(facts, jitter)
+            return [lost, RetryScheduled(facts.planned.task_id, delay, counted=False)]
+    return []
+
+
+def _requeue(task: Open | Ended) -> list[AnyTaskEvent]:
+    if isinstance(task, BackingOff):
+        planned = task.facts.planned
+        return [TaskRequeued(planned.task_id, planned.spec.timeouts.queue)]
+    return []
+
+
+def _time_out(task: Open | Ended, command: TimeOutTask, jitter: float) -> list[AnyTaskEvent]:
+    facts = task.facts
+    match task, command.what:
+        case Queued(), "queue" if command.epoch == facts.minted:
+            waited = facts.planned.spec.timeouts.queue
+            failure = Failure("permanent", f"no runner took it within {waited:.0f} s")
+            return [_gave_up(facts, facts.minted, failure)]
+        case Leased(), "start":
+            return _lose(task, command.epoch, "it did not start in time", jitter)
+        case AwaitingApproval(), "approval":
+            refuse = RejectGate(
+                command.task_id, command.gate, by="hive", note="nobody answered in time"
+            )
+            return _judge(task, refuse) if command.gate in task.pending else []
+    return []
+
+
+def _judge(task: Open | Ended, command: ApproveGate | RejectGate) -> list[AnyTaskEvent]:
+    facts = task.facts
+    id, gate = facts.planned.task_id, command.gate
+    if isinstance(command, ApproveGate) and gate in facts.approved:
+        return []
+    if not isinstance(task, AwaitingApproval) or gate not in task.pending:
+        raise Rejected("conflict", f"gate {gate!r} is not waiting for an answer", "gate")
+    if isinstance(command, RejectGate):
+        detail = f"{command.by} refused {gate!r}" + (f": {command.note}" if command.note else "")
+        return [
+            ApprovalRefused(id, gate, command.by, command.note),
+            _gave_up(facts, facts.reported, Failure("permanent", detail)),
+        ]
+    given = ApprovalGiven(id, gate, command.by, command.note)
+    if task.pending != (gate,):
+        return [given]
+    mission = facts.planned.mission_id
+    return [given, TaskSucceeded(id, mission, facts.reported, facts.result)]
+
+
+def _reopen(task: Open | Ended, command: ReopenTask) -> list[AnyTaskEvent]:
+    if not isinstance(task, Succeeded):
+        return []
+    facts = task.facts
+    if facts.failed + 1 >= facts.planned.spec.retry.attempts:
+        return [_gave_up(facts, facts.reported, command.failure)]
+    return [TaskReopened(command.task_id, command.tip, command.failure)]
+
+
+def _cancel(task: Open | Ended, reason: str) -> list[AnyTaskEvent]:
+    if isinstance(task, Ended):
+        return []
+    planned = task.facts.planned
+    return [TaskCancelled(planned.task_id, planned.mission_id, reason)]
+
+
+def _gave_up(facts: Facts, epoch: int, failure: Failure) -> TaskFailed:
+    return TaskFailed(facts.planned.task_id, facts.planned.mission_id, epoch, failure)
+
+
+def _gate_failure(red: list[GateResult]) -> Failure:
+    first = red[0]
+    names = ", ".join(result.name for result in red)
+    detail = f"gate {names} failed" + (
+        f" (exit {first.exit_code})"
+        if first.exit_code is not None
+        else " (it did not end by itself)"
+    )
+    return Failure("gate", detail, tail=first.tail, output=first.output)
+
+
+def _unjudged(planned: TaskPlanned, results: tuple[GateResult, ...]) -> list[str]:
+    judged = {result.name for result in results}
+    return [gate.name for gate in _command_gates(planned) if gate.name not in judged]
+
+
+def _doubling(first: float, most: float, before: int, jitter: float) -> float:
+    return round(min(most, first * 2.0**before) * (1 + 0.2 * jitter), 3)
+
+
+def _infrastructure_delay(facts: Facts, jitter: float) -> float:
+    return _doubling(INFRASTRUCTURE_BACKOFF, INFRASTRUCTURE_BACKOFF_MAX, facts.uncounted, jitter)
+
+
+def _requested(planned: TaskPlanned, gate: ApprovalGate) -> ApprovalRequested:
+    return ApprovalRequested(
+        planned.task_id, planned.mission_id, gate.name, gate.text, gate.timeout
+    )
+
+
+def _command_gates(planned: TaskPlanned) -> tuple[CommandGate, ...]:
+    return tuple(gate for gate in planned.spec.gates if isinstance(gate, CommandGate))
+
+
+def _approvals(planned: TaskPlanned) -> tuple[ApprovalGate, ...]:
+    return tuple(gate for gate in planned.spec.gates if isinstance(gate, ApprovalGate))
+
+
+# --- evolve ---------------------------------------------------------------------------------------
+
+
+def evolve(task: Task, event: AnyTaskEvent) -> Task:
+    """The task after an event."""
+    if isinstance(event, TaskPlanned):
+        step = _first_step(event)
+        facts = Facts(event, step or "gates", event.tip)
+        return AwaitingApproval(facts, ()) if step is None else Queued(facts)
+    if isinstance(task, Unplanned):
+        raise ValueError(f"{type(event).__name__} before TaskPlanned in task {event.task_id}")
+    facts = task.facts
+    match event:
+        case TaskLeased(epoch=epoch, runner_id=runner, session_id=session):
+            return Leased(replace(facts, minted=epoch), runner, session)
+        case AttemptStarted(epoch=epoch):
+            assert isinstance(task, Leased)
+            return Running(replace(facts, begun=epoch), task.runner_id, task.session_id)
+        case LeaseLost():
+            return Queued(replace(facts, uncounted=facts.uncounted + 1))
+        case LeaseWithdrawn():
+            return Queued(facts)
+        case AttemptSucceeded(epoch=epoch, result=result):
+            return Queued(
+                replace(facts, reported=epoch, result=result, uncounted=0, step=_next_step(facts))
+            )
+        case AttemptFailed(epoch=epoch, failure=failure):
+            return BackingOff(_after_failure(replace(facts, reported=epoch), failure))
+        case GatesJudged(epoch=epoch, commit=commit, results=results):
+            red = not all(result.passed for result in results)
+            feedback = GatesRun(commit, results) if red else facts.feedback
+            return Queued(replace(facts, reported=epoch, feedback=feedback, uncounted=0))
+        case RetryScheduled():
+            return BackingOff(facts)
+        case TaskRequeued():
+            return Queued(facts)
+        case ApprovalRequested(gate=gate):
+            pending = task.pending if isinstance(task, AwaitingApproval) else ()
+            return AwaitingApproval(facts, (*pending, gate))
+        case ApprovalGiven(gate=gate):
+            assert isinstance(task, AwaitingApproval)
+            left = tuple(name for name in task.pending if name != gate)
+            return AwaitingApproval(replace(facts, approved=(*facts.approved, gate)), left)
+        case TaskReopened(tip=tip, failure=failure):
+            return Queued(_after_failure(replace(facts, tip=tip), failure))
+        case TaskSucceeded():
+            return Succeeded(facts)
+        case TaskFailed():
+            return Failed(facts)
+        case TaskCancelled():
+            return Cancelled(facts)
+        case ItemsReported() | ReportIgnored() | ApprovalRefused():
+            return task
+    assert_never(event)
+
+
+def _after_failure(facts: Facts, failure: Failure) -> Facts:
+    """Work is done again from its first step; what nobody is to blame for, from where it stood."""
+    if failure.kind in ("infrastructure", "limit"):
+        return replace(facts, uncounted=facts.uncounted + 1)
+    step = _first_step(facts.planned) or facts.step
+    feedback = facts.feedback if failure.kind == "gate" else failure
+    return replace(
+        facts,
+        failed=facts.failed + 1,
+        uncounted=0,
+        step=step,
+        feedback=feedback,
+        result=None,
+        approved=(),
+    )
+
+
+def _first_step(planned: TaskPlanned) -> Step | None:
+    """What the first lease is for; None where only people are asked."""
+    match planned.kind:
+        case "gate":
+            return "gates" if _command_gates(planned) else None
+        case kind:
+            return kind
+
+
+def _next_step(facts: Facts) -> Step:
+    return "gates" if facts.step == "work" else facts.step

@@ -1,0 +1,1 @@
+"""Decode, load, decide, append, answer: what stands between a message and a decider."""

@@ -1,0 +1,171 @@
+"""One command: load what it is about, decide, append.
+
+A decision is written with the version that it was made on; where a stream has moved on, it is loaded
+and decided again. A command that was answered before gets its first answer: the store finds it under
+the lock of the append, and here before a rejection, as rejections are not stored.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+import msgspec
+from hive_contracts.codec import AnyEvent, encode, schema_of, stream_of
+from hive_contracts.envelope import Meta, NewEvent
+from hive_contracts.ids import NewId
+from hive_contracts.mission import AnyMissionCommand, MissionCommand
+from hive_contracts.runner import AnyRunnerCommand, RunnerCommand
+from hive_contracts.subjects import split_stream, stream_name
+from hive_contracts.task import AnyTaskCommand, TaskCommand
+from hive_shared.eventstore.errors import VersionConflict
+from hive_shared.eventstore.port import (
+    Append,
+    Appended,
+    CommandKey,
+    EventStore,
+    Fence,
+    StreamVersion,
+)
+
+from hive_orchestrator.aggregates import Aggregates, Loaded
+from hive_orchestrator.deciders import mission, runner, task
+from hive_orchestrator.deciders.rejected import Rejected
+
+AnyCommand = AnyMissionCommand | AnyTaskCommand | AnyRunnerCommand
+
+MAX_CONFLICTS: Final = 50
+"""Decisions in a row that lost a race, before the command is refused."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A command, who gives it, and the id under which it takes effect once."""
+
+    id: str
+    actor: str
+    command: AnyCommand
+    traceparent: str = ""
+    answer: bytes = b"{}"
+    """What it is answered, should it be taken."""
+    fingerprint: bytes = b""
+    """Of what the caller sent; empty is that of the command."""
+
+
+class Commands:
+    def __init__(
+        self,
+        store: EventStore,
+        aggregates: Aggregates,
+        new_id: NewId,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._aggregates = aggregates
+        self._new_id = new_id
+        self._jitter = jitter
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def execute(self, order: Order, fence: Fence | None = None) -> Appended:
+        """Let a command take effect once.
+
+        Raises Rejected, and what EventStore.append raises but for VersionConflict.
+        """
+        stream = stream_about(order.command)
+        turn = self._turns.get(stream)
+        if turn is None:
+            turn = self._turns[stream] = asyncio.Lock()
+        async with turn:
+            return await self._in_turn(stream, order, fence)
+
+    async def _in_turn(self, stream: str, order: Order, fence: Fence | None) -> Appended:
+        key = CommandKey(order.actor, order.id, order.fingerprint or fingerprint(order.command))
+        fresh = False
+        for _ in range(MAX_CONFLICTS):
+            loaded = await self._aggregates.load(stream, fresh=fresh)
+            try:
+                events = self._decide(loaded.state, order.command)
+            except Rejected:
+                if (first := await self._store.first_answer(key)) is not None:
+                    return first
+                if fresh:
+                    raise
+                fresh = True
+                continue
+            try:
+                return await self._append(stream, loaded, events, order, key, fence)
+            except VersionConflict:
+                fresh = True
+        raise Rejected(
+            "unavailable", "too many others changed it at the same time", remedy="repeat"
+        )
+
+    def _decide(self, state: Any, command: AnyCommand) -> list[AnyEvent]:
+        match command:
+            case MissionCommand():
+                return [*mission.decide(state, command)]
+            case TaskCommand():
+                return [*task.decide(state, command, self._jitter())]
+            case RunnerCommand():
+                return [*runner.decide(state, command)]
+
+    async def _append(
+        self,
+        stream: str,
+        loaded: Loaded,
+        events: list[AnyEvent],
+        order: Order,
+        key: CommandKey,
+        fence: Fence | None,
+    ) -> Appended:
+        streams = dict.fromkeys([stream, *map(stream_of, events)])
+        expected = tuple(StreamVersion(s, loaded.version if s == stream else 0) for s in streams)
+        meta = Meta(
+            correlation(order.command, loaded.state), order.id, order.actor, order.traceparent
+        )
+        append = Append(
+            expected,
+            tuple(self._new_event(event, meta) for event in events),
+            key,
+            order.answer,
+            fence,
+        )
+        appended = await self._store.append(append)
+        if not appended.repeated:
+            self._aggregates.appended(events, {stream: loaded})
+        return appended
+
+    def _new_event(self, event: AnyEvent, meta: Meta) -> NewEvent:
+        stream, type = stream_of(event), event.__class__.__name__
+        category, _ = split_stream(stream)
+        schema = schema_of(category, type)
+        if schema != meta.schema:
+            meta = msgspec.structs.replace(meta, schema=schema)
+        return NewEvent(self._new_id(), stream, type, encode(event), meta)
+
+
+def stream_about(command: AnyCommand) -> str:
+    match command:
+        case MissionCommand(mission_id=id):
+            return stream_name("mission", id)
+        case TaskCommand(task_id=id):
+            return stream_name("task", id)
+        case RunnerCommand(runner_id=id):
+            return stream_name("runner", id)
+    raise TypeError(f"{type(command).__name__} is no command")
+
+
+def correlation(command: AnyCommand, state: Any) -> str:
+    """The mission (or runner) that a command belongs to."""
+    match command:
+        case MissionCommand(mission_id=id):
+            return id
+        case RunnerCommand(runner_id=id):
+            return id
+    assert not isinstance(state, task.Unplanned)
+    mission_id: str = state.facts.planned.mission_id
+    return mission_id
+
+
+def fingerprint(command: msgspec.Struct) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(command)).digest()
