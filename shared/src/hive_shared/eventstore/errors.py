@@ -1,16 +1,16 @@
 """Why a store refuses.
 
-    StoreError
-    ├── VersionConflict     a stream has moved on since the decision
-    ├── Fenced              another holder has the fence
-    ├── CommandReused       the command id was used for another payload
-    ├── CommandTooOld       the command id is older than the retention
-    ├── InvalidAppend       the append itself is wrong
-    │   ├── EventTooLarge
-    │   ├── TooManyEvents
-    │   └── NulCharacter
-    ├── NotAllowed          this role may not write that category
-    └── StoreUnavailable    no answer: the outcome is unknown
+StoreError
+├── VersionConflict     a stream has moved on since the decision
+├── Fenced              another holder has the fence
+├── CommandReused       the command id was used for another payload
+├── CommandTooOld       the command id is older than the retention
+├── InvalidAppend       the append itself is wrong
+│   ├── EventTooLarge
+│   ├── TooManyEvents
+│   └── NulCharacter
+├── NotAllowed          this role may not write that category
+└── StoreUnavailable    no answer: the outcome is unknown
 """
 
 

@@ -1,0 +1,145 @@
+"""Group commit: appends that wait in a process travel together.
+
+    callers ──▶ waiting ──▶ lane 1: one statement, one fsync, one answer each
+                       └──▶ lane 2: is at the server already, waiting for lane 1's lock
+
+A lane takes all that waits (up to a size), sends it as one statement and hands out the answers;
+while it is away the next batch gathers. So a lone caller waits for nobody, and sixty-four share
+the price of one commit. A second lane fills the gap between the server's answer and the next
+statement; a third would only make the batches smaller.
+
+A batch that the server refuses as a whole is sent again one by one, so that a bad append harms
+none of the others. A batch without an answer is not sent again: nobody knows whether it was
+written, and only the caller's command id can tell.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import asyncpg
+
+from hive_shared.eventstore.admission import Admitted
+from hive_shared.eventstore.errors import StoreError, StoreUnavailable
+from hive_shared.eventstore.pool import FAILURES, translated
+from hive_shared.eventstore.port import Appended
+from hive_shared.eventstore.statement import Connection, Outcome, send
+
+LANES: Final = 2
+MAX_BATCH: Final = 256
+"""Appends in one statement."""
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of events in one statement, unless a single append holds more."""
+
+OnAppended = Callable[[int], None]
+
+
+class Waiting:
+    """An append on its way, and the future of its answer."""
+
+    __slots__ = ("admitted", "answer")
+
+    def __init__(self, admitted: Admitted, answer: asyncio.Future[Appended]) -> None:
+        self.admitted = admitted
+        self.answer = answer
+
+
+class GroupCommit:
+    """The queue of a process's appends, and the lanes that empty it."""
+
+    def __init__(self, pool: asyncpg.Pool, on_appended: OnAppended | None) -> None:
+        self._pool = pool
+        self._on_appended = on_appended
+        self._queue: deque[Waiting] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def append(self, admitted: Admitted) -> Appended:
+        """Raises what the port's append raises. A cancelled caller's append may still be written."""
+        waiting = Waiting(admitted, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if len(self._lanes) < LANES:
+            self._open_lane()
+        return await waiting.answer
+
+    async def drain(self) -> None:
+        """Wait until every append that is on its way is answered."""
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+
+    def _open_lane(self) -> None:
+        # A task starts on the loop's next turn: by then all callers of this turn are waiting too.
+        lane = asyncio.create_task(self._empty_queue())
+        self._lanes.add(lane)
+        lane.add_done_callback(self._close_lane)
+
+    def _close_lane(self, lane: asyncio.Task[None]) -> None:
+        self._lanes.discard(lane)
+        if self._queue and not self._lanes:
+            self._open_lane()
+
+    async def _empty_queue(self) -> None:
+        try:
+            async with self._pool.acquire() as connection:
+                while self._queue and not connection.is_closed():
+                    await self._write(connection, self._next_batch())
+        except FAILURES as error:
+            # No connection to be had: those who wait now learn it now, later ones try again.
+            waiting, self._queue = self._queue, deque()
+            _fail(waiting, translated(error))
+
+    def _next_batch(self) -> list[Waiting]:
+        batch = [self._queue.popleft()]
+        size = batch[0].admitted.size
+        while self._queue and len(batch) < MAX_BATCH:
+            size += self._queue[0].admitted.size
+            if size > MAX_BATCH_BYTES:
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _write(self, connection: Connection, batch: list[Waiting]) -> None:
+        try:
+            outcomes = await send(connection, [waiting.admitted for waiting in batch])
+        except FAILURES as error:
+            refusal = translated(error)
+            if isinstance(refusal, StoreUnavailable) or len(batch) == 1:
+                _fail(batch, refusal)
+                return
+            for waiting in batch:
+                await self._write(connection, [waiting])
+        except BaseException:
+            _fail(batch, StoreUnavailable("the process stopped while it waited for an answer"))
+            raise
+        else:
+            self._hand_out(batch, outcomes)
+
+    def _hand_out(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
+        again = []
+        written = 0
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if outcome is None:
+                again.append(waiting)
+            elif isinstance(outcome, StoreError):
+                _settle(waiting, outcome)
+            else:
+                if waiting.admitted.append.events and not outcome.repeated:
+                    written = outcome.position
+                _settle(waiting, outcome)
+        self._queue.extendleft(reversed(again))
+        if written and self._on_appended is not None:
+            self._on_appended(written)
+
+
+def _fail(batch: Iterable[Waiting], error: StoreError) -> None:
+    for waiting in batch:
+        _settle(waiting, error)
+
+
+def _settle(waiting: Waiting, outcome: Appended | StoreError) -> None:
+    if waiting.answer.done():  # its caller was cancelled
+        return
+    if isinstance(outcome, StoreError):
+        waiting.answer.set_exception(outcome)
+    else:
+        waiting.answer.set_result(outcome)

@@ -1,0 +1,80 @@
+"""Connections to PostgreSQL, and what its errors mean."""
+
+from typing import Final
+
+import asyncpg
+
+from hive_shared.eventstore.errors import (
+    EventTooLarge,
+    InvalidAppend,
+    NotAllowed,
+    NulCharacter,
+    StoreError,
+    StoreUnavailable,
+)
+
+STATEMENT_SECONDS: Final = 10.0
+"""A statement that takes longer is given up: the store is unavailable, its outcome unknown."""
+CONNECT_SECONDS: Final = 5.0
+
+# Classes of SQLSTATE that say nothing about the statement: connection, rollback of the transaction,
+# resources, the operator's intervention, the system, and a standby in place of the primary.
+_UNAVAILABLE: Final = ("08", "40", "53", "57", "58", "25")
+
+
+async def open_pool(url: str, connections: int) -> asyncpg.Pool:
+    """A pool whose `json` columns are bytes, exactly as they are stored.
+
+    Connections are made when they are first needed and again after they were lost. Raises
+    StoreUnavailable.
+    """
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            init=_exact_json,
+            # Nobody leaves a setting, a lock or a cursor behind, so this saves a round trip.
+            reset=_keep_as_it_is,
+            server_settings={
+                "application_name": "hive",
+                "default_transaction_isolation": "read committed",
+            },
+        )
+    except FAILURES as error:
+        raise translated(error) from error
+
+
+FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What asyncpg raises: the server's errors, its own, and the network's."""
+
+
+def translated(error: Exception) -> StoreError:
+    """What a failure of asyncpg means to whoever called the store."""
+    if not isinstance(error, asyncpg.PostgresError):
+        return StoreUnavailable(f"PostgreSQL: {type(error).__name__}: {error}")
+    state = error.sqlstate or "08000"
+    if state.startswith(_UNAVAILABLE):
+        return StoreUnavailable(f"PostgreSQL: {error}")
+    if state == "42501":
+        return NotAllowed(str(error))
+    match error.as_dict().get("constraint_name"), state:
+        case "event_too_large", _:
+            return EventTooLarge(str(error))
+        case ("nul_character", _) | (_, "22P05"):
+            return NulCharacter(str(error))
+        case None, "23514":
+            return StoreUnavailable(f"{error}: call hive.ensure_partitions()")
+    return InvalidAppend(f"PostgreSQL: {error}")
+
+
+async def _exact_json(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+    )
+
+
+async def _keep_as_it_is(connection: asyncpg.Connection) -> None:
+    pass

@@ -1,0 +1,1 @@
+select hive.release_fence($1, $2)
