@@ -67,9 +67,13 @@ class Card(Struct, frozen=True):
     """Whether its next lease is for gates: no agent is needed then."""
     done: bool = False
     """Whether it has succeeded, and may be sent back until its work is merged."""
+    orphaned: bool = False
+    """Whether its mission has ended: nobody will merge it or send it back."""
     epoch: int = 0
     runner_id: str = ""
     session_id: str = ""
+    traceparent: str = ""
+    """The context of its last event, which causes the next step."""
 
 
 class Timer(Struct, frozen=True):
@@ -119,6 +123,7 @@ class Board:
         self._by_mission: dict[str, set[str]] = {}
         self._by_session: dict[str, set[str]] = {}
         self._queued: dict[str, None] = {}
+        self._traceparent = ""
         self._changes = Changes()
         self._kept_cards: set[str] = set()
         for card in sorted(cards, key=lambda card: card.since):
@@ -160,6 +165,7 @@ class Board:
     def apply(self, recorded: Recorded, event: AnyEvent) -> None:
         """Fold one event."""
         self.position = recorded.position
+        self._traceparent = recorded.meta.traceparent
         match event:
             case TaskPlanned():
                 self._planned(recorded, event)
@@ -190,7 +196,7 @@ class Board:
             case ApprovalGiven(gate=gate):
                 self._stop_timer(event.task_id, f"gate {gate}")
             case TaskSucceeded(task_id=id, result=WorkDone(commit=commit)) if commit:
-                self._move(id, "waiting", done=True)
+                self._await_merge(id)
             case TaskSucceeded() | TaskFailed() | TaskCancelled():
                 self._remove(event.task_id)
             case BranchAdvanced(task_id=id):
@@ -207,13 +213,13 @@ class Board:
             case MissionSucceeded(mission_id=id, series=name):
                 known = self.series.get(name, Series(name))
                 self._keep_series(replace(known, succeeded=True))
-                self._forget_done(id)
+                self._orphan(id)
             case PrerequisiteMet(mission_id=id, series=name):
                 one = self.series[name]
                 left = tuple(waiting for waiting in one.waiting if waiting != id)
                 self._keep_series(replace(one, waiting=left))
             case MissionFailed() | MissionRefused() | MissionCancelled():
-                self._forget_done(event.mission_id)
+                self._orphan(event.mission_id)
             case _:
                 pass
 
@@ -226,6 +232,7 @@ class Board:
             queue_timeout=spec.timeouts.queue,
             gated=event.kind == "work" and any(isinstance(g, CommandGate) for g in spec.gates),
             since=recorded.position,
+            traceparent=self._traceparent,
         )
         self._put(card)
         self._time(recorded, card.queue_timeout, TimeOutTask(card.task_id, "queue"))
@@ -288,13 +295,25 @@ class Board:
                 epoch=card.epoch if epoch is None else epoch,
                 runner_id=runner,
                 session_id=session,
+                traceparent=self._traceparent,
             )
         )
 
-    def _forget_done(self, mission_id: str) -> None:
+    def _await_merge(self, id: str) -> None:
+        card = self.cards.get(id)
+        if card is not None and card.orphaned:
+            self._remove(id)
+        else:
+            self._move(id, "waiting", done=True)
+
+    def _orphan(self, mission_id: str) -> None:
+        """The mission has ended: what is open is about to be cancelled, what is done is over."""
         for id in self.open_tasks(mission_id):
-            if self.cards[id].done:
+            card = self.cards[id]
+            if card.done:
                 self._remove(id)
+            else:
+                self._put(replace(card, orphaned=True))
 
     # --- keeping ----------------------------------------------------------------------------------
 

@@ -12,13 +12,20 @@ from hive_contracts.runner import (
 )
 from msgspec import Struct
 
+from hive_orchestrator.deciders.rejected import Rejected
+
 
 class Offline(Struct, frozen=True):
-    """No session is open."""
+    newest: str = ""
+    """The newest session so far: ids are time-ordered, and an older process must not come back."""
 
 
 class Online(Struct, frozen=True):
     session: SessionOpened
+
+    @property
+    def newest(self) -> str:
+        return self.session.session_id
 
 
 Runner = Offline | Online
@@ -26,7 +33,10 @@ INITIAL: Final = Offline()
 
 
 def decide(runner: Runner, command: AnyRunnerCommand) -> list[AnyRunnerEvent]:
+    """What a command brings about. Raises Rejected for the session of an older process."""
     match command, runner:
+        case OpenSession(session_id=session), _ if session < runner.newest:
+            raise Rejected("stale", "a newer process of this runner has a session")
         case OpenSession(), Online(session=open) if open.session_id == command.session_id:
             return []
         case OpenSession(), Online(session=open):
@@ -51,6 +61,6 @@ def evolve(runner: Runner, event: AnyRunnerEvent) -> Runner:
             return Online(event)
         case SessionClosed(session_id=session):
             if isinstance(runner, Online) and runner.session.session_id == session:
-                return Offline()
+                return Offline(session)
             return runner
     assert_never(event)

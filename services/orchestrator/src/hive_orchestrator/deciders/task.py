@@ -98,6 +98,10 @@ class Facts(Struct, frozen=True):
     result: WorkDone | MergeDone | None = None
     approved: tuple[str, ...] = ()
 
+    def at_tip(self) -> TaskPlanned:
+        """What was planned, to be started from the newest tip."""
+        return replace(self.planned, tip=self.tip)
+
 
 class Unplanned(Struct, frozen=True):
     """Nothing is known of it yet."""

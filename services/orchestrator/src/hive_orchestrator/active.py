@@ -1,0 +1,147 @@
+"""The active orchestrator: the one that reacts to events, lets timers ring and gives work to runners.
+
+    ┌─▶ read the log after the checkpoint ─▶ fold the board, react ─▶ keep board and checkpoint ─┐
+    │                                                                                            │
+    └── wait for a hint, a timer or a second ◀── tell runners ◀── lease what waits ◀─────────────┘
+
+Any number of orchestrators may run; the one that holds the fence is active, and each of its appends
+carries the fence, so that one that was frozen and wakes up late is refused by the database. Reactions
+come before the checkpoint: after a crash between them they are repeated, under ids that follow from
+the event, and take effect once. The board is kept with the checkpoint, and only from where it was.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+from typing import Final
+
+from hive_contracts.codec import decode
+from hive_contracts.envelope import Recorded
+from hive_contracts.ids import NewId, derived_id
+from hive_contracts.runner import CloseSession
+from hive_contracts.task import LeaseTask
+from hive_shared.eventstore.errors import CommandTooOld
+from hive_shared.eventstore.port import EventStore, Fence
+from hive_shared.telemetry import span
+from msgspec import Struct
+
+from hive_orchestrator.board import Board
+from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.desk import Desk
+from hive_orchestrator.handlers.commands import Commands, Order, stream_about
+from hive_orchestrator.policy import react
+from hive_orchestrator.scheduling import assign
+
+FENCE: Final = "scheduler"
+ACTOR: Final = "orchestrator"
+BATCH: Final = 512
+"""Events that are folded before the board is kept."""
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[str], Awaitable[None]]
+"""Tells a runner that its orders changed; it may get lost."""
+
+
+class Pace(Struct, frozen=True):
+    """How often the active orchestrator looks; seconds."""
+
+    fence: float = 5
+    session_ttl: float = 15
+    watch: float = 0.5
+    """Between two looks at timers and sessions."""
+
+
+class Active:
+    """One turn at being active. After any exception it must not be used again."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        desk: Desk,
+        commands: Commands,
+        new_id: NewId,
+        tell: Tell,
+        pace: Pace,
+        fence: Fence,
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._commands = commands
+        self._new_id = new_id
+        self._tell = tell
+        self._pace = pace
+        self._fence = fence
+        self._board = Board()
+        self._draining: frozenset[str] = frozenset()
+
+    async def load(self) -> None:
+        self._board = await self._desk.load()
+        await self.watch()
+
+    async def turn(self) -> bool:
+        """Fold what is new, react, keep, lease. False where there was nothing to do.
+
+        Raises Superseded or Fenced where another orchestrator is active, StoreUnavailable,
+        UnknownEvent where a newer version has written.
+        """
+        before = self._board.position
+        events = await self._store.read_all(before, BATCH)
+        orders = [order for recorded in events for order in self._fold(recorded)]
+        await self._execute(orders)
+        if events:
+            changes = self._board.take_changes()
+            await self._desk.keep(before, self._board.position, changes)
+            for runner in sorted(changes.runners):
+                await self._tell(runner)
+        if len(events) == BATCH:
+            return True
+        leases = assign(self._board, self._draining)
+        await self._execute([self._to_lease(lease) for lease in leases])
+        return bool(events or leases)
+
+    def _to_lease(self, lease: LeaseTask) -> Order:
+        with span("lease", self._board.cards[lease.task_id].traceparent) as step:
+            return Order(self._new_id(), ACTOR, lease, step.traceparent)
+
+    async def watch(self) -> None:
+        """Let timers ring, end sessions that fell silent."""
+        now = await self._desk.now()
+        ringing = [Order(t.id, ACTOR, t.command) for t in self._board.due(now)]
+        pulses = await self._desk.pulses()
+        self._draining = frozenset(pulse.session_id for pulse in pulses if pulse.draining)
+        silent = [
+            Order(self._new_id(), ACTOR, CloseSession(p.runner_id, p.session_id, "expired"))
+            for p in pulses
+            if p.silent_ms > self._pace.session_ttl * 1000
+        ]
+        await self._execute([*ringing, *silent])
+
+    def _fold(self, recorded: Recorded) -> Iterable[Order]:
+        event = decode(recorded)
+        self._board.apply(recorded, event)
+        for number, command in enumerate(react(event, self._board)):
+            id = derived_id(recorded.id, "reaction", number)
+            with span(f"react {recorded.type}", recorded.meta.traceparent) as step:
+                yield Order(id, ACTOR, command, step.traceparent)
+
+    async def _execute(self, orders: list[Order]) -> None:
+        """All orders; those about one stream in their order, the others side by side."""
+        if not orders:
+            return
+        by_stream = sorted(orders, key=lambda order: stream_about(order.command))
+        groups = groupby(by_stream, key=lambda order: stream_about(order.command))
+        async with asyncio.TaskGroup() as together:
+            for _, group in groups:
+                together.create_task(self._in_order(list(group)))
+
+    async def _in_order(self, orders: list[Order]) -> None:
+        for order in orders:
+            try:
+                await self._commands.execute(order, self._fence)
+            except Rejected as refusal:
+                # What it was about has moved on since; the event that did so is still to be folded.
+                log.debug("%s: %s", type(order.command).__name__, refusal.message)
+            except CommandTooOld:
+                log.warning("%s is too old to be done once", type(order.command).__name__)

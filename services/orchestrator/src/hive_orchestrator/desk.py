@@ -1,0 +1,72 @@
+"""What the orchestrator keeps beside the log: a port, with PostgreSQL behind it or memory.
+
+All of it follows from the log, but for what is heard of runners and the numbers of runs.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from hive_orchestrator.board import Board, Changes
+
+
+class Superseded(Exception):
+    """Another orchestrator has moved the checkpoint: this one is not the active one any more."""
+
+
+class Pulse(Struct, frozen=True):
+    """What is known of an open session besides the log."""
+
+    session_id: str
+    runner_id: str
+    silent_ms: int
+    """How long nothing was heard of it while the hive could hear."""
+    draining: bool
+
+
+class HeldLease(Struct, frozen=True):
+    task_id: str
+    epoch: int
+    traceparent: str
+
+
+class Desk(Protocol):
+    async def load(self) -> Board:
+        """The board as it was kept."""
+        ...
+
+    async def keep(self, before: int, after: int, changes: Changes) -> None:
+        """Keep changes and move the checkpoint, all or nothing.
+
+        Raises Superseded where the checkpoint is not at `before`.
+        """
+        ...
+
+    async def now(self) -> datetime:
+        """Database time."""
+        ...
+
+    async def pulses(self) -> Sequence[Pulse]:
+        """Of all open sessions."""
+        ...
+
+    async def heard(self, session_id: str, draining: bool) -> bool:
+        """A session's beat arrived; False where no such session is open."""
+        ...
+
+    async def heard_ourselves(self, most_ms: int) -> None:
+        """A canary's beat arrived: the hearing clock goes on by what passed, at most `most_ms`."""
+        ...
+
+    async def leases(self, session_id: str) -> Sequence[HeldLease]:
+        """What a session should be working on, as far as the board was kept."""
+        ...
+
+    async def take_numbers(self, series: Collection[str]) -> list[int]:
+        """The next number of a run for each name, in order; a name may come more than once.
+
+        Numbers are never given twice; one that is not used leaves a gap.
+        """
+        ...

@@ -1,0 +1,173 @@
+"""The desk in PostgreSQL, schema `orchestrator`."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from hive_contracts.runner import SessionOpened
+from hive_contracts.subjects import stream_name
+
+from hive_orchestrator.board import Board, Card, Changes, Series, Timer
+from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+
+_MOVE: Final = "update orchestrator.checkpoint set position = $2 where position = $1"
+_CARDS: Final = """
+    insert into orchestrator.board (task_id, session_id, card)
+    select * from unnest($1::text[], $2::text[], $3::json[])
+    on conflict (task_id) do update
+    set session_id = excluded.session_id, card = excluded.card"""
+_TIMERS: Final = """
+    insert into orchestrator.timers (id, due_at, stream, command)
+    select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::json[])
+    on conflict (id) do nothing"""
+_SERIES: Final = """
+    insert into orchestrator.series (name, body) select * from unnest($1::text[], $2::json[])
+    on conflict (name) do update set body = excluded.body"""
+_SESSIONS: Final = """
+    insert into orchestrator.sessions (session_id, runner_id, opened, heard_ms)
+    select id, runner, opened, hearing.ms
+    from unnest($1::text[], $2::text[], $3::json[]) as new (id, runner, opened),
+         orchestrator.hearing
+    on conflict (session_id) do nothing"""
+_HEARD: Final = """
+    update orchestrator.sessions set heard_ms = hearing.ms, draining = $2
+    from orchestrator.hearing where session_id = $1"""
+_HEARD_OURSELVES: Final = """
+    update orchestrator.hearing
+    set ms = ms + least(greatest(extract(epoch from clock_timestamp() - last_at) * 1000, 0), $1),
+        last_at = greatest(last_at, clock_timestamp())"""
+_LEASES: Final = "select card from orchestrator.board where session_id = $1 order by task_id"
+_PULSES: Final = """
+    select session_id, runner_id, hearing.ms - heard_ms as silent_ms, draining
+    from orchestrator.sessions, orchestrator.hearing"""
+# Names are taken in alphabetical order, so that two callers never wait for each other.
+_NUMBERS: Final = """
+    insert into orchestrator.numbers as known (series, last)
+    select name, wanted from unnest($1::text[], $2::int[]) as new (name, wanted) order by name
+    on conflict (series) do update set last = known.last + excluded.last
+    returning series, last"""
+
+
+class PostgresDesk:
+    """A Desk over a pool that the caller opens and closes."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def load(self) -> Board:
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            position = await connection.fetchval("select position from orchestrator.checkpoint")
+            cards = await connection.fetch("select card from orchestrator.board")
+            timers = await connection.fetch("select id, due_at, command from orchestrator.timers")
+            series = await connection.fetch("select body from orchestrator.series")
+            sessions = await connection.fetch("select opened from orchestrator.sessions")
+        return Board(
+            position,
+            [_CARD.decode(row["card"]) for row in cards],
+            [Timer(row["id"], row["due_at"], _COMMAND.decode(row["command"])) for row in timers],
+            [_ONE_SERIES.decode(row["body"]) for row in series],
+            [_SESSION.decode(row["opened"]) for row in sessions],
+        )
+
+    async def keep(self, before: int, after: int, changes: Changes) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.execute(_MOVE, before, after) != "UPDATE 1":
+                raise Superseded(f"the checkpoint is not at {before} any more")
+            await _keep_cards(connection, changes)
+            await _keep_timers(connection, changes)
+            await _keep_sessions(connection, changes)
+            if changes.series:
+                bodies = [_json(one) for one in changes.series.values()]
+                await connection.execute(_SERIES, list(changes.series), bodies)
+
+    async def now(self) -> datetime:
+        moment: datetime = await self._pool.fetchval("select clock_timestamp()")
+        return moment
+
+    async def pulses(self) -> Sequence[Pulse]:
+        return [Pulse(*row) for row in await self._pool.fetch(_PULSES)]
+
+    async def heard(self, session_id: str, draining: bool) -> bool:
+        done: str = await self._pool.execute(_HEARD, session_id, draining)
+        return done == "UPDATE 1"
+
+    async def heard_ourselves(self, most_ms: int) -> None:
+        await self._pool.execute(_HEARD_OURSELVES, most_ms)
+
+    async def leases(self, session_id: str) -> Sequence[HeldLease]:
+        rows = await self._pool.fetch(_LEASES, session_id)
+        cards = [_CARD.decode(row["card"]) for row in rows]
+        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in cards]
+
+    async def take_numbers(self, series: Collection[str]) -> list[int]:
+        if not series:
+            return []
+        wanted = Counter(series)
+        rows = await self._pool.fetch(_NUMBERS, list(wanted), list(wanted.values()))
+        following = {row["series"]: row["last"] - wanted[row["series"]] for row in rows}
+        numbers: list[int] = []
+        for name in series:
+            following[name] += 1
+            numbers.append(following[name])
+        return numbers
+
+
+async def _keep_cards(connection: Any, changes: Changes) -> None:
+    kept = [card for card in changes.cards.values() if card is not None]
+    gone = [id for id, card in changes.cards.items() if card is None]
+    if kept:
+        await connection.execute(
+            _CARDS,
+            [card.task_id for card in kept],
+            [card.session_id for card in kept],
+            [_json(card) for card in kept],
+        )
+    if gone:
+        await connection.execute("delete from orchestrator.board where task_id = any($1)", gone)
+
+
+async def _keep_timers(connection: Any, changes: Changes) -> None:
+    kept = [timer for timer in changes.timers.values() if timer is not None]
+    gone = [id for id, timer in changes.timers.items() if timer is None]
+    if kept:
+        await connection.execute(
+            _TIMERS,
+            [timer.id for timer in kept],
+            [timer.due_at for timer in kept],
+            [stream_name("task", timer.command.task_id) for timer in kept],
+            [_json(timer.command) for timer in kept],
+        )
+    if gone:
+        await connection.execute("delete from orchestrator.timers where id = any($1)", gone)
+
+
+async def _keep_sessions(connection: Any, changes: Changes) -> None:
+    opened = [session for session in changes.sessions.values() if session is not None]
+    closed = [id for id, session in changes.sessions.items() if session is None]
+    if closed:
+        await connection.execute(
+            "delete from orchestrator.sessions where session_id = any($1)", closed
+        )
+    if opened:
+        await connection.execute(
+            _SESSIONS,
+            [session.session_id for session in opened],
+            [session.runner_id for session in opened],
+            [_json(session) for session in opened],
+        )
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+_CARD: Final = msgspec.json.Decoder(Card)
+_COMMAND: Final = msgspec.json.Decoder(Timer.__annotations__["command"])
+_ONE_SERIES: Final = msgspec.json.Decoder(Series)
+_SESSION: Final = msgspec.json.Decoder(SessionOpened)

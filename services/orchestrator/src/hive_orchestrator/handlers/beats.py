@@ -1,0 +1,83 @@
+"""What runners say and should do: `hive.commands.orchestrator.beat`."""
+
+from hive_contracts.ids import NewId
+from hive_contracts.orders import Beat, Canary, Heard, Holding, Lease, Orders
+from hive_contracts.plan import WorkDone
+from hive_contracts.runner import CloseSession, OpenSession
+from hive_contracts.subjects import stream_name
+
+from hive_orchestrator.aggregates import Aggregates
+from hive_orchestrator.deciders import task
+from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.desk import Desk, HeldLease
+from hive_orchestrator.handlers.commands import Commands, Order
+
+
+class Beats:
+    def __init__(
+        self,
+        commands: Commands,
+        aggregates: Aggregates,
+        desk: Desk,
+        new_id: NewId,
+        beat_seconds: float,
+    ) -> None:
+        self._commands = commands
+        self._aggregates = aggregates
+        self._desk = desk
+        self._new_id = new_id
+        self._beat_seconds = beat_seconds
+
+    async def __call__(self, heard: Heard) -> Orders | None:
+        """All that the session should be working on; None for a canary."""
+        match heard:
+            case Canary():
+                await self._desk.heard_ourselves(int(2000 * self._beat_seconds))
+                return None
+            case Beat():
+                return await self._answer(heard)
+
+    async def _answer(self, beat: Beat) -> Orders:
+        orders = Orders(beat.session_id, beat_seconds=self._beat_seconds)
+        try:
+            await self._hear(beat)
+        except Rejected:
+            return orders  # an older process of this runner: it should be doing nothing
+        known = {(holding.task_id, holding.epoch): holding for holding in beat.holding}
+        leases: list[Lease] = []
+        keep: list[Holding] = []
+        for held in await self._desk.leases(beat.session_id):
+            holding = known.get((held.task_id, held.epoch))
+            if holding is not None:
+                keep.append(holding)
+            elif (lease := await self._offer(held)) is not None:
+                leases.append(lease)
+        return Orders(beat.session_id, tuple(leases), tuple(keep), self._beat_seconds)
+
+    async def _hear(self, beat: Beat) -> None:
+        if beat.draining and not beat.holding:
+            command = CloseSession(beat.runner_id, beat.session_id, "drained")
+            await self._commands.execute(Order(self._new_id(), beat.runner_id, command))
+            return
+        if not await self._desk.heard(beat.session_id, beat.draining):
+            opening = OpenSession(
+                beat.runner_id, beat.session_id, beat.name, beat.slots, beat.agents
+            )
+            await self._commands.execute(Order(self._new_id(), beat.runner_id, opening))
+
+    async def _offer(self, held: HeldLease) -> Lease | None:
+        """The lease as the task's stream tells it; None where the board lags behind."""
+        loaded = await self._aggregates.load(stream_name("task", held.task_id))
+        state = loaded.state
+        if not isinstance(state, task.Leased | task.Running) or state.facts.minted != held.epoch:
+            return None
+        facts = state.facts
+        return Lease(
+            held.epoch,
+            facts.step,
+            facts.at_tip(),
+            facts.failed + 1,
+            facts.feedback,
+            facts.result if isinstance(facts.result, WorkDone) else None,
+            held.traceparent,
+        )

@@ -1,0 +1,107 @@
+"""A replica of the orchestrator: active while it holds the fence, ready to take over while not."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from hive_contracts.codec import UnknownEvent
+from hive_shared.clock import Clock
+from hive_shared.eventstore.errors import Fenced, StoreUnavailable
+from hive_shared.eventstore.port import EventStore, Fence
+
+from hive_orchestrator.active import FENCE, Active, Pace
+from hive_orchestrator.desk import Superseded
+
+log = logging.getLogger(__name__)
+
+
+class Replica:
+    """Takes the fence, works, keeps the fence; starts anew after whatever goes wrong."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        start: Callable[[Fence], Active],
+        holder: str,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._start = start
+        self._holder = holder
+        self._pace = pace
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self.active = False
+        """Whether this replica holds the fence."""
+        self.trouble = ""
+        """Why nothing goes on, for readiness; empty while it does."""
+
+    def wake(self) -> None:
+        """Something was appended: look at the log now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self._take_part()
+                self.trouble = ""
+            except* (Superseded, Fenced):
+                log.warning("another orchestrator is active now")
+            except* StoreUnavailable as group:
+                self._report("the event store does not answer", group)
+            except* UnknownEvent as group:
+                self._report("the log holds events of a newer version", group)
+            self.active = False
+            await self._clock.sleep(self._pace.fence / 10)
+
+    def _report(self, trouble: str, error: BaseException) -> None:
+        self.trouble = trouble
+        log.error("%s", trouble, exc_info=error)
+
+    async def _take_part(self) -> None:
+        fence = await self._take()
+        if fence is None:
+            await self._clock.sleep(self._pace.fence / 5)
+            return
+        active = self._start(fence)
+        await active.load()
+        self.active = True
+        self.trouble = ""
+        log.info("active, with fence %s", fence.token)
+        try:
+            await self._work(active, fence)
+        finally:
+            self.active = False
+            with suppress(StoreUnavailable):
+                await self._store.release_fence(fence)
+
+    async def _take(self) -> Fence | None:
+        return await self._store.take_fence(FENCE, self._holder, int(self._pace.fence * 1000))
+
+    async def _work(self, active: Active, fence: Fence) -> None:
+        kept = watched = self._clock.monotonic()
+        while True:
+            now = self._clock.monotonic()
+            if now - kept > self._pace.fence / 3:
+                if await self._take() != fence:
+                    raise Fenced
+                kept = now
+            if now - watched > self._pace.watch:
+                await active.watch()
+                watched = now
+            self._woken.clear()
+            if not await active.turn():
+                await self._nap()
+
+    async def _nap(self) -> None:
+        """Until something is appended, or it is time to look again."""
+        woken = asyncio.ensure_future(self._woken.wait())
+        nap = asyncio.ensure_future(self._clock.sleep(self._pace.watch))
+        try:
+            await asyncio.wait({woken, nap}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            nap.cancel()

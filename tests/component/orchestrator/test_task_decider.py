@@ -1,0 +1,275 @@
+"""Given what happened to a task, when a command comes, then these events (or a refusal) follow."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from hive_contracts.plan import (
+    ApprovalGate,
+    ArtifactRef,
+    CommandGate,
+    Failure,
+    GateResult,
+    GatesRun,
+    Globbed,
+    Item,
+    ItemsListed,
+    MergeDone,
+    Retry,
+    TaskKind,
+    TaskSpec,
+    Tip,
+    WorkDone,
+)
+from hive_contracts.task import (
+    AnyTaskCommand,
+    AnyTaskEvent,
+    ApprovalGiven,
+    ApprovalRefused,
+    ApprovalRequested,
+    ApproveGate,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    CancelTask,
+    GatesJudged,
+    ItemsReported,
+    LeaseLost,
+    LeaseTask,
+    LeaseWithdrawn,
+    LoseLease,
+    RejectGate,
+    ReopenTask,
+    ReportAttempt,
+    ReportIgnored,
+    RequeueTask,
+    RetryScheduled,
+    StartAttempt,
+    TaskCancelled,
+    TaskFailed,
+    TaskLeased,
+    TaskPlanned,
+    TaskReopened,
+    TaskRequeued,
+    TaskSucceeded,
+    TimeOutTask,
+)
+from hive_orchestrator.deciders import task
+from hive_orchestrator.deciders.rejected import Rejected
+
+T, M = "0" * 31 + "1", "0" * 31 + "2"
+TESTS = CommandGate("tests", "make test")
+ASK = ApprovalGate("ok", "Is it right?", timeout=60)
+TIP = Tip("a" * 40)
+DONE = WorkDone("b" * 40, ArtifactRef("d" * 64, 10))
+BROKEN = Failure("agent", "exit 1")
+LOST = Failure("infrastructure", "no disk")
+GREEN = GatesRun("b" * 40, (GateResult("tests", True, "make test", 0),))
+RED = GatesRun("b" * 40, (GateResult("tests", False, "make test", 1, tail="boom"),))
+
+
+def planned(
+    *gates: CommandGate | ApprovalGate, kind: TaskKind = "work", attempts: int = 2
+) -> TaskPlanned:
+    spec = TaskSpec("fix", run="true", gates=gates, retry=Retry(attempts=attempts))
+    return TaskPlanned(T, M, "fix-1", "main", kind, spec, tip=TIP)
+
+
+def leased(epoch: int, step: str = "work") -> TaskLeased:
+    return TaskLeased(T, epoch, step, "r", "s", 60)  # type: ignore[arg-type]
+
+
+def begun(epoch: int, step: str = "work") -> list[AnyTaskEvent]:
+    return [leased(epoch, step), AttemptStarted(T, epoch)]
+
+
+def red_epoch(epoch: int) -> list[AnyTaskEvent]:
+    failed = AttemptFailed(T, epoch, BROKEN)
+    return [*begun(epoch), failed, RetryScheduled(T, 1, True), TaskRequeued(T, 3600)]
+
+
+LEASE = LeaseTask(T, "r", "s")
+GATE_FAILED = Failure("gate", "gate tests failed (exit 1)", tail="boom")
+
+
+@dataclass
+class Case:
+    title: str
+    given: list[AnyTaskEvent]
+    when: AnyTaskCommand
+    then: list[AnyTaskEvent] | str
+
+
+CASES = [
+    Case("a planned task is leased", [planned()], LEASE, [leased(1)]),
+    Case("a leased task is not leased again", [planned(), leased(1)], LEASE, "stale"),
+    Case("a leased task starts", [planned(), leased(1)], StartAttempt(T, 1), [AttemptStarted(T, 1)]),
+    Case("a start said twice is done once", [planned(), *begun(1)], StartAttempt(T, 1), []),
+    Case("a withdrawn lease cannot start", [planned(), leased(1), LeaseLost(T, 1, "gone")],
+         StartAttempt(T, 1), "stale"),
+    Case("work without gates succeeds", [planned(), *begun(1)], ReportAttempt(T, 1, DONE),
+         [AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)]),
+    Case("a report before its start is taken", [planned(), leased(1)], ReportAttempt(T, 1, DONE),
+         [AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)]),
+    Case("work with gates waits for them", [planned(TESTS), *begun(1)], ReportAttempt(T, 1, DONE),
+         [AttemptSucceeded(T, 1, DONE)]),
+    Case("gates are leased after the work", [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE)],
+         LEASE, [leased(2, "gates")]),
+    Case("green gates end the task",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, GREEN),
+         [GatesJudged(T, 2, "b" * 40, GREEN.results), TaskSucceeded(T, M, 2, DONE)]),
+    Case("red gates use up an attempt",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, RED),
+         [GatesJudged(T, 2, "b" * 40, RED.results), AttemptFailed(T, 2, GATE_FAILED),
+          RetryScheduled(T, 1, True)]),
+    Case("gates that were not run are nobody's fault",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, GatesRun("b" * 40, ())),
+         [AttemptFailed(T, 2, Failure("infrastructure", "gates were not run: tests")),
+          RetryScheduled(T, 2, False)]),
+    Case("after red gates the work is done again",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates"),
+          GatesJudged(T, 2, "b" * 40, RED.results), AttemptFailed(T, 2, GATE_FAILED),
+          RetryScheduled(T, 1, True), TaskRequeued(T, 3600)], LEASE, [leased(3, "work")]),
+    Case("an approval is asked for after the gates", [planned(ASK), *begun(1)],
+         ReportAttempt(T, 1, DONE),
+         [AttemptSucceeded(T, 1, DONE), ApprovalRequested(T, M, "ok", "Is it right?", 60)]),
+    Case("an approval ends the task",
+         [planned(ASK), *begun(1), AttemptSucceeded(T, 1, DONE), ApprovalRequested(T, M, "ok", "?", 60)],
+         ApproveGate(T, "ok", "ann"), [ApprovalGiven(T, "ok", "ann"), TaskSucceeded(T, M, 1, DONE)]),
+    Case("a refusal fails the task for good",
+         [planned(ASK), *begun(1), AttemptSucceeded(T, 1, DONE), ApprovalRequested(T, M, "ok", "?", 60)],
+         RejectGate(T, "ok", "ann", "no"),
+         [ApprovalRefused(T, "ok", "ann", "no"),
+          TaskFailed(T, M, 1, Failure("permanent", "ann refused 'ok': no"))]),
+    Case("an answer nobody waits for is refused", [planned(ASK)], ApproveGate(T, "ok", "ann"), "conflict"),
+    Case("silence counts as refusal in the end",
+         [planned(ASK, kind="gate"), ApprovalRequested(T, M, "ok", "?", 60)],
+         TimeOutTask(T, "approval", gate="ok"),
+         [ApprovalRefused(T, "ok", "hive", "nobody answered in time"),
+          TaskFailed(T, M, 0, Failure("permanent", "hive refused 'ok': nobody answered in time"))]),
+    Case("a failure is tried again after a while", [planned(), *begun(1)],
+         ReportAttempt(T, 1, BROKEN), [AttemptFailed(T, 1, BROKEN), RetryScheduled(T, 1, True)]),
+    Case("the back-off doubles", [planned(attempts=4), *red_epoch(1), *begun(2)],
+         ReportAttempt(T, 2, BROKEN), [AttemptFailed(T, 2, BROKEN), RetryScheduled(T, 2, True)]),
+    Case("the last attempt's failure is the task's", [planned(), *red_epoch(1), *begun(2)],
+         ReportAttempt(T, 2, BROKEN), [AttemptFailed(T, 2, BROKEN), TaskFailed(T, M, 2, BROKEN)]),
+    Case("an infrastructure failure uses up no attempt", [planned(attempts=1), *begun(1)],
+         ReportAttempt(T, 1, LOST), [AttemptFailed(T, 1, LOST), RetryScheduled(T, 2, False)]),
+    Case("a limit is waited for", [planned(attempts=1), *begun(1)],
+         ReportAttempt(T, 1, Failure("limit", "429", retry_after=90)),
+         [AttemptFailed(T, 1, Failure("limit", "429", retry_after=90)), RetryScheduled(T, 90, False)]),
+    Case("a permanent failure is not tried again", [planned(attempts=5), *begun(1)],
+         ReportAttempt(T, 1, Failure("permanent", "no such repository")),
+         [AttemptFailed(T, 1, Failure("permanent", "no such repository")),
+          TaskFailed(T, M, 1, Failure("permanent", "no such repository"))]),
+    Case("the back-off ends", [planned(), *begun(1), AttemptFailed(T, 1, BROKEN), RetryScheduled(T, 1, True)],
+         RequeueTask(T), [TaskRequeued(T, 3600)]),
+    Case("an old timer changes nothing", [planned()], RequeueTask(T), []),
+    Case("a lost lease is leased anew", [planned(), *begun(1)], LoseLease(T, 1, "gone"),
+         [LeaseLost(T, 1, "gone")]),
+    Case("the loss of an older lease changes nothing",
+         [planned(), *begun(1), LeaseLost(T, 1, "gone"), leased(2)], LoseLease(T, 1, "gone"), []),
+    Case("a late report is taken while no later epoch is leased",
+         [planned(), *begun(1), LeaseLost(T, 1, "gone")], ReportAttempt(T, 1, DONE),
+         [AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)]),
+    Case("a late report withdraws a later lease that has not begun",
+         [planned(), *begun(1), LeaseLost(T, 1, "gone"), leased(2)], ReportAttempt(T, 1, DONE),
+         [LeaseWithdrawn(T, 2), AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)]),
+    Case("a late report changes nothing once a later epoch has begun",
+         [planned(), *begun(1), LeaseLost(T, 1, "gone"), *begun(2)], ReportAttempt(T, 1, DONE),
+         [ReportIgnored(T, 1, "a later epoch has begun")]),
+    Case("a report said twice is taken once",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE)], ReportAttempt(T, 1, DONE), []),
+    Case("an epoch that was never leased cannot report", [planned(), leased(1)],
+         ReportAttempt(T, 2, DONE), "invalid"),
+    Case("a report of another step is refused", [planned(), *begun(1)], ReportAttempt(T, 1, GREEN), "invalid"),
+    Case("a report after the end changes nothing",
+         [planned(), *begun(1), TaskCancelled(T, M)], ReportAttempt(T, 1, DONE),
+         [ReportIgnored(T, 1, "the task has ended")]),
+    Case("a task that no runner takes fails", [planned()], TimeOutTask(T, "queue"),
+         [TaskFailed(T, M, 0, Failure("permanent", "no runner took it within 3600 s"))]),
+    Case("a lease that does not start is lost", [planned(), leased(1)], TimeOutTask(T, "start", 1),
+         [LeaseLost(T, 1, "it did not start in time")]),
+    Case("a started lease does not time out", [planned(), *begun(1)], TimeOutTask(T, "start", 1), []),
+    Case("what does not merge is done again on the tip",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)],
+         ReopenTask(T, Tip("c" * 40), Failure("conflict", "x", files=("a.py",))),
+         [TaskReopened(T, Tip("c" * 40), Failure("conflict", "x", files=("a.py",)))]),
+    Case("what does not merge at the last attempt has failed",
+         [planned(attempts=1), *begun(1), AttemptSucceeded(T, 1, DONE), TaskSucceeded(T, M, 1, DONE)],
+         ReopenTask(T, TIP, Failure("conflict", "x")), [TaskFailed(T, M, 1, Failure("conflict", "x"))]),
+    Case("a merge's result is the task's", [planned(kind="merge"), *begun(1, "merge")],
+         ReportAttempt(T, 1, MergeDone("a" * 40, Tip("c" * 40))),
+         [AttemptSucceeded(T, 1, MergeDone("a" * 40, Tip("c" * 40))),
+          TaskSucceeded(T, M, 1, MergeDone("a" * 40, Tip("c" * 40)))]),
+    Case("items are reported before the end", [planned(kind="expand"), *begun(1, "expand")],
+         ReportAttempt(T, 1, ItemsListed((Item("a"), Item("b")))),
+         [ItemsReported(T, M, "main", (Item("a"), Item("b"))), AttemptSucceeded(T, 1),
+          TaskSucceeded(T, M, 1)]),
+    Case("a cancelled task ends", [planned(), *begun(1)], CancelTask(T, "enough"),
+         [TaskCancelled(T, M, "enough")]),
+    Case("an ended task is not cancelled", [planned(), TaskFailed(T, M, 1, BROKEN)], CancelTask(T), []),
+    Case("a task that is not there is refused", [], CancelTask(T), "not-found"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_task(case: Case) -> None:
+    state: task.Task = task.INITIAL
+    for event in case.given:
+        state = task.evolve(state, event)
+    if isinstance(case.then, str):
+        with pytest.raises(Rejected) as refusal:
+            task.decide(state, case.when)
+        assert refusal.value.code == case.then
+        return
+    events = task.decide(state, case.when)
+    assert events == case.then
+    for event in events:  # what was decided can be folded
+        state = task.evolve(state, event)
+
+
+def test_a_gate_for_people_alone_waits_for_them_from_the_start() -> None:
+    events = task.plan(planned(ASK, kind="gate"))
+    assert events == [planned(ASK, kind="gate"), ApprovalRequested(T, M, "ok", "Is it right?", 60)]
+
+
+def test_a_failed_attempts_reason_is_the_next_ones_input() -> None:
+    state: task.Task = task.INITIAL
+    for event in [planned(), *red_epoch(1), leased(2)]:
+        state = task.evolve(state, event)
+    assert isinstance(state, task.Leased)
+    assert state.facts.feedback == BROKEN
+
+
+def test_too_many_losses_in_a_row_end_the_task() -> None:
+    state: task.Task = task.INITIAL
+    for event in [
+        planned(),
+        *[LeaseLost(T, n, "gone") for n in range(1, task.MAX_UNCOUNTED)],
+        leased(99),
+    ]:
+        state = task.evolve(state, event)
+    lost, failed = task.decide(state, LoseLease(T, 99, "gone"))
+    assert isinstance(lost, LeaseLost)
+    assert isinstance(failed, TaskFailed) and failed.failure.kind == "infrastructure"
+
+
+@pytest.mark.parametrize(("jitter", "delay"), [(-1, 0.8), (0, 1.0), (1, 1.2)])
+def test_back_off_is_spread_by_a_fifth(jitter: float, delay: float) -> None:
+    state: task.Task = task.INITIAL
+    for event in [planned(), *begun(1)]:
+        state = task.evolve(state, event)
+    _, retry = task.decide(state, ReportAttempt(T, 1, BROKEN), jitter)
+    assert retry == RetryScheduled(T, delay, True)
+
+
+def test_a_glob_is_carried_to_the_runner() -> None:
+    expand = Globbed(("src/*/",))
+    state = task.evolve(
+        task.INITIAL, TaskPlanned(T, M, "m-1", "p", "expand", TaskSpec("expand"), expand=expand)
+    )
+    assert isinstance(state, task.Queued) and state.facts.step == "expand"

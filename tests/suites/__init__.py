@@ -1,0 +1,1 @@
+"""Suites that several implementations pass, and the simulator."""

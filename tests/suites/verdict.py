@@ -1,0 +1,137 @@
+"""What must hold of a hive's log once all has come to rest, whatever went wrong before."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from hive_contracts.codec import AnyEvent, decode
+from hive_contracts.envelope import Recorded
+from hive_contracts.mission import (
+    BranchAdvanced,
+    MissionCancelled,
+    MissionFailed,
+    MissionLaunched,
+    MissionRefused,
+    MissionSucceeded,
+    TaskSettled,
+    TasksPlanned,
+)
+from hive_contracts.plan import WorkDone
+from hive_contracts.task import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    GatesJudged,
+    RetryScheduled,
+    TaskCancelled,
+    TaskFailed,
+    TaskLeased,
+    TaskPlanned,
+    TaskSucceeded,
+)
+from hive_orchestrator.board import Board
+
+ENDS = (MissionSucceeded, MissionFailed, MissionRefused, MissionCancelled)
+
+
+def judge(log: list[Recorded]) -> None:
+    """Raises AssertionError with what does not hold."""
+    assert [recorded.position for recorded in log] == list(range(1, len(log) + 1))
+    streams: dict[str, list[AnyEvent]] = {}
+    for recorded in log:
+        events = streams.setdefault(recorded.stream, [])
+        assert recorded.version == len(events) + 1, f"{recorded.stream} has a hole"
+        events.append(decode(recorded))
+    merged = Counter(
+        event.task_id
+        for events in streams.values()
+        for event in events
+        if isinstance(event, BranchAdvanced)
+    )
+    assert not [id for id, times in merged.items() if times > 1], "work was merged twice"
+    for stream, events in streams.items():
+        if stream.startswith("mission-"):
+            judge_mission(stream, events, merged)
+        elif stream.startswith("task-"):
+            judge_task(stream, events)
+
+
+def judge_mission(stream: str, events: list[AnyEvent], merged: Counter[str]) -> None:
+    ends = [event for event in events if isinstance(event, ENDS)]
+    assert len(ends) == 1, f"{stream} ended {len(ends)} times"
+    assert events[-1] is ends[0], f"{stream} went on after its end"
+    launched = events[0]
+    assert isinstance(launched, MissionLaunched)
+    tip = launched.repository.base if launched.repository else ""
+    for event in events:
+        if isinstance(event, BranchAdvanced):
+            assert event.old == tip, f"{stream}: the tip moved from where it was not"
+            tip = event.new.commit
+    if isinstance(ends[0], MissionSucceeded):
+        assert (ends[0].tip.commit if ends[0].tip else "") == tip
+        judge_success(stream, events, merged)
+
+
+def judge_success(stream: str, events: list[AnyEvent], merged: Counter[str]) -> None:
+    """Every task was settled well, and the last result of each piece of work is in the branch."""
+    planned = {t.task_id: t for e in events if isinstance(e, TasksPlanned) for t in e.tasks}
+    settled: dict[str, TaskSettled] = {}
+    for event in events:
+        if isinstance(event, TaskSettled):
+            settled[event.task_id] = event
+    for id, task in planned.items():
+        if id not in settled:  # criteria that an extension made superfluous
+            assert task.kind == "gate", f"{stream}: {task.name} was never settled"
+            continue
+        last = settled[id]
+        if task.kind != "work":
+            continue
+        assert last.outcome == "succeeded", f"{stream}: {task.name} {last.outcome}"
+        changed = isinstance(last.result, WorkDone) and bool(last.result.commit)
+        assert merged[id] == (1 if changed else 0), (
+            f"{stream}: {task.name} merged {merged[id]} times"
+        )
+
+
+def judge_task(stream: str, events: list[AnyEvent]) -> None:
+    """Epochs only grow, and no report of one took effect after a later one had begun."""
+    planned = events[0]
+    assert isinstance(planned, TaskPlanned)
+    minted = begun = counted = 0
+    for event in events:
+        match event:
+            case TaskLeased(epoch=epoch):
+                assert epoch == minted + 1, f"{stream}: epoch {epoch} after {minted}"
+                minted = epoch
+            case AttemptStarted(epoch=epoch):
+                assert epoch == minted, f"{stream}: an old epoch began"
+                begun = epoch
+            case (
+                AttemptSucceeded(epoch=epoch)
+                | AttemptFailed(epoch=epoch)
+                | GatesJudged(epoch=epoch)
+            ):
+                assert epoch >= begun, f"{stream}: epoch {epoch} took effect after {begun} began"
+            case RetryScheduled(counted=True):
+                counted += 1
+    assert counted < planned.spec.retry.attempts, f"{stream}: too many attempts"
+    done = isinstance(events[-1], TaskSucceeded | TaskFailed | TaskCancelled)
+    assert done or any(isinstance(e, TaskSucceeded | TaskFailed | TaskCancelled) for e in events), (
+        f"{stream} was left open"
+    )
+
+
+def fold(log: Iterable[Recorded]) -> Board:
+    """The board, rebuilt from zero."""
+    board = Board()
+    for recorded in log:
+        board.apply(recorded, decode(recorded))
+    return board
+
+
+def same(kept: Board, rebuilt: Board) -> None:
+    """Raises AssertionError where a board that was kept differs from one that was rebuilt."""
+    assert kept.position == rebuilt.position
+    assert kept.cards == rebuilt.cards
+    assert kept.timers == rebuilt.timers
+    assert kept.series == rebuilt.series
+    assert kept.sessions == rebuilt.sessions
