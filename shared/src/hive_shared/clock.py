@@ -1,5 +1,7 @@
 """Time, as a port: only `main` and adapters hold a real clock."""
 
+import asyncio
+import time  # noqa: TID251  this is the adapter
 from typing import Protocol
 
 
@@ -13,3 +15,16 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's clock; for `main` and tests of adapters."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)  # noqa: TID251  this is the adapter

@@ -1,6 +1,6 @@
 """Projections: events folded into rows that can be queried.
 
-    feed ──batch──▶ begin; lock the checkpoint's row; apply; move the checkpoint; commit ──▶ followers
+    feed ──batch──▶ begin; lock the checkpoint; apply; move it; commit ──▶ followers
 
 Rows and checkpoint move in one transaction, so a projection is always the fold of exactly the
 events up to its position. Every replica of a service runs the whole loop: the row's lock lets one
@@ -97,8 +97,8 @@ class Stopped(Exception):
 class Progress(Protocol):
     """A running projection, as its readers see it."""
 
-    async def wait_for(self, position: int, timeout: float) -> None:
-        """Return once the rows hold every event up to `position`; `timeout` in seconds.
+    async def wait_for(self, position: int, seconds: float) -> None:
+        """Return once the rows hold every event up to `position`; for at most so long.
 
         Raises Behind (not in time), BeyondHead (refused at once), Stopped (it will not come).
         """

@@ -1,0 +1,162 @@
+"""Publishes the record to the bus, so that the bus's sequence is the record's position.
+
+    look at bus, then record ──ok, behind──────────▶ publish from the bus's last position on
+      ▲        │                                          │   woken by hints, polling as a net
+      │        ├─missing, holes──▶ make the stream anew ──┤
+      │        └─ahead, different─▶ new log_id if it is   │
+      │                             the same history ─────┤
+      ├── doubt: refused, no answer, another history ─────┘
+      └── every half a minute, anyway
+
+Any number of relays may run. Each message is stored only as the next position of the stream it
+names, so a second relay, or one that was frozen over a restore, is refused and looks again. Whoever
+loses a race stands by, and takes over when the bus has not come forward for a while: leadership
+saves work, safety does not hang on it.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from hive_contracts.envelope import Recorded
+from hive_shared.bus.errors import BusError, Overtaken, StreamChanged
+from hive_shared.bus.survey import Held, Survey, survey
+from hive_shared.clock import Clock
+from hive_shared.eventstore.errors import StoreUnavailable
+from hive_shared.eventstore.port import EventStore
+from hive_shared.telemetry import span
+from hive_shared.wake import Wake
+
+WINDOW: Final = 256
+"""Messages that are on their way together."""
+POLL_SECONDS: Final = 1.0
+DOUBT_SECONDS: Final = 30.0
+"""How long a relay trusts its last look at the bus."""
+STANDBY_SECONDS: Final = 1.0
+"""How long the bus may stand still before a relay that stands by takes over."""
+RETRY_SECONDS: Final = 0.5
+
+_log = logging.getLogger("hive.relay")
+
+
+class Bus(Protocol):
+    """The event stream, as its writer sees it."""
+
+    async def look(self) -> Held | None:
+        """What it holds; None where there is no stream. Raises BusUnavailable."""
+        ...
+
+    async def make(self, log_id: str, began: int) -> None:
+        """Begin an empty stream in place of whatever is there. Raises BusUnavailable."""
+        ...
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
+        """Store consecutive events; answers how many this call stored.
+
+        Raises Overtaken (none), StreamChanged, BusUnavailable.
+        """
+        ...
+
+
+class Log(Protocol):
+    """What the relay needs of the log beyond reading it."""
+
+    async def renew_if_bus_is_wrong(self, held: Held, log_id: str) -> str:
+        """Begin a new history if the primary, read afresh and under a lock, contradicts the bus.
+
+        Answers the `log_id` that is in force.
+        """
+        ...
+
+    async def recent_position(self) -> int:
+        """The position from which the bus is to be made anew: as much as its retention holds."""
+        ...
+
+
+class Relay:
+    """One of any number of relays."""
+
+    def __init__(self, store: EventStore, log: Log, bus: Bus, clock: Clock, wake: Wake) -> None:
+        self._store = store
+        self._log = log
+        self._bus = bus
+        self._clock = clock
+        self._wake = wake
+        self._remake = False
+
+    def rebuild(self) -> None:
+        """Make the event stream anew at the next look, though nothing may be wrong with it."""
+        self._remake = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        standby = False
+        while True:
+            try:
+                looked = await self._look()
+                if standby and await self._bus_moves(looked):
+                    continue
+                standby = False
+                if (last := await self._agree(looked)) is not None:
+                    await self._publish(looked.head.log_id, last)
+            except Overtaken:
+                standby = True
+            except StreamChanged as change:
+                _log.info("looking again: %s", change)
+            except (BusError, StoreUnavailable) as error:
+                _log.warning("waiting: %s", error)
+                await self._clock.sleep(RETRY_SECONDS)
+
+    async def _look(self) -> Survey:
+        return await survey(self._store, await self._bus.look(), self._clock.now_ms())
+
+    async def _bus_moves(self, looked: Survey) -> bool:
+        """Is another relay at work? Only if the bus gets to where the record is now."""
+        await self._clock.sleep(STANDBY_SECONDS)
+        held = await self._bus.look()
+        if held is None or looked.held is None or looked.verdict not in ("ok", "behind"):
+            return False
+        return held.stream == looked.held.stream and held.last >= looked.head.position
+
+    async def _agree(self, looked: Survey) -> int | None:
+        """Make the bus a true copy so far; answers its last position, None to look again."""
+        head, held = looked.head, looked.held
+        match looked.verdict:
+            case "ok" | "behind" if held is not None and not self._remake:
+                return held.last
+            case "ahead" | "different" if held is not None:
+                log_id = await self._log.renew_if_bus_is_wrong(held, head.log_id)
+                if log_id != head.log_id:
+                    _log.error("bus %s: history %s begins", looked.verdict, log_id)
+                    return None
+        began = await self._log.recent_position()
+        _log.warning("bus %s: made anew from position %d", looked.verdict, began)
+        await self._bus.make(head.log_id, began)
+        self._remake = False
+        return began - 1
+
+    async def _publish(self, log_id: str, last: int) -> None:
+        """Publish from there on, until it is time to look again."""
+        until = self._clock.monotonic() + DOUBT_SECONDS
+        while self._clock.monotonic() < until and not self._remake:
+            head = await self._store.head()
+            if head.log_id != log_id or head.position < last:
+                raise StreamChanged("the record is of another history")
+            if head.position == last:
+                await self._wake.wait(POLL_SECONDS)
+                continue
+            events = await self._store.read_all(last, WINDOW)
+            await self._send(log_id, events)
+            last = events[-1].position
+
+    async def _send(self, log_id: str, events: Sequence[Recorded]) -> None:
+        stored = await self._bus.publish(log_id, events)
+        for event in events:
+            if event.meta.traceparent:
+                with span("relay publish", event.meta.traceparent, position=event.position):
+                    pass
+        if stored < len(events):
+            if 2 * stored < len(events):
+                raise Overtaken
+            raise StreamChanged("another relay is at work")

@@ -1,0 +1,238 @@
+"""Runs a projection. What it promises is told in `hive_shared.projection`.
+
+    begin ──▶ feed from min(position, told) ──▶ batch: lock, apply, move, commit ──▶ tell followers
+      ▲                                           │            │
+      ├──── another history, or rebuilt ──────────┘            │ an event cannot be applied
+      ├──── database or network failed: wait, again            ▼
+      └──── half a minute later, or told to ◀──────────── stopped (alarm)
+
+It tries a stopped event again now and then, as the cause may be gone; it never goes past it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import asyncpg
+
+from hive_contracts.envelope import Recorded
+from hive_shared.clock import Clock
+from hive_shared.eventstore.errors import StoreUnavailable
+from hive_shared.eventstore.pool import FAILURES, translated
+from hive_shared.eventstore.port import EventStore
+from hive_shared.projection import (
+    Behind,
+    BeyondHead,
+    Committed,
+    Follower,
+    Projection,
+    Status,
+    Stopped,
+)
+from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
+from hive_shared.subscriptions.place import Place
+from hive_shared.wake import Wake, first_of
+
+RETRY_SECONDS: Final = 0.5
+STOPPED_SECONDS: Final = 30.0
+_PREPARE: Final = "set idle_in_transaction_session_timeout = '10s'"
+"""A replica that freezes while it holds the row must not hold up the others."""
+
+_log = logging.getLogger("hive.projection")
+
+
+class _Rewound(Exception):
+    """The checkpoint has gone back: a rebuild has begun."""
+
+
+class _Failing(Exception):
+    """One event cannot be applied."""
+
+    def __init__(self, event: Recorded) -> None:
+        super().__init__(f"{event.type} at position {event.position} of {event.stream}")
+        self.event = event
+
+
+class Projector:
+    """One projection of a service, in one replica."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        schema: str,
+        projection: Projection,
+        feed: Feed,
+        store: EventStore,
+        clock: Clock,
+    ) -> None:
+        self._pool = pool
+        self._projection = projection
+        self._place = Place(schema, projection.name)
+        self._feed = feed
+        self._store = store
+        self._clock = clock
+        self._again = Wake(clock)
+        self._followers: list[Follower] = []
+        self._waiting: list[tuple[int, asyncio.Event]] = []
+        self._log_id = ""
+        self._position = 0
+        self._fed = 0
+        self._told = 0
+        self._head = 0
+        self._stopped = ""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._follow_feed()
+            except (HistoryChanged, _Rewound) as change:
+                _log.info("%s begins again: %s", self._projection.name, change or "rebuild")
+            except _Failing as failing:
+                await self._stop(failing)
+            except (*FAILURES, StoreUnavailable) as error:
+                _log.warning("%s waits: %r", self._projection.name, error)
+                await self._clock.sleep(RETRY_SECONDS)
+
+    async def wait_for(self, position: int, seconds: float) -> None:
+        if position <= self._position:
+            return
+        if position > self._head:
+            self._head = (await self._store.head()).position
+            if position > self._head:
+                raise BeyondHead(f"the record ends at {self._head}")
+        reached = asyncio.Event()
+        waiting = (position, reached)
+        self._waiting.append(waiting)
+        try:
+            if not self._stopped:
+                await first_of(reached.wait(), self._clock.sleep(seconds))
+        finally:
+            self._waiting.remove(waiting)
+        if position <= self._position:
+            return
+        if self._stopped:
+            raise Stopped(self._stopped)
+        raise Behind(f"at {self._position}, {position} was asked for")
+
+    def status(self) -> Status:
+        return Status(
+            self._projection.name,
+            self._log_id,
+            self._position,
+            max(self._head, self._position),
+            self._stopped,
+        )
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        self._followers.append(follower)
+
+        def leave() -> None:
+            if follower in self._followers:
+                self._followers.remove(follower)
+
+        return leave
+
+    async def rebuild(self) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._place.begin(connection)
+            await self._place.lock_alone(connection)
+            await self._projection.clear(connection)
+            await self._place.move(connection, 0, "")
+        self._position = 0
+        self._again.set()
+        self._feed.hint()
+
+    async def _follow_feed(self) -> None:
+        async with self._pool.acquire() as connection:
+            await connection.execute(_PREPARE)
+            after = await self._begin(connection)
+            async with contextlib.aclosing(self._feed.batches(after)) as batches:
+                async for batch in batches:
+                    await self._take(connection, batch)
+
+    async def _begin(self, connection: asyncpg.Connection) -> int:
+        """Learn where the rows stand; answers the position to read from."""
+        standing = await self._place.begin(connection)
+        changed, self._log_id = standing.log_id != self._log_id, standing.log_id
+        self._position = standing.position
+        if changed:
+            # What was told of the old history counts no more.
+            self._told = self._fed = standing.position
+            self._tell(())
+        # Another replica may have gone on alone: its events are to be told here, too.
+        self._fed = min(self._told, standing.position)
+        return self._fed
+
+    async def _take(self, connection: asyncpg.Connection, batch: Batch) -> None:
+        self._head = batch.head
+        if not batch.events:
+            if (await self._place.read(connection)).position < self._fed:
+                raise _Rewound
+            return
+        if batch.log_id != self._log_id:
+            raise HistoryChanged
+        try:
+            await self._commit(connection, batch.events)
+        except Exception as error:
+            if not _is_the_events(error):
+                raise
+            await self._one_by_one(connection, batch.events)
+
+    async def _one_by_one(self, connection: asyncpg.Connection, events: Sequence[Recorded]) -> None:
+        """Commit what comes before the event that fails, and name that one."""
+        for event in events:
+            try:
+                await self._commit(connection, (event,))
+            except Exception as error:
+                if not _is_the_events(error):
+                    raise
+                raise _Failing(event) from error
+
+    async def _commit(self, connection: asyncpg.Connection, events: Sequence[Recorded]) -> None:
+        last = events[-1]
+        async with connection.transaction():
+            position = await self._place.lock(connection, self._log_id, last)
+            if position < events[0].position - 1:
+                raise _Rewound
+            fresh = [event for event in events if event.position > position]
+            if fresh:
+                await self._projection.apply(connection, fresh)
+                await self._place.move(connection, last.position, self._log_id)
+        self._fed = last.position
+        self._position = max(position, last.position)
+        self._stopped = ""
+        self._tell(tuple(event for event in events if event.position > self._told))
+
+    def _tell(self, events: tuple[Recorded, ...]) -> None:
+        self._told = max(self._told, self._fed)
+        for position, reached in self._waiting:
+            if position <= self._position:
+                reached.set()
+        committed = Committed(self._log_id, self._position, events)
+        for follower in tuple(self._followers):
+            follower(committed)
+
+    async def _stop(self, failing: _Failing) -> None:
+        cause = failing.__cause__
+        self._stopped = f"{failing}: {type(cause).__name__}: {cause}"
+        _log.error("%s stopped at %s", self._projection.name, self._stopped, exc_info=cause)
+        for _, reached in self._waiting:
+            reached.set()
+        with contextlib.suppress(*FAILURES):
+            async with self._pool.acquire() as connection:
+                before = failing.event.position - 1
+                await self._place.stop(connection, before, self._stopped)
+        await self._again.wait(STOPPED_SECONDS)
+
+
+def _is_the_events(error: Exception) -> bool:
+    """Would the same events fail again, on a healthy database?"""
+    if isinstance(error, (_Rewound, HistoryChanged, StoreUnavailable)):
+        return False
+    # asyncpg refuses an argument of the wrong type with an error that is also a ValueError.
+    if isinstance(error, FAILURES) and not isinstance(error, ValueError):
+        return not isinstance(translated(error), StoreUnavailable)
+    return True
