@@ -1,0 +1,54 @@
+"""The settings of every process: the only module that reads the environment or hive.toml."""
+
+from hive_shared.settings.sources import (
+    Explained,
+    SettingsError,
+    Sources,
+    explain,
+    known_names,
+    load,
+    masked,
+    to_env,
+    variable,
+)
+from hive_shared.settings.urls import nats_url, postgres_url
+from hive_shared.settings.values import (
+    GATEWAY_GRPC_PORT,
+    GATEWAY_HTTP_PORT,
+    ClientSettings,
+    Connected,
+    GatewaySettings,
+    GithubSettings,
+    HealthSettings,
+    OrchestratorSettings,
+    Process,
+    Profile,
+    RelaySettings,
+    RunnerSettings,
+)
+
+__all__ = [
+    "GATEWAY_GRPC_PORT",
+    "GATEWAY_HTTP_PORT",
+    "ClientSettings",
+    "Connected",
+    "Explained",
+    "GatewaySettings",
+    "GithubSettings",
+    "HealthSettings",
+    "OrchestratorSettings",
+    "Process",
+    "Profile",
+    "RelaySettings",
+    "RunnerSettings",
+    "SettingsError",
+    "Sources",
+    "explain",
+    "known_names",
+    "load",
+    "masked",
+    "nats_url",
+    "postgres_url",
+    "to_env",
+    "variable",
+]

@@ -1,0 +1,198 @@
+"""One struct per process: what it can be told, what that means, and what holds if nobody says.
+
+A field's name is its key in hive.toml and, in capitals after `HIVE_`, its environment variable. The
+same name means the same in every struct, so one hive.toml serves all processes.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+GATEWAY_HTTP_PORT: Final = 8000
+GATEWAY_GRPC_PORT: Final = 8001
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+def _doc(text: str) -> Meta:
+    return Meta(description=text)
+
+
+def default_data() -> Path:
+    """Root's home is closed to the account that PostgreSQL then runs as, so root has another."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/agent-hive")
+    return Path.home() / ".local/share/agent-hive"
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A kind of agent: `[profiles.<name>]` in hive.toml."""
+
+    command: list[str] = []
+    """Program and arguments; the prompt arrives on stdin and in the file `$HIVE_PROMPT_FILE`."""
+    pass_env: list[str] = []
+    """Variables of the runner's environment that this agent gets besides the usual ones."""
+
+
+Profiles = Annotated[
+    dict[str, Profile],
+    _doc("kinds of agents: a command, and variables that it gets, by name"),
+]
+NatsUrl = Annotated[str, _doc("the bus: nats://user:password@host:port")]
+Gateway = Annotated[str, _doc("the gateway's API: host:port")]
+TokenFile = Annotated[
+    Path | None, _doc("a file with the caller's token; default in secrets of the data directory")
+]
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """What every process can be told."""
+
+    data: Annotated[Path, _doc("the data directory")] = msgspec.field(default_factory=default_data)
+    otlp_endpoint: Annotated[
+        str, _doc("where traces go, as OTLP over HTTP (http://host:4318); empty is nowhere")
+    ] = ""
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$"), _doc("debug, info, warning or error")
+    ] = "info"
+    drain: Annotated[
+        Seconds, _doc("seconds that a process may take to finish what it began, once told to end")
+    ] = 10.0
+
+    @property
+    def secrets(self) -> Path:
+        return self.data / "secrets"
+
+
+class Connected(Process, frozen=True, kw_only=True):
+    """A process that uses the record and the bus."""
+
+    postgres_url: Annotated[str, _doc("the record: postgresql://user:password@host:port/name")] = ""
+    postgres_password_file: Annotated[
+        Path | None, _doc("a file with the password, in place of one in postgres_url")
+    ] = None
+    nats_url: NatsUrl = ""
+    nats_password_file: Annotated[
+        Path | None, _doc("a file with the password, in place of one in nats_url")
+    ] = None
+
+
+class OrchestratorSettings(Connected, frozen=True, kw_only=True):
+    session_ttl: Annotated[
+        Seconds, _doc("seconds of silence, heard by a hive that could hear, that end a session")
+    ] = 15.0
+    scheduler_fence: Annotated[
+        Seconds, _doc("seconds for which the active orchestrator holds its fence")
+    ] = 5.0
+    scheduler_watch: Annotated[
+        Seconds, _doc("seconds between two looks at timers and sessions")
+    ] = 0.5
+
+
+class GatewaySettings(Connected, frozen=True, kw_only=True):
+    gateway_host: Annotated[str, _doc("the address that the gateway listens on")] = "127.0.0.1"
+    gateway_http_port: Annotated[Port, _doc("health, metrics and the page")] = GATEWAY_HTTP_PORT
+    gateway_grpc_port: Annotated[Port, _doc("the API")] = GATEWAY_GRPC_PORT
+    gateway_names: Annotated[
+        list[str], _doc("names besides localhost under which the Host header may call it")
+    ] = []
+    admin_token_file: Annotated[
+        Path | None, _doc("the admin's token; default secrets/admin.token in the data directory")
+    ] = None
+    runner_token_file: Annotated[
+        Path | None, _doc("the runners' token; default secrets/runner.token in the data directory")
+    ] = None
+    resume_key_file: Annotated[
+        Path | None, _doc("signs resume tokens; default secrets/resume.key in the data directory")
+    ] = None
+    beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
+    profiles: Profiles = {}
+
+    @property
+    def admin_token_path(self) -> Path:
+        return self.admin_token_file or self.secrets / "admin.token"
+
+    @property
+    def runner_token_path(self) -> Path:
+        return self.runner_token_file or self.secrets / "runner.token"
+
+    @property
+    def resume_key_path(self) -> Path:
+        return self.resume_key_file or self.secrets / "resume.key"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.data / "artifacts"
+
+
+class RelaySettings(Connected, frozen=True, kw_only=True):
+    bus_max_age: Annotated[
+        Seconds, _doc("seconds for which the bus keeps events; older ones are read from the record")
+    ] = 7 * 24 * 3600.0
+    bus_max_bytes: Annotated[
+        int, Meta(ge=1 << 20), _doc("bytes of events that the bus keeps at most")
+    ] = 1 << 30
+
+
+class GithubSettings(Connected, frozen=True, kw_only=True):
+    github_token_file: Annotated[
+        Path | None, _doc("a file with GitHub's token; without it nothing speaks to GitHub")
+    ] = None
+
+
+class HealthSettings(Connected, frozen=True, kw_only=True):
+    pass
+
+
+class RunnerSettings(Process, frozen=True, kw_only=True):
+    gateway: Gateway = f"127.0.0.1:{GATEWAY_GRPC_PORT}"
+    token_file: TokenFile = None
+    runner_name: Annotated[str, _doc("what people call this runner")] = msgspec.field(
+        default_factory=socket.gethostname
+    )
+    runner_slots: Annotated[int, Meta(ge=1, le=256), _doc("attempts at a time")] = 4
+    runner_labels: Annotated[
+        list[str], _doc("what this runner can do, for tasks that ask for it")
+    ] = []
+    runner_kill_grace: Annotated[
+        Seconds, _doc("seconds between TERM and KILL for an attempt's processes")
+    ] = 5.0
+    runner_drain: Annotated[
+        Seconds, _doc("seconds that a draining runner waits for attempts at work")
+    ] = 60.0
+    beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
+    profiles: Profiles = {}
+
+    @property
+    def token_path(self) -> Path:
+        return self.token_file or self.secrets / "runner.token"
+
+
+class ClientSettings(Process, frozen=True, kw_only=True):
+    """The `hive` command, and the stack that it starts."""
+
+    gateway: Gateway = ""
+    """Empty: the stack of the data directory."""
+    token_file: TokenFile = None
+    port: Annotated[Port, _doc("the stack's HTTP port; its API is on the next one")] = (
+        GATEWAY_HTTP_PORT
+    )
+    postgres_admin_url: Annotated[
+        str, _doc("the record as its administrator, where the stack is not to run its own")
+    ] = ""
+    nats_url: NatsUrl = ""
+    runner_slots: Annotated[int, Meta(ge=1, le=256), _doc("attempts at a time")] = 4
+    session_ttl: Annotated[
+        Seconds, _doc("seconds of silence, heard by a hive that could hear, that end a session")
+    ] = 15.0
+    beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
+    profiles: Profiles = {}
+
+    @property
+    def token_path(self) -> Path:
+        return self.token_file or self.secrets / "admin.token"
