@@ -154,7 +154,7 @@ def known_names() -> list[str]:
 
 def hints_of(process: type[Process]) -> dict[str, Any]:
     """The annotated type of every field."""
-    hints = get_typehints_of(process, include_extras=True)
+    hints = get_type_hints(process, include_extras=True)
     return {name: hints[name] for name in process.__struct_fields__}
 
 
