@@ -40,6 +40,7 @@ from hive_contracts.plan import (
 SHORT_FORM: Final = "work"
 """The phase and task of a mission that is one prompt or one command."""
 
+MAX_PHASES: Final = 64
 MAX_PHASE_BYTES: Final = 40_000
 """Of one phase without its list of items: it is stored as one event."""
 MAX_OBJECTIVE: Final = 8_000
@@ -86,7 +87,7 @@ class _Compiler:
             )
         criteria = () if no_gates else self._criteria(extra_gates)
         phases = self._phases(criteria)
-        prerequisites, approvals = self._prerequisites()
+        prerequisites, approvals = self._prerequisites(criteria)
         return Plan(
             name=mission.mission,
             objective=mission.objective,
@@ -116,7 +117,9 @@ class _Compiler:
             )
         return self._plain_gates(gates, ("gates",))
 
-    def _prerequisites(self) -> tuple[tuple[str, ...], tuple[ApprovalGate, ...]]:
+    def _prerequisites(
+        self, criteria: tuple[Gate, ...]
+    ) -> tuple[tuple[str, ...], tuple[ApprovalGate, ...]]:
         names: list[str] = []
         approvals: list[GateItem] = []
         for number, entry in enumerate(self._mission.prerequisites):
@@ -128,10 +131,12 @@ class _Compiler:
                 )
             if written.mission:
                 self._check_name("prerequisite", written.mission, path)
+                if written.mission == self._mission.mission:
+                    raise self._problem(path, "a mission cannot wait for itself", "take it out")
                 names.append(written.mission)
             else:
                 approvals.append(GateEntry(approval=written.approval))
-        gates = read_gates(approvals, {}, self._places.of("prerequisites"))
+        gates = read_gates(approvals, {}, self._places.of("prerequisites"), criteria)
         asked = tuple(gate for gate in gates if isinstance(gate, ApprovalGate))
         return tuple(dict.fromkeys(names)), asked
 
@@ -157,6 +162,12 @@ class _Compiler:
             )
         for name in mission.phases:
             self._check_name("phase", name, ("phases", name))
+        if len(mission.phases) > MAX_PHASES:
+            raise self._problem(
+                ("phases",),
+                f"{len(mission.phases)} phases are too many",
+                f"at most {MAX_PHASES} are allowed; use tasks or for_each within a phase",
+            )
         needs = {name: phase.needs for name, phase in mission.phases.items()}
         check_needs(needs, "phase", self._places, ("phases",))
         return tuple(self._phase(name, phase) for name, phase in mission.phases.items())

@@ -17,6 +17,10 @@ from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import ApprovalGate, CommandGate, Gate
 
 MAX_NAME: Final = 40
+MAX_GATES: Final = 40
+"""In one list."""
+RESERVED: Final = frozenset({"base", "gates", "expand"})
+"""Names of a mission's own tasks; a gate of the repository file may have them all the same."""
 
 
 def short_name(text: str, default: str) -> str:
@@ -40,8 +44,14 @@ def command_or_named(text: str, known: Mapping[str, str], where: str) -> Command
     )
 
 
-def read_gates(items: Iterable[GateItem], known: Mapping[str, str], where: str) -> tuple[Gate, ...]:
-    """Gates in their order; commands that would share a name are numbered. Raises FileProblem."""
+def read_gates(
+    items: Iterable[GateItem], known: Mapping[str, str], where: str, others: Iterable[Gate] = ()
+) -> tuple[Gate, ...]:
+    """Gates in their order; those that would share a name are numbered.
+
+    `others` are gates beside which these stand. Raises FileProblem.
+    """
+    taken = {*RESERVED, *(gate.name for gate in others)}
     gates: list[Gate] = []
     for item in items:
         gate = (
@@ -50,7 +60,12 @@ def read_gates(items: Iterable[GateItem], known: Mapping[str, str], where: str) 
             else _long_form(item, where)
         )
         if gate not in gates:
-            gates.append(_unlike(gate, {other.name for other in gates}, where))
+            gates.append(_unlike(gate, taken, where))
+            taken.add(gates[-1].name)
+    if len(gates) > MAX_GATES:
+        raise FileProblem(
+            f"{len(gates)} gates are too many", where, f"at most {MAX_GATES} are allowed"
+        )
     return tuple(gates)
 
 
@@ -76,9 +91,10 @@ def _long_form(entry: GateEntry, where: str) -> Gate:
 
 def _unlike(gate: Gate, taken: set[str], where: str) -> Gate:
     """The gate under a name that is still free."""
-    if gate.name not in taken:
+    named = isinstance(gate, CommandGate) and not gate.run
+    if gate.name not in taken - RESERVED if named else gate.name not in taken:
         return gate
-    if isinstance(gate, CommandGate) and not gate.run:
+    if named:
         raise FileProblem(
             f"two gates are called `{gate.name}`", where, "name the command otherwise"
         )

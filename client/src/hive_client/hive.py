@@ -1,0 +1,352 @@
+"""A hive as its users call it: missions, events, artifacts, operations."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import msgspec
+
+from hive_client.connection import Connection, new_id
+from hive_client.errors import Broken, HiveError, from_problem
+from hive_contracts import wire
+from hive_contracts.envelope import Meta, Recorded
+from hive_contracts.plan import Plan
+from hive_contracts.v1 import (
+    event_pb2,
+    event_pb2_grpc,
+    mission_pb2,
+    mission_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
+    plan_pb2,
+    runner_pb2,
+    runner_pb2_grpc,
+)
+
+ENDED: Final = frozenset({"succeeded", "failed", "refused", "cancelled"})
+"""Statuses in which a mission stays."""
+BATCH: Final = 64
+"""Launches that travel in one call."""
+
+
+class Launched(msgspec.Struct, frozen=True):
+    mission_id: str
+    name: str
+    """The run's short name, such as `fix-upload-3`."""
+    position: int
+    """Reads at this position or later see the mission."""
+    repeated: bool = False
+    """The same command had been sent before; this is its first answer."""
+
+
+class Continued(msgspec.Struct, frozen=True):
+    mission_id: str
+    name: str
+    position: int
+    continued: bool
+    """False where no mission of that type was open, so that one was launched."""
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """An event of a subscription, and where to resume after it."""
+
+    event: Recorded
+    resume_token: str
+    log_id: str
+    head: int
+    """The last position that the hive had recorded when it sent this."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    events: tuple[Recorded, ...]
+    next: int
+    """Continue after this position."""
+    head: int
+    log_id: str
+
+
+class Hive:
+    """One gateway. An async context manager; every method raises HiveError.
+
+    Methods that change something take a `command_id`: with the same id the change is made once,
+    however often it is asked for. Without one they make a fresh one and keep it over their own
+    tries.
+    """
+
+    def __init__(
+        self, address: str, token: str, *, patience: float = 30, traceparent: str = ""
+    ) -> None:
+        """`address`: host and port of the gateway's gRPC door.
+
+        `patience`: seconds for which a gateway that has answered once is tried again.
+        `traceparent`: the W3C trace context that calls belong to.
+        """
+        self._connection = Connection(address, token, patience=patience, traceparent=traceparent)
+        channel = self._connection.channel
+        self._missions: Any = mission_pb2_grpc.MissionServiceStub(channel)
+        self._events: Any = event_pb2_grpc.EventServiceStub(channel)
+        self._runners: Any = runner_pb2_grpc.RunnerServiceStub(channel)
+        self._operations: Any = operations_pb2_grpc.OperationsServiceStub(channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._connection.__aexit__(kind, error, trace)
+
+    # Missions
+
+    async def launch(self, plan: Plan, *, command_id: str | None = None) -> Launched:
+        answer = await self._call(self._missions.Launch, _launch(plan, command_id))
+        return _launched(answer)
+
+    async def launch_many(
+        self, plans: Sequence[Plan], *, command_ids: Sequence[str] | None = None
+    ) -> list[Launched | HiveError]:
+        """An answer for each plan, in order: launches do not depend on each other."""
+        ids = command_ids if command_ids is not None else [new_id() for _ in plans]
+        requests = [_launch(plan, id) for plan, id in zip(plans, ids, strict=True)]
+        answers: list[Launched | HiveError] = []
+        for start in range(0, len(requests), BATCH):
+            request = mission_pb2.LaunchManyRequest(launches=requests[start : start + BATCH])
+            answer = await self._call(self._missions.LaunchMany, request)
+            answers += [_outcome(outcome) for outcome in answer.outcomes]
+        if len(answers) != len(requests):
+            raise Broken(f"{len(answers)} answers to {len(requests)} launches", code="broken")
+        return answers
+
+    async def continue_(self, plan: Plan, *, command_id: str | None = None) -> Continued:
+        """Add the plan's phases to the newest open mission of its type, or launch it."""
+        request = mission_pb2.ContinueRequest(
+            command_id=command_id or new_id(), plan=wire.to_proto(plan, plan_pb2.Plan)
+        )
+        answer = await self._call(self._missions.Continue, request)
+        return Continued(answer.mission_id, answer.name, answer.position, answer.continued)
+
+    async def get(self, mission: str, *, at_least_position: int = 0) -> mission_pb2.Mission:
+        """A mission by its id or short name."""
+        request = mission_pb2.GetRequest(mission=mission, at_least_position=at_least_position)
+        answer: mission_pb2.GetResponse = await self._call(self._missions.Get, request)
+        return answer.mission
+
+    async def list(
+        self,
+        statuses: Sequence[str] = (),
+        *,
+        limit: int = 0,
+        page_token: str = "",
+        at_least_position: int = 0,
+    ) -> mission_pb2.ListResponse:
+        """A page of missions, newest first."""
+        request = mission_pb2.ListRequest(
+            statuses=statuses,
+            limit=limit,
+            page_token=page_token,
+            at_least_position=at_least_position,
+        )
+        answer: mission_pb2.ListResponse = await self._call(self._missions.List, request)
+        return answer
+
+    async def watch(
+        self, mission: str, *, at_least_position: int = 0
+    ) -> AsyncIterator[mission_pb2.WatchResponse]:
+        """The mission as it stands, then after each change, until it has ended.
+
+        Over a break of the connection no state goes back and none is shown twice; changes that
+        happened meanwhile come as one state, without their events.
+        """
+        seen = at_least_position
+        first = True
+
+        def request() -> mission_pb2.WatchRequest:
+            return mission_pb2.WatchRequest(mission=mission, at_least_position=seen)
+
+        async for answer in self._connection.resumed(self._missions.Watch, request, ends=False):
+            if first or answer.position > seen:
+                first = False
+                seen = max(seen, answer.position)
+                yield answer
+            if answer.mission.summary.status in ENDED:
+                return
+
+    async def cancel(self, mission: str, reason: str = "", *, command_id: str | None = None) -> int:
+        """Answers the position of the change."""
+        request = mission_pb2.CancelRequest(
+            command_id=command_id or new_id(), mission=mission, reason=reason
+        )
+        return int((await self._call(self._missions.Cancel, request)).position)
+
+    async def approve(
+        self, mission: str, gate: str = "", note: str = "", *, command_id: str | None = None
+    ) -> int:
+        """`gate` may be empty where only one waits. Answers the position of the change."""
+        request = mission_pb2.ApproveRequest(
+            command_id=command_id or new_id(), mission=mission, gate=gate, note=note
+        )
+        return int((await self._call(self._missions.Approve, request)).position)
+
+    async def reject(
+        self, mission: str, gate: str = "", note: str = "", *, command_id: str | None = None
+    ) -> int:
+        """`gate` may be empty where only one waits. Answers the position of the change."""
+        request = mission_pb2.RejectRequest(
+            command_id=command_id or new_id(), mission=mission, gate=gate, note=note
+        )
+        return int((await self._call(self._missions.Reject, request)).position)
+
+    # Events
+
+    async def read(
+        self, filter: event_pb2.EventFilter | None = None, *, after: int = 0, limit: int = 0
+    ) -> Page:
+        """A page of the record."""
+        request = event_pb2.ReadRequest(filter=filter, after=after, limit=limit)
+        answer = await self._call(self._events.Read, request)
+        events = tuple(_recorded(event) for event in answer.events)
+        return Page(events, answer.next, answer.head, answer.log_id)
+
+    async def subscribe(
+        self,
+        filter: event_pb2.EventFilter | None = None,
+        *,
+        after: int | None = None,
+        resume_token: str = "",
+    ) -> AsyncIterator[Arrived]:
+        """Events after a position (or a token), then those to come, each once and in order.
+
+        With neither only what is recorded from now on. Resumes by itself where it was broken.
+        Raises HistoryChanged where the token belongs to another history.
+        """
+        token, seen = resume_token, after or 0
+
+        def request() -> event_pb2.SubscribeRequest:
+            asked = event_pb2.SubscribeRequest(filter=filter, resume_token=token)
+            if not token and after is None:
+                asked.live = True
+            elif not token:
+                asked.after = seen
+            return asked
+
+        stream = self._connection.resumed(self._events.Subscribe, request, ends=False)
+        async for answer in stream:
+            token = answer.resume_token or token
+            if answer.HasField("event") and answer.event.position > seen:
+                seen = answer.event.position
+                yield Arrived(_recorded(answer.event), token, answer.log_id, answer.head)
+
+    # Artifacts
+
+    async def fetch(self, digest: str, into: BinaryIO) -> int:
+        """Write an artifact to a file that can be truncated, and answer its size in bytes.
+
+        Raises Broken where what arrived is not that artifact.
+        """
+        request = runner_pb2.GetArtifactRequest(digest=digest)
+        sha256 = hashlib.sha256()
+
+        def begin() -> runner_pb2.GetArtifactRequest:
+            # A broken download begins again: pieces have no place to resume from.
+            nonlocal sha256
+            sha256 = hashlib.sha256()
+            into.seek(0)
+            into.truncate()
+            return request
+
+        stream = self._connection.resumed(self._runners.GetArtifact, begin, ends=True)
+        async for answer in stream:
+            sha256.update(answer.piece)
+            into.write(answer.piece)
+        if sha256.hexdigest() != digest:
+            raise Broken(f"artifact {digest} arrived damaged", code="damaged", remedy="try again")
+        return into.tell()
+
+    # Operations
+
+    async def runners(self) -> Sequence[operations_pb2.RunnerView]:
+        answer = await self._call(self._operations.ListRunners, operations_pb2.ListRunnersRequest())
+        return list(answer.runners)
+
+    async def parked(self) -> Sequence[operations_pb2.ParkedStream]:
+        """Streams that wait behind an effect that failed too often."""
+        answer = await self._call(self._operations.ListParked, operations_pb2.ListParkedRequest())
+        return list(answer.parked)
+
+    async def show_parked(
+        self, subscription: str, stream: str
+    ) -> operations_pb2.ShowParkedResponse:
+        request = operations_pb2.ShowParkedRequest(subscription=subscription, stream=stream)
+        answer: operations_pb2.ShowParkedResponse = await self._call(
+            self._operations.ShowParked, request
+        )
+        return answer
+
+    async def replay_parked(
+        self, subscription: str, stream: str, *, command_id: str | None = None
+    ) -> int:
+        """Answers how many events were released."""
+        request = operations_pb2.ReplayParkedRequest(
+            command_id=command_id or new_id(), subscription=subscription, stream=stream
+        )
+        return int((await self._call(self._operations.ReplayParked, request)).released)
+
+    async def bus_status(self) -> operations_pb2.BusStatusResponse:
+        answer: operations_pb2.BusStatusResponse = await self._call(
+            self._operations.BusStatus, operations_pb2.BusStatusRequest()
+        )
+        return answer
+
+    async def rebuild_bus(
+        self, *, command_id: str | None = None
+    ) -> operations_pb2.RebuildBusResponse:
+        """Make the bus's event stream anew from the record."""
+        request = operations_pb2.RebuildBusRequest(command_id=command_id or new_id())
+        answer: operations_pb2.RebuildBusResponse = await self._call(
+            self._operations.RebuildBus, request, seconds=120
+        )
+        return answer
+
+    async def _call(self, method: Any, request: Any, seconds: float = 10) -> Any:
+        return await self._connection.call(method, request, seconds=seconds)
+
+
+def _launch(plan: Plan, command_id: str | None) -> mission_pb2.LaunchRequest:
+    return mission_pb2.LaunchRequest(
+        command_id=command_id or new_id(), plan=wire.to_proto(plan, plan_pb2.Plan)
+    )
+
+
+def _launched(answer: mission_pb2.LaunchResponse) -> Launched:
+    return Launched(answer.mission_id, answer.name, answer.position, answer.repeated_command)
+
+
+def _outcome(outcome: mission_pb2.LaunchOutcome) -> Launched | HiveError:
+    if outcome.HasField("problem"):
+        return from_problem(outcome.problem)
+    return _launched(outcome.launched)
+
+
+def _recorded(event: event_pb2.Event) -> Recorded:
+    meta = Meta(
+        correlation=event.meta.correlation,
+        causation=event.meta.causation,
+        actor=event.meta.actor,
+        traceparent=event.meta.traceparent,
+        schema=event.meta.schema or 1,
+    )
+    return Recorded(
+        position=event.position,
+        stream=event.stream,
+        version=event.version,
+        id=event.id,
+        type=event.type,
+        data=event.data,
+        meta=meta,
+        recorded_at=event.recorded_at.ToDatetime(tzinfo=UTC),
+    )

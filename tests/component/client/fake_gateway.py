@@ -1,0 +1,127 @@
+"""A gateway of the real protocol, whose answers a test writes and which fails when told to."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from hive_contracts.v1 import (
+    event_pb2,
+    event_pb2_grpc,
+    mission_pb2,
+    mission_pb2_grpc,
+    runner_pb2,
+    runner_pb2_grpc,
+)
+
+Break = Callable[[], None]
+
+
+class FakeGateway(
+    mission_pb2_grpc.MissionServiceServicer,
+    event_pb2_grpc.EventServiceServicer,
+    runner_pb2_grpc.RunnerServiceServicer,
+):
+    def __init__(self) -> None:
+        self.address = ""
+        self.asked: list[Any] = []
+        self.tokens: list[str] = []
+        self.failures: list[grpc.StatusCode] = []
+        """One for each coming call, before it does anything."""
+        self.refusal: tuple[grpc.StatusCode, status_pb2.Status] | None = None
+        self.streams: list[list[Any]] = []
+        """What each coming stream sends; an answer that is a status code breaks it there."""
+
+    async def _begin(self, request: Any, context: Any) -> None:
+        self.asked.append(request)
+        self.tokens.append(dict(context.invocation_metadata()).get("authorization", ""))
+        if self.failures:
+            await context.abort(self.failures.pop(0), "as the test asked for")
+        if self.refusal is not None:
+            code, status = self.refusal
+            trailer = (("grpc-status-details-bin", status.SerializeToString()),)
+            await context.abort(code, status.message, trailer)
+
+    async def Launch(self, request: Any, context: Any) -> mission_pb2.LaunchResponse:
+        await self._begin(request, context)
+        return _launched(request)
+
+    async def LaunchMany(self, request: Any, context: Any) -> mission_pb2.LaunchManyResponse:
+        await self._begin(request, context)
+        return mission_pb2.LaunchManyResponse(
+            outcomes=[_outcome(launch) for launch in request.launches]
+        )
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for answer in self._stream(request, context):
+            yield answer
+
+    async def Subscribe(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for answer in self._stream(request, context):
+            yield answer
+
+    async def GetArtifact(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for answer in self._stream(request, context):
+            yield answer
+
+    async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self._begin(request, context)
+        for answer in self.streams.pop(0):
+            if isinstance(answer, grpc.StatusCode):
+                await context.abort(answer, "as the test asked for")
+            yield answer
+
+    def refuse(self, code: grpc.StatusCode, reason: str, message: str, **metadata: str) -> None:
+        """Refuse all calls from now on, in the gateway's form."""
+        info = error_details_pb2.ErrorInfo(reason=reason, domain="agent-hive", metadata=metadata)
+        packed = any_pb2.Any()
+        packed.Pack(info)
+        status = status_pb2.Status(code=code.value[0], message=message, details=[packed])
+        self.refusal = (code, status)
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[FakeGateway]:
+    gateway = FakeGateway()
+    server = grpc.aio.server()
+    mission_pb2_grpc.add_MissionServiceServicer_to_server(gateway, server)
+    event_pb2_grpc.add_EventServiceServicer_to_server(gateway, server)
+    runner_pb2_grpc.add_RunnerServiceServicer_to_server(gateway, server)
+    gateway.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    try:
+        yield gateway
+    finally:
+        await server.stop(None)
+
+
+def state(position: int, status: str) -> mission_pb2.WatchResponse:
+    summary = mission_pb2.MissionSummary(name="fix-1", status=status)
+    return mission_pb2.WatchResponse(
+        mission=mission_pb2.Mission(summary=summary), position=position
+    )
+
+
+def arrival(position: int) -> event_pb2.SubscribeResponse:
+    event = event_pb2.Event(position=position, stream="task-1", type="TaskLeased", data=b"{}")
+    return event_pb2.SubscribeResponse(event=event, resume_token=f"token-{position}", log_id="l")
+
+
+def piece(data: bytes) -> runner_pb2.GetArtifactResponse:
+    return runner_pb2.GetArtifactResponse(piece=data)
+
+
+def _launched(request: Any) -> mission_pb2.LaunchResponse:
+    return mission_pb2.LaunchResponse(
+        mission_id=request.command_id, name=f"{request.plan.name}-1", position=7
+    )
+
+
+def _outcome(request: Any) -> mission_pb2.LaunchOutcome:
+    if request.plan.name == "bad":
+        problem = mission_pb2.Problem(code="invalid", message="bad", where="name")
+        return mission_pb2.LaunchOutcome(problem=problem)
+    return mission_pb2.LaunchOutcome(launched=_launched(request))

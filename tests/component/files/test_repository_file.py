@@ -1,0 +1,47 @@
+import pytest
+
+from hive_contracts.files import FileProblem, RepositoryFile, parse_repository
+
+
+def test_every_field_is_optional() -> None:
+    assert parse_repository("", ".hive/repo.yaml") == RepositoryFile()
+
+
+def test_a_whole_file() -> None:
+    file = parse_repository(
+        """
+setup: uv sync --frozen
+env: {pass: [HOME, USER, PATH], set: {PORT: 8080, DEBUG: no}}
+gates: {lint: ruff check ., tests: uv run pytest -q}
+agent: claude
+""",
+        ".hive/repo.yaml",
+    )
+    assert (file.setup_command, file.setup_timeout) == ("uv sync --frozen", 900)
+    assert file.env.pass_ == ("HOME", "USER", "PATH")
+    assert file.env.set == {"PORT": "8080", "DEBUG": "no"}
+    assert file.gates == {"lint": "ruff check .", "tests": "uv run pytest -q"}
+    assert file.agent == "claude"
+
+
+def test_set_up_may_have_a_time_out_of_its_own() -> None:
+    file = parse_repository("setup: {run: make deps, timeout: 1h}\n", ".hive/repo.yaml")
+    assert (file.setup_command, file.setup_timeout) == ("make deps", 3600)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gate: {}", ".hive/repo.yaml:1: unknown key `gate` (did you mean `gates`?)"),
+        ("gates: {Tests: x y}", "name 'Tests' is not allowed"),
+        ("gates: {tests: ''}", "the gate `tests` has no command"),
+        ("gates: {tests: [a]}", "expected text in `gates.tests`, found a list"),
+        ("protect: ['.hive/**']", "`protect` is not supported by this version yet"),
+        ("setup: {timeout: 5m}", "`run` is missing in `setup`"),
+        ("setup: {run: x, timeout: soon}", "'soon' is no duration in `setup.timeout`"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(text: str, said: str) -> None:
+    with pytest.raises(FileProblem) as caught:
+        parse_repository(text, ".hive/repo.yaml")
+    assert said in str(caught.value)
