@@ -16,22 +16,22 @@ from collections.abc import Awaitable, Callable, Iterable
 from itertools import groupby
 from typing import Final
 
+from msgspec import Struct
+
 from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.ids import NewId, derived_id
 from hive_contracts.runner import CloseSession
 from hive_contracts.task import LeaseTask
-from hive_shared.eventstore.errors import CommandTooOld
-from hive_shared.eventstore.port import EventStore, Fence
-from hive_shared.telemetry import span
-from msgspec import Struct
-
 from hive_orchestrator.board import Board
 from hive_orchestrator.deciders.rejected import Rejected
 from hive_orchestrator.desk import Desk
 from hive_orchestrator.handlers.commands import Commands, Order, stream_about
 from hive_orchestrator.policy import react
 from hive_orchestrator.scheduling import assign
+from hive_shared.eventstore.errors import CommandTooOld
+from hive_shared.eventstore.port import EventStore, Fence
+from hive_shared.telemetry import span
 
 FENCE: Final = "scheduler"
 ACTOR: Final = "orchestrator"

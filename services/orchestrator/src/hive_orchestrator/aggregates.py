@@ -4,12 +4,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
-from hive_contracts.codec import AnyEvent, decode, stream_of
-from hive_contracts.subjects import split_stream
-from hive_shared.eventstore.port import EventStore
 from msgspec import Struct
 
+from hive_contracts.codec import AnyEvent, decode, stream_of
+from hive_contracts.subjects import split_stream
 from hive_orchestrator.deciders import mission_state, runner, task
+from hive_shared.eventstore.port import EventStore
 
 REMEMBERED: Final = 20_000
 PAGE: Final = 1000

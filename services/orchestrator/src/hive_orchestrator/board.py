@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from hive_contracts.codec import AnyEvent
 from hive_contracts.envelope import Recorded
 from hive_contracts.ids import derived_id
@@ -43,8 +46,6 @@ from hive_contracts.task import (
     TaskSucceeded,
     TimeOutTask,
 )
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 Status = Literal["queued", "leased", "running", "waiting"]
 """`waiting` is for its back-off, for a person, or for its next event in the same append."""

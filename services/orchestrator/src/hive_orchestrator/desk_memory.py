@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from hive_contracts.runner import SessionOpened
 
+from hive_contracts.runner import SessionOpened
 from hive_orchestrator.board import Board, Card, Changes, Series, Timer
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded
 

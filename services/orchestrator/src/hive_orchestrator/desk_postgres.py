@@ -1,17 +1,22 @@
 """The desk in PostgreSQL, schema `orchestrator`."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 import msgspec
+
 from hive_contracts.runner import SessionOpened
 from hive_contracts.subjects import stream_name
-
+from hive_contracts.task import AnyTaskCommand
 from hive_orchestrator.board import Board, Card, Changes, Series, Timer
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+from hive_shared.eventstore.pool import FAILURES, open_pool, translated
+
+CONNECTIONS: Final = 4
 
 _MOVE: Final = "update orchestrator.checkpoint set position = $2 where position = $1"
 _CARDS: Final = """
@@ -34,7 +39,7 @@ _SESSIONS: Final = """
     on conflict (session_id) do nothing"""
 _HEARD: Final = """
     update orchestrator.sessions set heard_ms = hearing.ms, draining = $2
-    from orchestrator.hearing where session_id = $1"""
+    from orchestrator.hearing where session_id = $1 returning true"""
 _HEARD_OURSELVES: Final = """
     update orchestrator.hearing
     set ms = ms + least(greatest(extract(epoch from clock_timestamp() - last_at) * 1000, 0), $1),
@@ -51,13 +56,35 @@ _NUMBERS: Final = """
     returning series, last"""
 
 
-class PostgresDesk:
-    """A Desk over a pool that the caller opens and closes."""
+@asynccontextmanager
+async def open_postgres_desk(url: str) -> AsyncIterator["PostgresDesk"]:
+    """A desk over its own pool of connections. Raises StoreUnavailable."""
+    pool = await open_pool(url, CONNECTIONS)
+    try:
+        yield PostgresDesk(pool)
+    finally:
+        await pool.close()
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+
+@contextmanager
+def _translation() -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        raise translated(error) from error
+
+
+class PostgresDesk:
+    """A Desk over a pool that the caller opens and closes; all raise StoreUnavailable."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def load(self) -> Board:
+        with _translation():
+            return await self._load()
+
+    async def _load(self) -> Board:
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -76,6 +103,10 @@ class PostgresDesk:
         )
 
     async def keep(self, before: int, after: int, changes: Changes) -> None:
+        with _translation():
+            await self._keep(before, after, changes)
+
+    async def _keep(self, before: int, after: int, changes: Changes) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.execute(_MOVE, before, after) != "UPDATE 1":
                 raise Superseded(f"the checkpoint is not at {before} any more")
@@ -87,21 +118,20 @@ class PostgresDesk:
                 await connection.execute(_SERIES, list(changes.series), bodies)
 
     async def now(self) -> datetime:
-        moment: datetime = await self._pool.fetchval("select clock_timestamp()")
-        return moment
+        [[moment]] = await self._fetch("select clock_timestamp()")
+        return cast(datetime, moment)
 
     async def pulses(self) -> Sequence[Pulse]:
-        return [Pulse(*row) for row in await self._pool.fetch(_PULSES)]
+        return [Pulse(*row) for row in await self._fetch(_PULSES)]
 
     async def heard(self, session_id: str, draining: bool) -> bool:
-        done: str = await self._pool.execute(_HEARD, session_id, draining)
-        return done == "UPDATE 1"
+        return bool(await self._fetch(_HEARD, session_id, draining))
 
     async def heard_ourselves(self, most_ms: int) -> None:
-        await self._pool.execute(_HEARD_OURSELVES, most_ms)
+        await self._fetch(_HEARD_OURSELVES, most_ms)
 
     async def leases(self, session_id: str) -> Sequence[HeldLease]:
-        rows = await self._pool.fetch(_LEASES, session_id)
+        rows = await self._fetch(_LEASES, session_id)
         cards = [_CARD.decode(row["card"]) for row in rows]
         return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in cards]
 
@@ -109,13 +139,18 @@ class PostgresDesk:
         if not series:
             return []
         wanted = Counter(series)
-        rows = await self._pool.fetch(_NUMBERS, list(wanted), list(wanted.values()))
+        rows = await self._fetch(_NUMBERS, list(wanted), list(wanted.values()))
         following = {row["series"]: row["last"] - wanted[row["series"]] for row in rows}
         numbers: list[int] = []
         for name in series:
             following[name] += 1
             numbers.append(following[name])
         return numbers
+
+    async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        with _translation():
+            rows: list[asyncpg.Record] = await self._pool.fetch(query, *arguments)
+            return rows
 
 
 async def _keep_cards(connection: Any, changes: Changes) -> None:
@@ -163,11 +198,10 @@ async def _keep_sessions(connection: Any, changes: Changes) -> None:
         )
 
 
-def _json(value: msgspec.Struct) -> str:
-    return msgspec.json.encode(value).decode()
+_json: Final = msgspec.json.encode
 
 
 _CARD: Final = msgspec.json.Decoder(Card)
-_COMMAND: Final = msgspec.json.Decoder(Timer.__annotations__["command"])
+_COMMAND: Final = msgspec.json.Decoder(AnyTaskCommand)
 _ONE_SERIES: Final = msgspec.json.Decoder(Series)
 _SESSION: Final = msgspec.json.Decoder(SessionOpened)

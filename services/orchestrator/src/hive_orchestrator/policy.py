@@ -30,7 +30,6 @@ from hive_contracts.task import (
     TaskFailed,
     TaskSucceeded,
 )
-
 from hive_orchestrator.board import Board
 
 Reaction = AnyMissionCommand | AnyTaskCommand

@@ -1,17 +1,16 @@
 """A replica of the orchestrator: active while it holds the fence, ready to take over while not."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 
 from hive_contracts.codec import UnknownEvent
+from hive_orchestrator.active import FENCE, Active, Pace
+from hive_orchestrator.desk import Superseded
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import Fenced, StoreUnavailable
 from hive_shared.eventstore.port import EventStore, Fence
-
-from hive_orchestrator.active import FENCE, Active, Pace
-from hive_orchestrator.desk import Superseded
+from hive_shared.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ class Replica:
         self._holder = holder
         self._pace = pace
         self._clock = clock
-        self._woken = asyncio.Event()
+        self._woken = Wake(clock)
         self.active = False
         """Whether this replica holds the fence."""
         self.trouble = ""
@@ -92,16 +91,5 @@ class Replica:
             if now - watched > self._pace.watch:
                 await active.watch()
                 watched = now
-            self._woken.clear()
             if not await active.turn():
-                await self._nap()
-
-    async def _nap(self) -> None:
-        """Until something is appended, or it is time to look again."""
-        woken = asyncio.ensure_future(self._woken.wait())
-        nap = asyncio.ensure_future(self._clock.sleep(self._pace.watch))
-        try:
-            await asyncio.wait({woken, nap}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            nap.cancel()
+                await self._woken.wait(self._pace.watch)

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from hive_contracts.task import LeaseTask
-
 from hive_orchestrator.board import Board
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Final
 
 import msgspec
+
 from hive_contracts.plan import Item
 
 MAX_BYTES: Final = 48_000

@@ -9,6 +9,8 @@ task of its own on the tip that it names; the tip moves only by `BranchAdvanced`
 the merge started. Work that conflicts is sent back to be done again on the tip.
 """
 
+from msgspec.structs import replace
+
 from hive_contracts.mission import (
     AddItems,
     AdvanceMission,
@@ -33,8 +35,6 @@ from hive_contracts.mission import (
 )
 from hive_contracts.plan import Failure, Listed, MergeDone, Phase
 from hive_contracts.task import AnyTaskEvent
-from msgspec.structs import replace
-
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.mission_state import (
     Active,

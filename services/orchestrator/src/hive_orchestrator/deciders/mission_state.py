@@ -2,6 +2,9 @@
 
 from typing import Final, Literal, assert_never
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from hive_contracts.mission import (
     AnyMissionEvent,
     BranchAdvanced,
@@ -20,8 +23,6 @@ from hive_contracts.mission import (
     TasksPlanned,
 )
 from hive_contracts.plan import Globbed, Item, Phase, TaskKind, Tip, WorkDone
-from msgspec import Struct
-from msgspec.structs import replace
 
 
 class PhaseProgress(Struct, frozen=True):

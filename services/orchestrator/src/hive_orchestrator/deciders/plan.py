@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
+
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
     CommandGate,
@@ -15,7 +16,6 @@ from hive_contracts.plan import (
     TaskSpec,
 )
 from hive_contracts.template import placeholders
-
 from hive_orchestrator.deciders.rejected import Rejected
 
 MAX_PHASES: Final = 64

@@ -28,7 +28,6 @@ from hive_contracts.plan import (
 )
 from hive_contracts.task import AnyTaskEvent, TaskPlanned
 from hive_contracts.template import UnknownPlaceholder, render_task
-
 from hive_orchestrator.deciders import task as tasks
 from hive_orchestrator.deciders.items import task_name
 from hive_orchestrator.deciders.mission_state import (

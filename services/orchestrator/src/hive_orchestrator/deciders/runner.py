@@ -2,6 +2,8 @@
 
 from typing import Final, assert_never
 
+from msgspec import Struct
+
 from hive_contracts.runner import (
     AnyRunnerCommand,
     AnyRunnerEvent,
@@ -10,8 +12,6 @@ from hive_contracts.runner import (
     SessionClosed,
     SessionOpened,
 )
-from msgspec import Struct
-
 from hive_orchestrator.deciders.rejected import Rejected
 
 

@@ -15,6 +15,9 @@ changes nothing. Succeeded is left again only by ReopenTask, where the work did 
 
 from typing import Final, assert_never
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from hive_contracts.plan import (
     ApprovalGate,
     CommandGate,
@@ -61,9 +64,6 @@ from hive_contracts.task import (
     TaskSucceeded,
     TimeOutTask,
 )
-from msgspec import Struct
-from msgspec.structs import replace
-
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.rejected import Rejected
 

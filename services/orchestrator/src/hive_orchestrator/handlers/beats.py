@@ -5,7 +5,6 @@ from hive_contracts.orders import Beat, Canary, Heard, Holding, Lease, Orders
 from hive_contracts.plan import WorkDone
 from hive_contracts.runner import CloseSession, OpenSession
 from hive_contracts.subjects import stream_name
-
 from hive_orchestrator.aggregates import Aggregates
 from hive_orchestrator.deciders import task
 from hive_orchestrator.deciders.rejected import Rejected

@@ -12,6 +12,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import msgspec
+
 from hive_contracts.codec import AnyEvent, encode, schema_of, stream_of
 from hive_contracts.envelope import Meta, NewEvent
 from hive_contracts.ids import NewId
@@ -19,6 +20,9 @@ from hive_contracts.mission import AnyMissionCommand, MissionCommand
 from hive_contracts.runner import AnyRunnerCommand, RunnerCommand
 from hive_contracts.subjects import split_stream, stream_name
 from hive_contracts.task import AnyTaskCommand, TaskCommand
+from hive_orchestrator.aggregates import Aggregates, Loaded
+from hive_orchestrator.deciders import mission, runner, task
+from hive_orchestrator.deciders.rejected import Rejected
 from hive_shared.eventstore.errors import VersionConflict
 from hive_shared.eventstore.port import (
     Append,
@@ -28,10 +32,6 @@ from hive_shared.eventstore.port import (
     Fence,
     StreamVersion,
 )
-
-from hive_orchestrator.aggregates import Aggregates, Loaded
-from hive_orchestrator.deciders import mission, runner, task
-from hive_orchestrator.deciders.rejected import Rejected
 
 AnyCommand = AnyMissionCommand | AnyTaskCommand | AnyRunnerCommand
 

@@ -5,10 +5,16 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
+
 from hive_contracts.codec import UnknownEvent
 from hive_contracts.ids import NewId, is_id
 from hive_contracts.mission import ExtendMission, LaunchMission
 from hive_contracts.submit import Accepted, Answer, Refused, Submission
+from hive_orchestrator.aggregates import Aggregates
+from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.desk import Desk
+from hive_orchestrator.handlers.commands import Commands, Order, stream_about
 from hive_shared.eventstore.errors import (
     CommandReused,
     CommandTooOld,
@@ -17,12 +23,6 @@ from hive_shared.eventstore.errors import (
 )
 from hive_shared.eventstore.port import Appended
 from hive_shared.telemetry import span
-from msgspec.structs import replace
-
-from hive_orchestrator.aggregates import Aggregates
-from hive_orchestrator.deciders.rejected import Rejected
-from hive_orchestrator.desk import Desk
-from hive_orchestrator.handlers.commands import Commands, Order, stream_about
 
 
 class Submit:

@@ -1,0 +1,74 @@
+"""The orchestrator put together: what stands between its settings and its parts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from faststream.nats import NatsBroker
+from msgspec import Struct
+
+from hive_contracts.ids import NewId
+from hive_orchestrator.active import Active, Pace
+from hive_orchestrator.aggregates import Aggregates
+from hive_orchestrator.desk_postgres import open_postgres_desk
+from hive_orchestrator.edge import Hints, broker_for, connected, serve
+from hive_orchestrator.handlers.beats import Beats
+from hive_orchestrator.handlers.commands import Commands
+from hive_orchestrator.handlers.submit import Submit
+from hive_orchestrator.replica import Replica
+from hive_shared.clock import Clock
+from hive_shared.eventstore.port import Fence
+from hive_shared.eventstore.postgres import open_postgres_store
+
+
+class Service(Struct, frozen=True):
+    """What the process shell may ask."""
+
+    replica: Replica
+    hints: Hints
+    broker: NatsBroker
+
+
+@asynccontextmanager
+async def open_service(
+    postgres_url: str,
+    nats_url: str,
+    pace: Pace,
+    beat_seconds: float,
+    clock: Clock,
+    new_id: NewId,
+    jitter: Callable[[], float],
+) -> AsyncIterator[Service]:
+    """A running replica. Raises StoreUnavailable where PostgreSQL does not answer at the start."""
+    async with AsyncExitStack() as stack:
+        broker = broker_for(nats_url)
+        hints = Hints(broker)
+        store = await stack.enter_async_context(
+            open_postgres_store(postgres_url, on_appended=lambda _: tell_all())
+        )
+        desk = await stack.enter_async_context(open_postgres_desk(postgres_url))
+        aggregates = Aggregates(store)
+        commands = Commands(store, aggregates, new_id, jitter)
+
+        def start(fence: Fence) -> Active:
+            return Active(store, desk, commands, new_id, hints.tell, pace, fence)
+
+        replica = Replica(store, start, new_id(), pace, clock)
+
+        def tell_all() -> None:
+            replica.wake()
+            hints.appended()
+
+        submit = Submit(commands, aggregates, desk, new_id)
+        beats = Beats(commands, aggregates, desk, new_id, beat_seconds)
+        serve(broker, submit, beats, replica)
+        await stack.enter_async_context(connected(broker, hints))
+        running = asyncio.create_task(replica.run(), name="replica")
+        stack.push_async_callback(_cancelled, running)
+        yield Service(replica, hints, broker)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
