@@ -7,7 +7,7 @@ the error. Adapter.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import nats.errors
 from nats.aio.client import Client
@@ -21,13 +21,27 @@ FIRST_SECONDS = 2.0
 """How long to wait for the first connection before going on without it."""
 
 
+Subscribe = Callable[[Client], Awaitable[object]]
+
+
+async def _nothing(_: Client) -> None:
+    return None
+
+
 @contextlib.asynccontextmanager
 async def connected(
-    url: str, name: str, changed: Callable[[], None] = lambda: None
+    url: str,
+    name: str,
+    changed: Callable[[], None] = lambda: None,
+    subscribe: Subscribe = _nothing,
 ) -> AsyncIterator[Client]:
-    """A client of that server; `changed` is called when the connection is lost or back."""
+    """A client of that server; `changed` is called when the connection is lost or back.
+
+    `subscribe` is called once, when it is connected first; the client itself subscribes again
+    after each later reconnection.
+    """
     client = Client()
-    connecting = asyncio.create_task(_connect(client, url, name, changed))
+    connecting = asyncio.create_task(_connect(client, url, name, changed, subscribe))
     await asyncio.wait([connecting], timeout=FIRST_SECONDS)
     try:
         yield client
@@ -39,7 +53,9 @@ async def connected(
             await client.close()
 
 
-async def _connect(client: Client, url: str, name: str, changed: Callable[[], None]) -> None:
+async def _connect(
+    client: Client, url: str, name: str, changed: Callable[[], None], subscribe: Subscribe
+) -> None:
     async def lost() -> None:
         if not client.is_closed:
             _log.warning("bus: connection lost")
@@ -67,8 +83,9 @@ async def _connect(client: Client, url: str, name: str, changed: Callable[[], No
                 max_outstanding_pings=2,
             )
         except (nats.errors.Error, OSError) as error:
-            _log.warning("bus: no connection: %r", error)
+            _log.debug("bus: no connection yet: %r", error)
             await asyncio.sleep(RETRY_SECONDS)  # noqa: TID251  adapter
         else:
+            await subscribe(client)
             changed()
             return

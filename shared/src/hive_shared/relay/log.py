@@ -12,7 +12,7 @@ from hive_shared.bus.events import Retention
 from hive_shared.bus.survey import Held
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreUnavailable
-from hive_shared.eventstore.pool import FAILURES, translated
+from hive_shared.eventstore.pool import FAILURES, open_pool, translated
 
 APPEND_LOCK: Final = 1751742053
 """hive.append's own: while it is held nothing is appended, and no other relay judges."""
@@ -20,6 +20,7 @@ REBUILD_EVENTS: Final = 100_000
 """How many events are published again when the stream is made anew, at most."""
 UPKEEP_SECONDS: Final = 60.0
 PURGED_AT_ONCE: Final = 10_000
+CONNECTIONS: Final = 2
 
 
 def _query(name: str) -> str:
@@ -28,6 +29,16 @@ def _query(name: str) -> str:
 
 _TRUTH: Final = _query("truth")
 _IS_OLDER: Final = _query("is_older")
+
+
+@contextlib.asynccontextmanager
+async def opened_pool(url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Connections for a `PostgresLog`. Raises StoreUnavailable."""
+    pool = await open_pool(url, CONNECTIONS)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 class PostgresLog:

@@ -14,11 +14,13 @@ loses a race stands by, and takes over when the bus has not come forward for a w
 saves work, safety does not hang on it.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
 from hive_contracts.envelope import Recorded
+from hive_contracts.health import BusRebuilt
 from hive_shared.bus.errors import BusError, Overtaken, StreamChanged
 from hive_shared.bus.survey import Held, Survey, survey
 from hive_shared.clock import Clock
@@ -82,12 +84,14 @@ class Relay:
         self._bus = bus
         self._clock = clock
         self._wake = wake
-        self._remake = False
+        self._asked: list[asyncio.Future[BusRebuilt]] = []
 
-    def rebuild(self) -> None:
-        """Make the event stream anew at the next look, though nothing may be wrong with it."""
-        self._remake = True
+    async def rebuild(self) -> BusRebuilt:
+        """Make the event stream anew, though nothing may be wrong with it."""
+        answer: asyncio.Future[BusRebuilt] = asyncio.get_running_loop().create_future()
+        self._asked.append(answer)
         self._wake.set()
+        return await answer
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -95,7 +99,7 @@ class Relay:
         while True:
             try:
                 looked = await self._look()
-                if standby and await self._bus_moves(looked):
+                if standby and not self._asked and await self._bus_moves(looked):
                     continue
                 standby = False
                 if (last := await self._agree(looked)) is not None:
@@ -123,7 +127,7 @@ class Relay:
         """Make the bus a true copy so far; answers its last position, None to look again."""
         head, held = looked.head, looked.held
         match looked.verdict:
-            case "ok" | "behind" if held is not None and not self._remake:
+            case "ok" | "behind" if held is not None and not self._asked:
                 return held.last
             case "ahead" | "different" if held is not None:
                 log_id = await self._log.renew_if_bus_is_wrong(held, head.log_id)
@@ -133,13 +137,16 @@ class Relay:
         began = await self._log.recent_position()
         _log.warning("bus %s: made anew from position %d", looked.verdict, began)
         await self._bus.make(head.log_id, began)
-        self._remake = False
+        while self._asked:
+            answer = self._asked.pop()
+            if not answer.done():
+                answer.set_result(BusRebuilt(began, head.position))
         return began - 1
 
     async def _publish(self, log_id: str, last: int) -> None:
         """Publish from there on, until it is time to look again."""
         until = self._clock.monotonic() + DOUBT_SECONDS
-        while self._clock.monotonic() < until and not self._remake:
+        while self._clock.monotonic() < until and not self._asked:
             head = await self._store.head()
             if head.log_id != log_id or head.position < last:
                 raise StreamChanged("the record is of another history")
