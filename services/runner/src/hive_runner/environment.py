@@ -1,0 +1,41 @@
+"""What a command of an attempt finds in its environment; nothing else gets in."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from hive_contracts.orders import Lease
+from hive_runner.names import AttemptName
+from hive_runner.processes import MARKER
+
+DEFAULT_PASS: Final = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+)  # fmt: skip
+"""Without HOME (and USER on macOS) a coding agent says that nobody is logged in."""
+
+
+def environment(
+    person: Mapping[str, str],
+    passed: Iterable[str],
+    set: Mapping[str, str],
+    name: AttemptName,
+    lease: Lease,
+    folder: Path,
+    traceparent: str,
+) -> dict[str, str]:
+    """`person` is the runner's own environment, of which `passed` are let in; `folder` the
+    attempt's."""
+    env = {key: person[key] for key in (*DEFAULT_PASS, *passed) if key in person} | dict(set)
+    env |= {
+        MARKER: name.key,
+        "HIVE_MISSION": name.mission,
+        "HIVE_PHASE": name.phase,
+        "HIVE_TASK": name.task,
+        "HIVE_EPOCH": str(lease.epoch),
+        "HIVE_ATTEMPT": str(lease.attempt),
+        # A command that lost its `.git` must not find the repository of somebody above it.
+        "GIT_CEILING_DIRECTORIES": str(folder),
+    }
+    if traceparent:
+        env["TRACEPARENT"] = traceparent
+    return env

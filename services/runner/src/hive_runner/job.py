@@ -1,0 +1,118 @@
+"""One attempt in progress, as its steps see it, and the running of commands in it."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hive_contracts.files import RepositoryFile
+from hive_contracts.orders import Lease
+from hive_contracts.plan import ArtifactRef, Repository, Tip
+from hive_runner import process_group
+from hive_runner.environment import environment
+from hive_runner.errors import failed
+from hive_runner.mirror import Mirror
+from hive_runner.names import AttemptName
+from hive_runner.output import Output
+from hive_runner.place import Place
+from hive_runner.process_group import Command, Ended
+from hive_runner.workspace import Workspace
+
+SHELL: Final = ("/bin/sh", "-c")
+
+
+class Job(msgspec.Struct, frozen=True):
+    place: Place
+    lease: Lease
+    name: AttemptName
+    workspace: Workspace
+    traceparent: str = ""
+
+    @property
+    def repository(self) -> Repository:
+        """Of a task that has one; others never come here."""
+        if self.lease.task.repository is None:
+            raise failed("permanent", f"a {self.lease.step} step needs a repository")
+        return self.lease.task.repository
+
+    @property
+    def tip(self) -> Tip:
+        """Where the task starts."""
+        return self.lease.task.tip or Tip(self.repository.base)
+
+    async def mirror(self) -> Mirror:
+        """The repository's mirror, with the tip in it. Raises StepFailed, ArtifactUnavailable."""
+        mirror = await self.place.mirrors.of(self.repository)
+        await mirror.ensure_tip(self.repository, self.tip)
+        return mirror
+
+    def output(self, name: str) -> Output:
+        return Output(self.workspace.folder / f"{name}.log", self.place.options.output_bytes)
+
+    async def keep_output(self, output: Output) -> ArtifactRef | None:
+        """All that was kept of a command's output, as an artifact; None if there was none."""
+        path = output.finish()
+        return await self.place.depot.keep_file(path) if path.stat().st_size else None
+
+    async def run(
+        self,
+        argv: tuple[str, ...],
+        file: RepositoryFile,
+        output: Output,
+        *,
+        run_timeout: float,
+        silence_timeout: float = 0,
+        stdin: Path | None = None,
+        passed: tuple[str, ...] = (),
+        extra: dict[str, str] | None = None,
+    ) -> Ended:
+        """Run a command in the tree, with what the repository file lets in."""
+        env = environment(
+            self.place.person, (*file.env.pass_, *passed), file.env.set, self.name, self.lease,
+            self.workspace.folder, self.traceparent,
+        )  # fmt: skip
+        command = Command(
+            argv=argv,
+            cwd=self.workspace.tree,
+            env=env | (extra or {}),
+            folder=self.workspace.folder,
+            run_timeout=run_timeout,
+            silence_timeout=silence_timeout,
+            grace=self.place.options.kill_grace,
+        )
+        if stdin is not None:
+            command = msgspec.structs.replace(command, stdin=stdin)
+        return await process_group.run(command, output)
+
+
+async def set_up(job: Job, file: RepositoryFile) -> None:
+    """Run the repository's set-up. Raises StepFailed (infrastructure)."""
+    if not file.setup_command:
+        return
+    output = job.output("setup")
+    try:
+        ended = await job.run(
+            (*SHELL, file.setup_command), file, output, run_timeout=file.setup_timeout
+        )
+        if ended.reason != "exit" or ended.exit_code != 0:
+            raise failed(
+                "infrastructure",
+                f"the set-up `{file.setup_command}` {how(ended)}",
+                tail=output.tail(),
+                output=await job.keep_output(output),
+            )
+    finally:
+        output.close()
+
+
+def how(ended: Ended) -> str:
+    """How a command ended, for people."""
+    match ended:
+        case Ended(reason="run", seconds=seconds):
+            return f"was ended after {seconds:.0f} s, its time-out"
+        case Ended(reason="silence", seconds=seconds):
+            return f"was ended after {seconds:.0f} s: its time-out without output"
+        case Ended(exit_code=code) if code < 0:
+            return f"was ended by signal {-code}"
+        case _:
+            return f"ended with status {ended.exit_code}"

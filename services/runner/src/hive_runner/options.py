@@ -1,0 +1,45 @@
+"""What a runner is told at its start. `main` fills it from the settings."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """A kind of agent, as this runner's machine has it."""
+
+    command: tuple[str, ...] = ()
+    """Program and arguments; empty where it is not to be run here."""
+    passed: tuple[str, ...] = ()
+    """Variables of the runner's environment that it gets besides the usual ones."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    data: Path
+    """The hive's data folder; the runner keeps to `runner` in it."""
+    gateway: str
+    """Host and port of the gateway's gRPC door."""
+    token_file: Path
+    name: str
+    """What people call this runner."""
+    slots: int = 4
+    """Attempts at a time."""
+    profiles: dict[str, Profile] = {}
+    beat_seconds: float = 2
+    """Between two beats, until the hive says otherwise."""
+    kill_grace: float = 5
+    """Seconds between TERM and KILL for an attempt's processes."""
+    drain_seconds: float = 60
+    """How long a drain waits for attempts that are at work."""
+    output_bytes: int = 16 * 1024 * 1024
+    """Kept of one command's output: its beginning and its end."""
+    otlp_endpoint: str = ""
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The profiles that this runner can run."""
+        return tuple(sorted(name for name, profile in self.profiles.items() if profile.command))
+
+    @property
+    def folder(self) -> Path:
+        return self.data / "runner"

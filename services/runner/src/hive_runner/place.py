@@ -1,0 +1,45 @@
+"""What all attempts of a runner share."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from hive_contracts.files import FileProblem, RepositoryFile, parse_repository
+from hive_contracts.files.repository import REPOSITORY_FILE
+from hive_contracts.plan import Repository
+from hive_runner.depot import Depot
+from hive_runner.errors import failed
+from hive_runner.git import Git
+from hive_runner.mirror import Mirror, Mirrors
+from hive_runner.options import Options
+
+
+class Place(msgspec.Struct, frozen=True):
+    options: Options
+    git: Git
+    mirrors: Mirrors
+    depot: Depot
+    person: Mapping[str, str]
+    """The runner's own environment, from which commands get what is allowed."""
+
+    @property
+    def attempts(self) -> Path:
+        return self.options.folder / "attempts"
+
+    @property
+    def kept(self) -> Path:
+        """Where folders go that belong to no repository and are not empty."""
+        return self.options.folder / "kept"
+
+
+async def repository_file(mirror: Mirror, repository: Repository) -> RepositoryFile:
+    """The repository file of a mission's base commit, which no attempt can write.
+
+    Raises StepFailed where a person has to correct it.
+    """
+    text = await mirror.text_of(repository.base, REPOSITORY_FILE)
+    try:
+        return parse_repository(text or "", f"{REPOSITORY_FILE}@{repository.base[:12]}")
+    except FileProblem as problem:
+        raise failed("permanent", str(problem)) from problem

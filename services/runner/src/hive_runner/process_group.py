@@ -1,0 +1,226 @@
+"""One command of an attempt, in a process group of its own, ended as a whole.
+
+The group is on disk before the command begins, so that no crash of the runner leaves one that the
+next runner does not know:
+
+    runner                                child
+      │ spawn ──────────────────────────▶ /bin/sh in a new session, reads a line from a pipe
+      │ write group.json (pid, start time)
+      │ "go" ───────────────────────────▶ exec command < stdin file
+      ╵ killed before "go": the pipe ends, and the child exits
+
+Output travels through a pipe, because that is how its silence is measured and its size bounded.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import psutil
+
+from hive_runner import processes
+from hive_runner.output import Output
+from hive_runner.unhurried import unhurried
+
+GROUP_FILE: Final = "group.json"
+_GATE: Final = 'read -r _ && exec "$@" <"$0"'
+_PIECE: Final = 256 * 1024
+_DRAINED_PIECES: Final = 64
+_POLL_SECONDS: Final = 0.05
+_AFTER_KILL_SECONDS: Final = 5.0
+"""How long the kernel may take to end what was killed."""
+
+
+class Command(msgspec.Struct, frozen=True):
+    argv: tuple[str, ...]
+    cwd: Path
+    env: dict[str, str]
+    """All of its environment; the marker is in it."""
+    folder: Path
+    """Where its group is written down."""
+    stdin: Path = Path(os.devnull)
+    run_timeout: float = 1800
+    silence_timeout: float = 0
+    """Seconds without a byte of output; 0 for as long as it runs."""
+    grace: float = 5
+    """Seconds between TERM and KILL."""
+
+    @property
+    def marker(self) -> str:
+        return self.env[processes.MARKER]
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a command ended."""
+
+    reason: Literal["exit", "run", "silence"]
+    """By itself, or by one of the time-outs."""
+    exit_code: int
+    """Negative: the number of the signal that ended it."""
+    seconds: float
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A process group on disk."""
+
+    pid: int
+    """Of its leader, and the group's number."""
+    started: float
+    marker: str
+
+
+async def run(command: Command, output: Output) -> Ended:
+    """Run a command until it ends or is ended; afterwards none of its processes is left.
+
+    Cancelling this ends the command too. Raises OSError where no process can be made.
+    """
+    reader, writer = os.pipe()
+    tap = _Tap(reader, output)
+    try:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "/bin/sh", "-c", _GATE, str(command.stdin), *command.argv,
+                cwd=command.cwd, env=command.env, start_new_session=True,
+                stdin=asyncio.subprocess.PIPE, stdout=writer, stderr=writer,
+            )  # fmt: skip
+        finally:
+            os.close(writer)
+        try:
+            await _let_go(process, command)
+            return await _watch(process, command, tap)
+        finally:
+            await _end_in_peace(process.pid, command)
+            await process.wait()
+    finally:
+        tap.close()
+        (command.folder / GROUP_FILE).unlink(missing_ok=True)
+
+
+def kill_left(folder: Path) -> None:
+    """End the group that a runner which is gone left running in an attempt's folder."""
+    try:
+        group = msgspec.json.decode((folder / GROUP_FILE).read_bytes(), type=Group)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return  # without a whole file the command never began
+    if processes.started_at(group.pid, group.started):
+        processes.send(group.pid, group.marker, signal.SIGKILL)
+    processes.signal_marked(group.marker, signal.SIGKILL)
+
+
+async def _let_go(process: asyncio.subprocess.Process, command: Command) -> None:
+    try:
+        group = Group(process.pid, processes.start_time(process.pid), command.marker)
+    except psutil.NoSuchProcess:
+        return  # ended already, and `_watch` will see it
+    (command.folder / GROUP_FILE).write_bytes(msgspec.json.encode(group))
+    assert process.stdin is not None
+    try:
+        process.stdin.write(b"go\n")
+        await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        process.stdin.close()
+
+
+async def _watch(process: asyncio.subprocess.Process, command: Command, tap: "_Tap") -> Ended:
+    began = tap.last = time.monotonic()
+    waiting = asyncio.ensure_future(process.wait())
+    reason: Literal["exit", "run", "silence"] = "exit"
+    both: tuple[asyncio.Future[Any], ...] = (waiting, tap.broken)
+    try:
+        while not waiting.done():
+            reason, left = _next_limit(command, began, tap.last)
+            if left <= 0:
+                await _end_in_peace(process.pid, command)
+                break
+            await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if tap.broken.done():
+                tap.broken.result()
+            reason = "exit"
+        code = await waiting
+    finally:
+        for future in both:
+            future.cancel()
+    return Ended(reason, code, time.monotonic() - began)
+
+
+def _next_limit(
+    command: Command, began: float, last: float
+) -> tuple[Literal["run", "silence"], float]:
+    """The time-out that comes first, and the seconds until then."""
+    now = time.monotonic()
+    run = began + command.run_timeout - now
+    silence = last + command.silence_timeout - now if command.silence_timeout else run
+    return ("silence", silence) if silence < run else ("run", run)
+
+
+async def _end_in_peace(group: int, command: Command) -> None:
+    """End a group to its last process; a cancellation of the caller waits for that."""
+    await unhurried(_end(group, command))
+
+
+async def _end(group: int, command: Command) -> None:
+    if not await asyncio.to_thread(processes.alive, group, command.marker):
+        return
+    for number, seconds in (
+        (signal.SIGTERM, command.grace),
+        (signal.SIGKILL, _AFTER_KILL_SECONDS),
+    ):
+        await asyncio.to_thread(processes.send, group, command.marker, number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not await asyncio.to_thread(processes.alive, group, command.marker):
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+class _Tap:
+    """Moves what comes out of a pipe into an Output, without ever waiting for its end."""
+
+    def __init__(self, descriptor: int, output: Output) -> None:
+        self._descriptor = descriptor
+        self._output = output
+        self._loop = asyncio.get_running_loop()
+        self.last = time.monotonic()
+        """When the last byte came."""
+        self.broken: asyncio.Future[None] = self._loop.create_future()
+        """Raises OSError once the output cannot be kept any more."""
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._ready)
+
+    def close(self) -> None:
+        """Take what is still in the pipe, and close it."""
+        try:
+            # Bounded: a process that got away may write for ever.
+            for _ in range(_DRAINED_PIECES):
+                if not self._take():
+                    break
+        finally:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def _ready(self) -> None:
+        try:
+            at_end = self._take() == 0
+        except OSError as error:
+            at_end = True
+            if not self.broken.done():
+                self.broken.set_exception(error)
+        if at_end:
+            self._loop.remove_reader(self._descriptor)
+
+    def _take(self) -> int | None:
+        """Bytes taken; 0 at the end of the pipe, None where nothing is there now."""
+        try:
+            piece = os.read(self._descriptor, _PIECE)
+        except BlockingIOError:
+            return None
+        if piece:
+            self.last = time.monotonic()
+            self._output.write(piece)
+        return len(piece)

@@ -1,0 +1,83 @@
+"""Finding the processes of an attempt, also those that left its group.
+
+Every process of an attempt carries its marker in the environment (`HIVE_ATTEMPT_ID`), which
+children inherit. A daemon that made a session of its own is found by that; one that also wiped its
+environment is not.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+MARKER: Final = "HIVE_ATTEMPT_ID"
+_LINUX: Final = sys.platform == "linux"
+_SAME_START: Final = 2.0
+"""Seconds: start times are computed from a clock that may be corrected meanwhile."""
+
+
+def start_time(pid: int) -> float:
+    """When a process started, in seconds since 1970. Raises psutil.NoSuchProcess."""
+    return psutil.Process(pid).create_time()
+
+
+def started_at(pid: int, start: float) -> bool:
+    """Whether this is still the process that started then, and not another one of that number."""
+    try:
+        return abs(start_time(pid) - start) < _SAME_START
+    except psutil.NoSuchProcess:
+        return False
+
+
+def marked(marker: str) -> list[psutil.Process]:
+    """All living processes that carry a marker."""
+    wanted = f"{MARKER}={marker}".encode()
+    found: list[psutil.Process] = []
+    for pid in psutil.pids():
+        try:
+            if wanted in _environment(pid):
+                found.append(psutil.Process(pid))
+        except (psutil.Error, OSError):
+            continue  # it ended, or belongs to somebody else
+    return found
+
+
+def in_group(group: int) -> Iterator[int]:
+    """The living processes of a group; zombies have ended."""
+    for pid in psutil.pids():
+        try:
+            if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                yield pid
+        except (psutil.Error, OSError):
+            continue
+
+
+def alive(group: int, marker: str) -> bool:
+    return any(in_group(group)) or bool(marked(marker))
+
+
+def send(group: int, marker: str, number: signal.Signals) -> None:
+    """Signal a group, and whoever carries its marker outside of it."""
+    # macOS says PermissionError of a group of zombies.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+    signal_marked(marker, number)
+
+
+def signal_marked(marker: str, number: signal.Signals) -> None:
+    for process in marked(marker):
+        try:
+            process.send_signal(number)
+        except psutil.Error:
+            continue
+
+
+def _environment(pid: int) -> list[bytes]:
+    if _LINUX:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return [f"{name}={value}".encode() for name, value in psutil.Process(pid).environ().items()]

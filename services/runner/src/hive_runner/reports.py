@@ -1,0 +1,86 @@
+"""What a runner tells the hive of an attempt, and how much of it fits into one event."""
+
+from typing import Final
+
+import msgspec
+
+from hive_contracts.plan import (
+    Failure,
+    GateResult,
+    GatesRun,
+    ItemsListed,
+    MergeDone,
+    Outcome,
+    WorkDone,
+)
+
+MAX_OUTCOME: Final = 48 * 1024
+"""Bytes of an outcome as JSON: an event has at most 64 KiB, and more than the outcome is in it."""
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """The epoch has begun."""
+
+
+class Declined(msgspec.Struct, frozen=True, tag="declined"):
+    """The lease is given back."""
+
+    reason: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    command_id: str
+    """UUIDv7: the report takes effect once under it."""
+    task_id: str
+    epoch: int
+    report: Started | Declined | Outcome
+    traceparent: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the attempt is over with it."""
+        return not isinstance(self.report, Started)
+
+
+def bounded(outcome: Outcome) -> Outcome:
+    """An outcome that an event can carry: tails and lists of files are shortened until it fits.
+
+    A list of items is split by the hive, and stays whole.
+    """
+    share = MAX_OUTCOME
+    while not isinstance(outcome, ItemsListed | MergeDone) and _size(outcome) > MAX_OUTCOME:
+        share //= 2
+        outcome = _shortened(outcome, share)
+    return outcome
+
+
+def _shortened(outcome: Outcome, share: int) -> Outcome:
+    """With at most `share` characters in all tails together, and in the names of files."""
+    match outcome:
+        case GatesRun(results=results):
+            each = share // max(1, len(results))
+            return msgspec.structs.replace(
+                outcome, results=tuple(_short_result(result, each) for result in results)
+            )
+        case Failure(files=files, tail=tail):
+            return msgspec.structs.replace(
+                outcome, tail=_end(tail, share), files=files[: share // 256]
+            )
+        case WorkDone(no_change=reason):
+            return msgspec.structs.replace(outcome, no_change=reason[:share])
+        case _:
+            return outcome
+
+
+def _short_result(result: GateResult, size: int) -> GateResult:
+    return msgspec.structs.replace(
+        result, tail=_end(result.tail, size), command=result.command[: max(size, 200)]
+    )
+
+
+def _end(text: str, size: int) -> str:
+    return text[max(0, len(text) - size) :]
+
+
+def _size(outcome: Outcome) -> int:
+    return len(msgspec.json.encode(outcome))

@@ -1,0 +1,68 @@
+"""The end of an attempt's folder: what is left of its processes ends, its work is kept, it goes.
+
+The same for an attempt that is over and for one whose runner was killed.
+"""
+
+import logging
+import shutil
+from pathlib import Path
+
+from hive_runner import process_group, seal
+from hive_runner.errors import RunnerError
+from hive_runner.place import Place
+from hive_runner.workspace import Workspace, remove
+
+log = logging.getLogger(__name__)
+
+
+async def retire(place: Place, folder: Path) -> bool:
+    """Let a folder go; one whose work cannot be kept stays, and the answer is False."""
+    try:
+        await _keep(place, folder)
+        await remove(folder)
+    except (RunnerError, OSError) as error:
+        log.error("the folder %s stays, its work cannot be kept: %s", folder, error)
+        return False
+    return True
+
+
+def left_behind(place: Place) -> list[Path]:
+    """The folders of attempts that the runner before this one had; their processes are ended."""
+    place.attempts.mkdir(parents=True, exist_ok=True)
+    folders = sorted(place.attempts.iterdir())
+    for folder in folders:
+        process_group.kill_left(folder)
+    return folders
+
+
+async def retire_left(place: Place, folders: list[Path]) -> None:
+    """Keep what they hold, and clear them up."""
+    for folder in folders:
+        if await retire(place, folder):
+            log.info("cleared up %s, left by the runner before", folder.name)
+
+
+async def _keep(place: Place, folder: Path) -> None:
+    work = seal.written_down(folder)
+    workspace = Workspace(folder, place.git)
+    if work is None or not workspace.tree.exists():
+        return
+    if not work.mirror:
+        _move_aside(workspace.tree, place.kept / work.name.path)
+        return
+    mirror = await place.mirrors.at(Path(work.mirror))
+    ref = await seal.keep_if_changed(workspace, mirror, work)
+    if ref:
+        log.info("work that is not landed is kept under %s in %s", ref, work.mirror)
+
+
+def _move_aside(tree: Path, target: Path) -> None:
+    """Keep the files of a task without a repository; nothing that is there is replaced."""
+    if not any(tree.iterdir()):
+        return
+    number, free = 1, target
+    while free.exists():
+        number += 1
+        free = target.with_name(f"{target.name}-{number}")
+    free.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(tree, free)

@@ -1,0 +1,226 @@
+"""From the files that a command left to one commit, and that commit to a safe place.
+
+The commit's files are those of the tree: untracked ones included, ignored ones not. Its parent is
+the command's own last commit if that continues from where the attempt started, else the start.
+Nothing here relies on the git directory that the command could write to.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hive_runner.errors import GitFailed
+from hive_runner.mirror import Mirror
+from hive_runner.names import AttemptName
+from hive_runner.workspace import Workspace
+
+WORK_FILE: Final = "work.json"
+_GITLINK: Final = b"160000"
+_NESTED_DEPTH: Final = 16
+"""How deep repositories within repositories are looked for."""
+_STRAYS: Final = 50
+"""Branches of a command that are kept beside its result, at most."""
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What is to be known of an attempt's work, on disk before its command begins."""
+
+    name: AttemptName
+    mirror: str = ""
+    """The mirror's folder; empty without a repository."""
+    start: str = ""
+    """The commit that it started from."""
+    title: str = ""
+    """First line of its commit's message."""
+    prepared: str = ""
+    """The files as the set-up left them (a tree); empty where it changed no tracked file."""
+
+    @property
+    def message(self) -> str:
+        return f"{self.title}\n\nHive-Attempt: {self.name.trailer}\n"
+
+
+def write_down(workspace: Workspace, work: Work) -> None:
+    """From here on there may be work in the folder that is nowhere else."""
+    (workspace.folder / WORK_FILE).write_bytes(msgspec.json.encode(work))
+
+
+def written_down(folder: Path) -> Work | None:
+    """What an attempt's folder says of its work; None where its command never began."""
+    try:
+        return msgspec.json.decode((folder / WORK_FILE).read_bytes(), type=Work)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def is_safe(workspace: Workspace) -> None:
+    """All work of this folder is in the mirror now."""
+    (workspace.folder / WORK_FILE).unlink(missing_ok=True)
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    commit: str
+    """Equal to the start where nothing was changed."""
+    changed: bool
+
+
+async def seal(workspace: Workspace, mirror: Mirror, work: Work) -> Sealed:
+    """Commit what a command left, under the attempt's ref. Raises GitFailed.
+
+    A second call makes the same commit again, or one of what has changed since.
+    """
+    (workspace.own_git / "index.lock").unlink(missing_ok=True)
+    await workspace.mend(mirror, work.start)
+    workspace.borrow_seen(mirror)
+    parent = await _parent(workspace, work)
+    if parent != work.start:
+        await workspace.own("read-tree", "-m", parent)
+    await _add_all(workspace, parent)
+    tree = (await workspace.own("write-tree")).text
+    start_tree = (await workspace.own("rev-parse", f"{work.start}^{{tree}}")).text
+    parent_tree = (await workspace.own("rev-parse", f"{parent}^{{tree}}")).text
+    commit = parent
+    if tree != parent_tree:
+        commit = (await workspace.own("commit-tree", "-p", parent, "-m", work.message, tree)).text
+    await workspace.own("update-ref", work.name.attempt_ref, commit)
+    return Sealed(commit, changed=tree not in (start_tree, work.prepared))
+
+
+async def keep(workspace: Workspace, mirror: Mirror, work: Work, commit: str) -> str:
+    """Put a sealed commit under a kept ref of the mirror, and verify it. Returns the ref.
+
+    A kept ref is never pointed at anything else: where this one names other work, the next free
+    one is taken. Raises GitFailed.
+    """
+    ref, number = work.name.kept_ref, 1
+    while (found := await mirror.commit_of(ref)) not in ("", commit):
+        number += 1
+        ref = f"{work.name.kept_ref}-{number}"
+    if not found:
+        await mirror.take(workspace.own_git, commit, ref)
+    if await mirror.commit_of(ref) != commit or not await mirror.has(commit):
+        raise GitFailed("fetch", 0, f"{ref} does not hold {commit}")
+    return ref
+
+
+async def keep_if_changed(workspace: Workspace, mirror: Mirror, work: Work) -> str:
+    """Seal and keep what an attempt left that is over. Returns the ref, or nothing."""
+    sealed = await seal(workspace, mirror, work)
+    await keep_strays(workspace, mirror, work, sealed.commit)
+    if not sealed.changed and sealed.commit == work.start:
+        return ""
+    return await keep(workspace, mirror, work, sealed.commit)
+
+
+async def keep_strays(workspace: Workspace, mirror: Mirror, work: Work, commit: str) -> None:
+    """Keep what a command committed or stashed aside, which its result does not contain."""
+    heads = workspace.seen_git / "refs"
+    if not any((heads / "heads").glob("*")) and not (heads / "stash").exists():
+        return
+    try:
+        said = await workspace.seen(
+            "for-each-ref", "--format=%(objectname)", "refs/heads", "refs/stash"
+        )
+    except GitFailed:
+        return  # it has broken its own git directory; its files are in the result
+    for stray in sorted(set(said.text.split()))[:_STRAYS]:
+        contained = await workspace.own(
+            "merge-base", "--is-ancestor", stray, commit, statuses=(0, 1, 128)
+        )
+        if contained.status == 1:
+            await keep(workspace, mirror, work, stray)
+
+
+async def _parent(workspace: Workspace, work: Work) -> str:
+    """The command's own last commit if it is sound and continues from the start."""
+    try:
+        head = (workspace.seen_git / "HEAD").read_text().strip()
+        if head.startswith("ref: "):
+            seen = await workspace.seen("rev-parse", "-q", "--verify", "HEAD^{commit}")
+            head = seen.text
+        if _COMMIT.fullmatch(head) is None or head == work.start:
+            return work.start
+        await workspace.own("merge-base", "--is-ancestor", work.start, head)
+        await workspace.own("rev-list", "--objects", "--quiet", head, f"^{work.start}")
+    except (GitFailed, OSError, UnicodeDecodeError):
+        return work.start
+    return head
+
+
+async def _add_all(workspace: Workspace, parent: str) -> None:
+    """Bring the index to what the tree holds, repositories within it included as files."""
+    for _ in range(_NESTED_DEPTH):
+        try:
+            await workspace.own("add", "--all", "--", ".")
+        except GitFailed:
+            # A repository without a commit cannot be added, nor a file that nobody may read.
+            submodules = await _submodules(workspace, parent)
+            if not await asyncio.to_thread(_open_up, workspace.tree, submodules):
+                raise
+            continue
+        gitlinks = await _new_gitlinks(workspace, parent)
+        if not gitlinks:
+            return
+        paths = [os.fsdecode(path) for path in gitlinks]
+        await workspace.own("rm", "-q", "--cached", "--", *paths)
+        for path in paths:
+            _forget_repository(workspace.tree / path)
+
+
+async def _new_gitlinks(workspace: Workspace, parent: str) -> list[bytes]:
+    """Folders that git would record as a submodule, and so without their files."""
+    said = await workspace.own("diff-index", "--cached", "--raw", "-z", "--no-renames", parent)
+    fields = said.stdout.split(b"\0")
+    changes = zip(fields[::2], fields[1::2], strict=False)
+    return [
+        path
+        for change, path in changes
+        if change.split(b" ")[1] == _GITLINK and change.split(b" ")[0] != b":" + _GITLINK
+    ]
+
+
+async def _submodules(workspace: Workspace, commit: str) -> set[Path]:
+    """The folders that a commit records as submodules."""
+    said = await workspace.own("ls-tree", "-r", "-z", "--full-tree", commit)
+    entries = (entry.split(b"\t", 1) for entry in said.stdout.split(b"\0") if entry)
+    return {
+        workspace.tree / os.fsdecode(path) for mode, path in entries if mode.startswith(_GITLINK)
+    }
+
+
+def _open_up(tree: Path, submodules: set[Path]) -> bool:
+    """Take away what keeps files from being added; answers whether there was anything."""
+    changed = False
+    for folder, folders, files in os.walk(tree):
+        here = Path(folder)
+        if here != tree and here not in submodules and ".git" in (*folders, *files):
+            _forget_repository(here)
+            changed = True
+        for name in folders:
+            changed |= _permit(here / name, 0o700)
+        for name in files:
+            changed |= _permit(here / name, 0o400)
+    return changed
+
+
+def _forget_repository(folder: Path) -> None:
+    """Make a repository within the tree a plain folder of files."""
+    inner = folder / ".git"
+    if inner.is_dir() and not inner.is_symlink():
+        shutil.rmtree(inner)
+    else:
+        inner.unlink(missing_ok=True)
+
+
+def _permit(path: Path, wanted: int) -> bool:
+    """Give the owner the rights to read; answers whether they were missing."""
+    if path.is_symlink() or path.stat().st_mode & wanted == wanted:
+        return False
+    path.chmod(path.stat().st_mode | wanted)
+    return True

@@ -1,0 +1,173 @@
+"""The runner's session with the hive: one stream, begun again whenever it breaks.
+
+    runner                                 gateway
+      │ beat: all that I hold ───────────────▶ │   when due, and at once on a change
+      │ reports, in order ───────────────────▶ │   again on each new stream, until answered
+      │ ◀─────────── orders: all that you should hold
+      │ ◀──────────────────── receipts: these reports are settled
+
+Attempts go on while there is no stream. Nothing is lost with one: beats and orders are whole, and
+reports stay in the outbox until a receipt names them.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from typing import Final
+
+from grpc import aio
+
+from hive_contracts.orders import Beat, Orders
+from hive_contracts.v1 import runner_pb2
+from hive_contracts.wire import Misfit, from_proto, to_proto
+from hive_runner.crew import Crew
+from hive_runner.gateway import Gateway, SessionCall
+from hive_runner.outbox import Outbox
+from hive_runner.reports import Report
+
+log = logging.getLogger(__name__)
+
+SILENT_SECONDS: Final = 20.0
+"""A stream on which nothing came for so long is taken for dead."""
+_RESEND_SECONDS: Final = 10.0
+"""A report without a receipt is sent again on the same stream."""
+_BATCH: Final = 32
+"""Reports in one message."""
+_GATHER_SECONDS: Final = 0.005
+"""Changes that come this close together travel in one beat."""
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 5.0
+
+
+class Session:
+    def __init__(
+        self, gateway: Gateway, crew: Crew, outbox: Outbox, changed: asyncio.Event
+    ) -> None:
+        self._gateway = gateway
+        self._crew = crew
+        self._outbox = outbox
+        self._changed = changed
+        self._sent: dict[str, float] = {}
+        """When each report without a receipt was sent on this stream."""
+        self._heard = time.monotonic()
+        self._delay = _FIRST_DELAY
+        self._complaint = ""
+        self._last: Beat | None = None
+        """The last beat that was sent."""
+
+    async def settled(self) -> None:
+        """Wait until the hive has been told that a drained runner holds nothing any more."""
+        while True:
+            last = self._last
+            if last and last.draining and not last.holding and self._outbox.empty:
+                return
+            await asyncio.sleep(_GATHER_SECONDS)
+
+    async def run(self) -> None:
+        """Keep a stream open until cancelled."""
+        while True:
+            reason = await self._converse()
+            if reason != self._complaint:
+                log.warning("no session with the hive: %s", reason)
+                self._complaint = reason
+            await asyncio.sleep(self._delay * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            self._delay = min(self._delay * 2, _LONGEST_DELAY)
+
+    async def _converse(self) -> str:
+        """One stream, from its beginning to its break; returns why it broke."""
+        self._sent.clear()
+        self._heard = time.monotonic()
+        try:
+            call = self._gateway.session()
+        except OSError as error:
+            return f"the token cannot be read: {error}"
+        speaking = asyncio.create_task(self._speak(call))
+        listening = asyncio.create_task(self._listen(call))
+        try:
+            await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
+            return _why(listening) or _why(speaking) or "the gateway ended the stream"
+        finally:
+            call.cancel()
+            for task in (speaking, listening):
+                task.cancel()
+            await asyncio.wait([speaking, listening])
+
+    async def _speak(self, call: SessionCall) -> None:
+        while True:
+            self._changed.clear()
+            beat = self._crew.beat()
+            reports = self._due()
+            request = runner_pb2.SessionRequest(
+                beat=to_proto(beat, runner_pb2.Beat),
+                reports=[to_proto(report, runner_pb2.Report) for report in reports],
+            )
+            await call.write(request)
+            self._crew.told(beat)
+            self._last = beat
+            if len(reports) < _BATCH:
+                await self._pause()
+            if time.monotonic() - self._heard > SILENT_SECONDS:
+                raise TimeoutError(f"nothing was heard for {SILENT_SECONDS:.0f} s")
+
+    async def _pause(self) -> None:
+        """Until the next beat is due, or something changed."""
+        try:
+            async with asyncio.timeout(self._crew.beat_seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(_GATHER_SECONDS)
+
+    def _due(self) -> list[Report]:
+        now = time.monotonic()
+        due = [
+            report
+            for report in self._outbox.sendable()
+            if now - self._sent.get(report.command_id, -_RESEND_SECONDS) >= _RESEND_SECONDS
+        ][:_BATCH]
+        for report in due:
+            self._sent[report.command_id] = now
+        return due
+
+    async def _listen(self, call: SessionCall) -> None:
+        async for response in call:
+            self._heard = time.monotonic()
+            if response.receipts:
+                await self._settle(response.receipts)
+            if response.HasField("orders"):
+                self._obey(response.orders)
+
+    def _obey(self, message: runner_pb2.Orders) -> None:
+        try:
+            orders = from_proto(message, Orders)
+        except Misfit as misfit:
+            log.error("orders that this runner cannot read, upgrade it: %s", misfit)
+            return
+        self._delay, self._complaint = _FIRST_DELAY, ""
+        self._crew.obey(orders)
+
+    async def _settle(self, receipts: list[runner_pb2.Receipt]) -> None:
+        refused = {receipt.command_id: receipt for receipt in receipts if receipt.refused}
+        for report in await self._outbox.answered(receipt.command_id for receipt in receipts):
+            self._sent.pop(report.command_id, None)
+            receipt = refused.get(report.command_id)
+            if receipt is not None:
+                log.warning(
+                    "the hive refused a report of %s/%d: %s (%s)",
+                    report.task_id, report.epoch, receipt.message, receipt.refused,
+                )  # fmt: skip
+                self._crew.refused(report)
+
+
+def _why(task: asyncio.Task[None]) -> str:
+    """Why a side of the conversation is over; empty where it is not, or ended by itself."""
+    if not task.done() or task.cancelled():
+        return ""
+    match task.exception():
+        case None:
+            return ""
+        case aio.AioRpcError() as error:
+            return f"{error.code().name}: {error.details()}"
+        case error:
+            return f"{type(error).__name__}: {error}"

@@ -1,0 +1,155 @@
+"""The step `work`: run a task's command on the tip, and hand in what it made as a bundle."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hive_contracts.files import RepositoryFile
+from hive_contracts.plan import ArtifactRef, WorkDone
+from hive_runner import seal
+from hive_runner.agent import agent_of
+from hive_runner.errors import failed, plain
+from hive_runner.job import Job, how, set_up
+from hive_runner.mirror import Mirror
+from hive_runner.place import repository_file
+from hive_runner.process_group import Ended
+from hive_runner.prompt import prompt
+from hive_shared.telemetry import span
+
+MAX_REASON: Final = 4_096
+"""Characters of an agent's reason to change nothing."""
+_TITLE: Final = 72
+_STAT: Final = re.compile(r"(\d+) (file|insertion|deletion)")
+
+
+async def work(job: Job) -> WorkDone:
+    """Do a task's work. Raises StepFailed."""
+    if job.lease.task.repository is None:
+        seal.write_down(job.workspace, seal.Work(job.name))
+        output = await _run_agent(job, RepositoryFile())
+        return WorkDone(output=output)
+    mirror = await job.mirror()
+    file = await repository_file(mirror, job.repository)
+    note = await _prepare(job, mirror, file)
+    output = await _run_agent(job, file)
+    return await _hand_in(job, mirror, note, output)
+
+
+async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
+    """The tree as the command finds it; what the set-up made is not the command's work."""
+    workspace = job.workspace
+    await workspace.check_out(mirror, job.tip.commit)
+    note = seal.Work(job.name, str(mirror.git_dir), job.tip.commit, _title(job))
+    if file.setup_command:
+        with span("attempt.setup", job.traceparent, task_id=job.name.task_id):
+            await set_up(job, file)
+        said = await workspace.own(
+            "ls-files", "-z", "--others", "--exclude-standard", "--directory"
+        )
+        workspace.exclude([path for path in said.stdout.split(b"\0") if path])
+        await workspace.own("add", "--update", "--", ".")
+        tree = (await workspace.own("write-tree")).text
+        note = msgspec.structs.replace(note, prepared=tree)
+    seal.write_down(workspace, note)
+    return note
+
+
+async def _run_agent(job: Job, file: RepositoryFile) -> ArtifactRef | None:
+    """Run the command; returns its output. Raises StepFailed unless it ends with status 0."""
+    spec = job.lease.task.spec
+    options = job.place.options
+    path = file.env.set.get("PATH") or job.place.person.get("PATH")
+    agent = agent_of(spec, file.agent, options.profiles, path)
+    prompt_file = job.workspace.folder / "prompt"
+    prompt_file.write_text(prompt(job.lease), encoding="utf-8", errors="replace")
+    output = job.output("output")
+    try:
+        with span("attempt.command", job.traceparent, task_id=job.name.task_id):
+            ended = await job.run(
+                agent.command, file, output,
+                passed=agent.passed,
+                run_timeout=spec.timeouts.run,
+                silence_timeout=spec.timeouts.silence,
+                stdin=None if spec.run else prompt_file,
+                extra={
+                    "HIVE_PROMPT_FILE": str(prompt_file),
+                    "HIVE_NO_CHANGE_FILE": str(_reason_file(job)),
+                },
+            )  # fmt: skip
+        tail = output.tail()
+        kept = await job.keep_output(output)
+    finally:
+        output.close()
+    _raise_unless_done(ended, tail, kept)
+    return kept
+
+
+def _raise_unless_done(ended: Ended, tail: str, output: ArtifactRef | None) -> None:
+    if ended.reason != "exit":
+        raise failed("timeout", f"the command {how(ended)}", tail=tail, output=output)
+    if ended.exit_code != 0:
+        raise failed("agent", f"the command {how(ended)}", tail=tail, output=output)
+
+
+async def _hand_in(
+    job: Job, mirror: Mirror, note: seal.Work, output: ArtifactRef | None
+) -> WorkDone:
+    workspace = job.workspace
+    if not workspace.tree.is_dir():
+        raise failed("agent", "the command removed its working folder", output=output)
+    sealed = await seal.seal(workspace, mirror, note)
+    if not sealed.changed:
+        return WorkDone(no_change=await _reason(job, output), output=output)
+    await seal.keep(workspace, mirror, note, sealed.commit)
+    await seal.keep_strays(workspace, mirror, note, sealed.commit)
+    seal.is_safe(workspace)
+    bundle_file = workspace.folder / "result.bundle"
+    await workspace.own(
+        "bundle", "create", "-q", str(bundle_file), f"{note.start}..{note.name.attempt_ref}"
+    )
+    bundle = await job.place.depot.keep_file(bundle_file)
+    said = await workspace.own("diff", "--shortstat", note.start, sealed.commit)
+    counts = {noun: int(number) for number, noun in _STAT.findall(said.text)}
+    return WorkDone(
+        commit=sealed.commit,
+        bundle=bundle,
+        output=output,
+        files=counts.get("file", 0),
+        insertions=counts.get("insertion", 0),
+        deletions=counts.get("deletion", 0),
+    )
+
+
+async def _reason(job: Job, output: ArtifactRef | None) -> str:
+    """Why nothing needed to be changed, as the command declared. Raises StepFailed."""
+    reason = await asyncio.to_thread(_read_reason, _reason_file(job))
+    if not reason:
+        raise failed(
+            "no-change",
+            "the command changed nothing, and wrote no reason to the file $HIVE_NO_CHANGE_FILE",
+            output=output,
+        )
+    return reason
+
+
+def _read_reason(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return plain(file.read(MAX_REASON)).strip()
+    except OSError:
+        return ""
+
+
+def _reason_file(job: Job) -> Path:
+    return job.workspace.folder / "no-change"
+
+
+def _title(job: Job) -> str:
+    task = job.lease.task
+    asked = plain(task.spec.prompt or task.spec.run).strip()
+    first = asked.splitlines()[0] if asked else ""
+    title = f"{task.spec.name}: {first}" if first else task.spec.name
+    return title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"
