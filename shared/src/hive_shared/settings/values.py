@@ -92,6 +92,7 @@ class OrchestratorSettings(Connected, frozen=True, kw_only=True):
     scheduler_watch: Annotated[
         Seconds, _doc("seconds between two looks at timers and sessions")
     ] = 0.5
+    beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
 
 
 class GatewaySettings(Connected, frozen=True, kw_only=True):
