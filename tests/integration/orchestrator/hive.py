@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import msgspec
@@ -41,8 +41,9 @@ class Hive:
         self.bus = bus
         self.client = client
 
-    def orchestrator(self) -> AbstractAsyncContextManager[Service]:
-        return open_service(
+    @asynccontextmanager
+    async def orchestrator(self) -> AsyncIterator[Service]:
+        opening = open_service(
             self.database.url("orchestrator"),
             self.bus.url_of("orchestrator"),
             PACE,
@@ -51,6 +52,12 @@ class Hive:
             new_id,
             lambda: 0.0,
         )
+        async with opening as service:
+            running = asyncio.create_task(service.replica.run())
+            yield service
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
 
     async def submit(self, *commands: Submittable, actor: str = "ann") -> list[Answer]:
         return await self.send([Submission(new_id(), actor, command) for command in commands])

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from faststream.nats import NatsBroker, NatsMessage
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from hive_contracts.orders import Heard
@@ -35,30 +36,24 @@ _heard: Final = msgspec.json.Decoder(Heard)
 class Hints:
     """Hints to others, while the bus is there."""
 
-    def __init__(self, broker: NatsBroker) -> None:
-        self._broker = broker
-        self.connected = False
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._sending: set[asyncio.Task[None]] = set()
 
     def appended(self) -> None:
         """Tell everybody to look at the log."""
-        self._hint(APPENDED)
+        sending = asyncio.create_task(self._publish(APPENDED))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
 
     async def tell(self, runner_id: str) -> None:
         """Tell the gateway that holds this runner's session that its orders changed."""
-        self._hint(orders_hint(runner_id))
-
-    def _hint(self, subject: str) -> None:
-        if self.connected:
-            sending = asyncio.create_task(self._publish(subject))
-            self._sending.add(sending)
-            sending.add_done_callback(self._sending.discard)
+        await self._publish(orders_hint(runner_id))
 
     async def _publish(self, subject: str) -> None:
-        try:
-            await self._broker.publish(b"", subject)
-        except NatsError:
-            pass  # a hint: whoever waited for it looks again by itself
+        if self._client.is_connected:
+            with suppress(NatsError, OSError):
+                await self._client.publish(subject, b"")
 
 
 def broker_for(url: str) -> NatsBroker:
@@ -75,21 +70,15 @@ def broker_for(url: str) -> NatsBroker:
 
 
 @asynccontextmanager
-async def connected(broker: NatsBroker, hints: Hints) -> AsyncIterator[None]:
-    """Start the broker as soon as the bus is there, and go on without it until then."""
-
-    async def start() -> None:
-        await broker.start()
-        hints.connected = True
-
-    starting = asyncio.create_task(start())
+async def started(broker: NatsBroker) -> AsyncIterator[None]:
+    """Serve as soon as the bus is there, and go on without it until then."""
+    starting = asyncio.create_task(broker.start())
     try:
         yield
     finally:
         starting.cancel()
         with suppress(asyncio.CancelledError):
             await starting
-        hints.connected = False
         await broker.stop()
 
 

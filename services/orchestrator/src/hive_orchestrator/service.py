@@ -1,21 +1,21 @@
 """The orchestrator put together: what stands between its settings and its parts."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from faststream.nats import NatsBroker
 from msgspec import Struct
+from nats.aio.client import Client
 
 from hive_contracts.ids import NewId
 from hive_orchestrator.active import Active, Pace
 from hive_orchestrator.aggregates import Aggregates
 from hive_orchestrator.desk_postgres import open_postgres_desk
-from hive_orchestrator.edge import Hints, broker_for, connected, serve
+from hive_orchestrator.edge import Hints, broker_for, serve, started
 from hive_orchestrator.handlers.beats import Beats
 from hive_orchestrator.handlers.commands import Commands
 from hive_orchestrator.handlers.submit import Submit
 from hive_orchestrator.replica import Replica
+from hive_shared.bus.connection import connected
 from hive_shared.clock import Clock
 from hive_shared.eventstore.port import Fence
 from hive_shared.eventstore.postgres import open_postgres_store
@@ -25,8 +25,7 @@ class Service(Struct, frozen=True):
     """What the process shell may ask."""
 
     replica: Replica
-    hints: Hints
-    broker: NatsBroker
+    client: Client
 
 
 @asynccontextmanager
@@ -39,10 +38,11 @@ async def open_service(
     new_id: NewId,
     jitter: Callable[[], float],
 ) -> AsyncIterator[Service]:
-    """A running replica. Raises StoreUnavailable where PostgreSQL does not answer at the start."""
+    """A replica that serves; it takes part in being active while `replica.run` does. Raises StoreUnavailable where PostgreSQL does not answer at the start."""
     async with AsyncExitStack() as stack:
         broker = broker_for(nats_url)
-        hints = Hints(broker)
+        client = await stack.enter_async_context(connected(nats_url, "orchestrator"))
+        hints = Hints(client)
         store = await stack.enter_async_context(
             open_postgres_store(postgres_url, on_appended=lambda _: tell_all())
         )
@@ -62,13 +62,5 @@ async def open_service(
         submit = Submit(commands, aggregates, desk, new_id)
         beats = Beats(commands, aggregates, desk, new_id, beat_seconds)
         serve(broker, submit, beats, replica)
-        await stack.enter_async_context(connected(broker, hints))
-        running = asyncio.create_task(replica.run(), name="replica")
-        stack.push_async_callback(_cancelled, running)
-        yield Service(replica, hints, broker)
-
-
-async def _cancelled(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+        await stack.enter_async_context(started(broker))
+        yield Service(replica, client)
