@@ -1,0 +1,48 @@
+"""A typed client of Agent Hive.
+
+    async with Hive("127.0.0.1:8001", token) as hive:
+        launched = await hive.launch(plan)
+        async for change in hive.watch(launched.name):
+            ...
+
+`deploy_agent({...})` and `continue_agent_mission({...})` are the original calls, for plain scripts.
+"""
+
+from hive_client.address import Address, find_address
+from hive_client.calls import (
+    continue_agent_mission,
+    continue_agent_mission_async,
+    deploy_agent,
+    deploy_agent_async,
+)
+from hive_client.errors import (
+    Broken,
+    HistoryChanged,
+    HiveError,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unreachable,
+)
+from hive_client.hive import Arrived, Continued, Hive, Launched, Page
+
+__all__ = [
+    "Address",
+    "Arrived",
+    "Broken",
+    "Continued",
+    "HistoryChanged",
+    "Hive",
+    "HiveError",
+    "Launched",
+    "NotAllowed",
+    "NotFound",
+    "Page",
+    "Refused",
+    "Unreachable",
+    "continue_agent_mission",
+    "continue_agent_mission_async",
+    "deploy_agent",
+    "deploy_agent_async",
+    "find_address",
+]

@@ -76,7 +76,9 @@ def read_checkout(path: Path) -> Checkout:
     head = git(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
     if head.returncode != 0:
         raise GitProblem(
-            "the repository has no commit yet", str(top), "commit something: git add . && git commit"
+            "the repository has no commit yet",
+            str(top),
+            "commit something: git add . && git commit",
         )
     commit = head.stdout.strip()
     branch = git(top, "symbolic-ref", "--quiet", "--short", "HEAD", check=False).stdout.strip()

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import IO, Any, Final, Self
 
 import msgspec
 
@@ -243,7 +243,7 @@ class Hive:
 
     # Artifacts
 
-    async def fetch(self, digest: str, into: BinaryIO) -> int:
+    async def fetch(self, digest: str, into: IO[bytes]) -> int:
         """Write an artifact to a file that can be truncated, and answer its size in bytes.
 
         Raises Broken where what arrived is not that artifact.

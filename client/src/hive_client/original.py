@@ -1,11 +1,11 @@
 """The original calls' dictionaries to plans.
 
-    type                  the agent profile, and the mission's name
-    mission               the objective; focus, timeline … are added to it
-    prerequisites         a name waits for a run of that mission; free text is confirmed by a person
-    deployment_phases     phases, one after the other
-    remaining_tasks       tasks of one phase, one after the other
-    success_criteria      free text is confirmed by a person, on the result
+type                  the agent profile, and the mission's name
+mission               the objective; focus, timeline … are added to it
+prerequisites         a name waits for a run of that mission; free text is confirmed by a person
+deployment_phases     phases, one after the other
+remaining_tasks       tasks of one phase, one after the other
+success_criteria      free text is confirmed by a person, on the result
 """
 
 import re
@@ -57,9 +57,7 @@ class Call:
             raise FileProblem("a dictionary is expected", where)
         for key in written:
             if key not in _TEXTS | _LISTS:
-                raise FileProblem(
-                    f"unknown key {key!r}", where, nearest(str(key), _TEXTS | _LISTS)
-                )
+                raise FileProblem(f"unknown key {key!r}", where, nearest(str(key), _TEXTS | _LISTS))
         self._where = where
         self._texts = {key: self._text(written[key], key) for key in written if key in _TEXTS}
         self._lists = {key: self._list(written[key], key) for key in written if key in _LISTS}
@@ -167,9 +165,7 @@ class Call:
         return tuple(dict.fromkeys(self._text(item, key) for item in items))
 
 
-def approvals(
-    texts: Sequence[str], default: str, taken: Iterable[str]
-) -> tuple[ApprovalGate, ...]:
+def approvals(texts: Sequence[str], default: str, taken: Iterable[str]) -> tuple[ApprovalGate, ...]:
     names = unique_names(texts, default, taken)
     return tuple(ApprovalGate(name, text) for name, text in zip(names, texts, strict=True))
 

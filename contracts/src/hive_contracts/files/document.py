@@ -5,7 +5,7 @@ Duplicate keys, custom tags, NUL characters and aliases that grow without bound 
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from ruamel.yaml import YAML
@@ -73,6 +73,15 @@ def parse_document(text: str, where: str) -> Node:
             "the file must be a mapping of keys to values", where, "begin with a `key: value` line"
         )
     return _Converter(where).node(tree, depth=0)
+
+
+def plain_data(node: Node) -> Any:
+    """Dictionaries, lists and texts; numbers as they were written, None for nothing."""
+    if isinstance(node.content, dict):
+        return {key: plain_data(child) for key, child in node.content.items()}
+    if isinstance(node.content, list):
+        return [plain_data(child) for child in node.content]
+    return None if node.kind == "null" else node.content
 
 
 def _compose(text: str, where: str) -> object:

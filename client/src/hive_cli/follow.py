@@ -1,0 +1,132 @@
+"""Following a mission: a live screen, a line per change, or a JSON line per event."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from hive_cli import screen
+from hive_cli.exits import OF_STATUS, Exit
+from hive_client.hive import ENDED, Arrived, Hive
+from hive_contracts.envelope import Recorded
+from hive_contracts.v1 import event_pb2, mission_pb2
+
+MAX_APPEND: Final = 256
+"""Events of one append at most: the launch's end at the position that it answers."""
+
+
+async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, wait: bool) -> Exit:
+    """Show the mission until it has ended, or until a person is asked and nobody waits for them.
+
+    `wait`: on a terminal, whether to stay when a person is asked.
+    """
+    if as_json:
+        return await _follow_events(hive, mission_id, position, wait=wait)
+    console = Console(highlight=False)
+    changes = hive.watch(mission_id, at_least_position=position)
+    if console.is_terminal:
+        mission = await _follow_live(console, changes, wait=wait)
+    else:
+        mission = await _follow_lines(console, changes)
+    if mission.summary.status in ENDED:
+        console.print(screen.ending(mission))
+    else:
+        console.print(f"waiting for a person: hive mission show {mission.summary.name}")
+        console.print(Group(*screen.approval_lines(mission)))
+    return OF_STATUS[mission.summary.status]
+
+
+def asks_a_person(mission: mission_pb2.Mission) -> bool:
+    """Whether nothing goes on until a person answers."""
+    return mission.summary.status == "waiting" and bool(mission.approvals)
+
+
+async def _follow_live(
+    console: Console, changes: AsyncIterator[mission_pb2.WatchResponse], *, wait: bool
+) -> mission_pb2.Mission:
+    mission = mission_pb2.Mission()
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        async for change in changes:
+            mission = change.mission
+            if mission.summary.status in ENDED or (asks_a_person(mission) and not wait):
+                break
+            live.update(Group(_head(mission), screen.progress(mission)))
+    return mission
+
+
+async def _follow_lines(
+    console: Console, changes: AsyncIterator[mission_pb2.WatchResponse]
+) -> mission_pb2.Mission:
+    mission = mission_pb2.Mission()
+    shown: dict[str, str] = {}
+    async for change in changes:
+        mission = change.mission
+        for task in mission.tasks:
+            line = screen.change_line(task)
+            if task.status != "queued" and shown.get(task.task_id) != line:
+                shown[task.task_id] = line
+                console.print(Text(f"  {line}"), soft_wrap=True)
+        if mission.summary.status in ENDED or asks_a_person(mission):
+            break
+    return mission
+
+
+async def _follow_events(hive: Hive, mission_id: str, position: int, *, wait: bool) -> Exit:
+    """Every event of the mission, then one line with its end."""
+    status = ""
+    filter = event_pb2.EventFilter(mission=mission_id)
+    async for arrived in hive.subscribe(filter, after=max(0, position - MAX_APPEND)):
+        print_event(arrived.event, arrived.log_id)
+        if arrived.event.position < position:
+            continue
+        if _may_stop(arrived):
+            mission = await hive.get(mission_id, at_least_position=arrived.event.position)
+            status = mission.summary.status
+            if status in ENDED or (asks_a_person(mission) and not wait):
+                break
+    print_result(OF_STATUS[status], status)
+    return OF_STATUS[status]
+
+
+def _may_stop(arrived: Arrived) -> bool:
+    """Whether the mission may have ended with this event, or begun to wait for a person."""
+    return arrived.event.stream.startswith("mission-") or arrived.event.type in (
+        "ApprovalRequested",
+        "TaskSucceeded",
+    )
+
+
+def print_event(event: Recorded, log_id: str) -> None:
+    """One line of JSON on stdout."""
+    line: dict[str, Any] = {
+        "position": event.position,
+        "log_id": log_id,
+        "stream": event.stream,
+        "version": event.version,
+        "type": event.type,
+        "recorded_at": _iso(event.recorded_at),
+        "data": msgspec.Raw(event.data),
+        "meta": event.meta,
+    }
+    sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_result(exit: Exit, result: str) -> None:
+    """The last line of --json."""
+    print(json.dumps({"result": result, "exit": int(exit)}), flush=True)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _head(mission: mission_pb2.Mission) -> Text:
+    summary = mission.summary
+    return Text(f"{summary.name} · {summary.status} · {summary.tasks_done} of {summary.tasks} done")

@@ -1,0 +1,53 @@
+"""The `hive` command. Each verb is imported when it is called: help costs no gRPC."""
+
+import importlib
+from typing import Final
+
+import click
+
+VERBS: Final = {
+    "run": ("hive_cli.run", "Launch a mission and follow it to its end."),
+    "up": ("hive_cli.stack", "Start the local hive, or show that it is up."),
+    "down": ("hive_cli.stack", "Stop the local hive; its data is kept."),
+    "status": ("hive_cli.stack", "What is up, which runners there are, and what they do."),
+    "diff": ("hive_cli.land", "Show what a mission changed."),
+    "land": ("hive_cli.land", "Bring a mission's branch into your checkout."),
+    "cancel": ("hive_cli.mission", "Stop a mission."),
+    "events": ("hive_cli.events", "Read or follow what the hive has recorded."),
+    "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),
+    "bus": ("hive_cli.bus", "The bus: status, rebuild."),
+    "config": ("hive_cli.config", "Every setting, and where its value came from."),
+    "mission": ("hive_cli.mission", "Missions: list, show, approve, reject, continue."),
+    "bench": ("hive_cli.bench", "Measure a part of the hive on this machine."),
+    "demo": ("hive_cli.demo", "See a mission survive the kill of its hive, in a minute."),
+}
+"""By name: the module that has the command, and what `hive --help` says about it."""
+
+
+class Verbs(click.Group):
+    """A group that knows its commands' names, and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(VERBS[cmd_name][0])
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agent-hive", prog_name="hive")
+def main() -> None:
+    """Agent Hive: missions for fleets of coding agents, in isolated worktrees, with gates."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""`hive mission …` and `hive cancel`: what is there, and what a person decides."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+
+from hive_cli import screen
+from hive_cli.exits import Exit
+from hive_cli.problems import verb
+from hive_cli.statement import read_call
+from hive_cli.target import ask_hive, tell_hive
+from hive_client.hive import ENDED
+
+STATUSES = ("running", "waiting", *sorted(ENDED))
+
+
+@click.group("mission")
+def mission_command() -> None:
+    """Missions: list, show, approve, reject, continue."""
+
+
+@mission_command.command("list")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES))
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@verb
+def list_command(statuses: tuple[str, ...], limit: int, as_json: bool) -> int:
+    """Missions, the newest first."""
+    page = ask_hive(lambda hive: hive.list(statuses, limit=limit))
+    if as_json:
+        for summary in page.missions:
+            print(_json(summary))
+        return Exit.SUCCESS
+    if not page.missions:
+        click.echo('no missions · next: hive run "what you want done"')
+        return Exit.SUCCESS
+    table = Table("mission", "status", "tasks", "launched", "reason", box=None, pad_edge=False)
+    for summary in page.missions:
+        launched = summary.launched_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
+        tasks = f"{summary.tasks_done}/{summary.tasks}"
+        table.add_row(summary.name, summary.status, tasks, f"{launched} UTC", summary.reason)
+    Console().print(table)
+    return Exit.SUCCESS
+
+
+@mission_command.command("show")
+@click.argument("mission")
+@verb
+def show_command(mission: str, as_json: bool) -> int:
+    """One mission as it stands."""
+    view = ask_hive(lambda hive: hive.get(mission))
+    if as_json:
+        print(_json(view))
+        return Exit.SUCCESS
+    console = Console(highlight=False)
+    summary = view.summary
+    console.print(f"{summary.name} · {summary.status}", style="bold", markup=False)
+    if view.objective:
+        console.print(view.objective, markup=False)
+    console.print(screen.progress(view))
+    if summary.status in ENDED:
+        console.print(screen.ending(view))
+    return Exit.SUCCESS
+
+
+@mission_command.command("approve")
+@click.argument("mission")
+@click.option("--gate", default="", help="Which gate; may be left out where one waits.")
+@click.option("--note", default="", help="Why.")
+@verb
+def approve_command(mission: str, gate: str, note: str, as_json: bool) -> int:
+    """Answer yes to what a mission asks."""
+    tell_hive("mission approve", lambda hive: hive.approve(mission, gate, note))
+    return _said("approved", mission, as_json)
+
+
+@mission_command.command("reject")
+@click.argument("mission")
+@click.option("--gate", default="", help="Which gate; may be left out where one waits.")
+@click.option("--note", default="", help="Why: the next attempt may learn from it.")
+@verb
+def reject_command(mission: str, gate: str, note: str, as_json: bool) -> int:
+    """Answer no to what a mission asks."""
+    tell_hive("mission reject", lambda hive: hive.reject(mission, gate, note))
+    return _said("rejected", mission, as_json)
+
+
+@mission_command.command("continue")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--repo", type=click.Path(path_type=Path), help="The repository (default: here).")
+@verb
+def continue_command(file: Path, repo: Path | None, as_json: bool) -> int:
+    """Go on with the newest open mission of a type, or launch one.
+
+    FILE holds the dictionary of continue_agent_mission, as JSON or YAML.
+    """
+    plan = read_call(file, repo)
+    done = tell_hive("mission continue", lambda hive: hive.continue_(plan))
+    word = "continued" if done.continued else "launched"
+    if as_json:
+        body: dict[str, Any] = {"mission": done.name, "mission_id": done.mission_id}
+        print(json.dumps({"result": word, "exit": 0, **body}))
+    else:
+        click.echo(f"{word} {done.name} · next: hive mission show {done.name}")
+    return Exit.SUCCESS
+
+
+@click.command("cancel")
+@click.argument("mission")
+@click.option("--reason", default="", help="Why.")
+@verb
+def cancel_command(mission: str, reason: str, as_json: bool) -> int:
+    """Stop a mission. What its agents have done so far is kept."""
+    tell_hive("cancel", lambda hive: hive.cancel(mission, reason))
+    return _said("cancelled", mission, as_json)
+
+
+def _said(word: str, mission: str, as_json: bool) -> int:
+    click.echo(json.dumps({"result": word, "exit": 0}) if as_json else f"{word} {mission}")
+    return Exit.SUCCESS
+
+
+def _json(message: Message) -> str:
+    return json.dumps(MessageToDict(message, preserving_proto_field_name=True))

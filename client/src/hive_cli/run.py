@@ -1,0 +1,72 @@
+"""`hive run`: from a file or a prompt to a mission that is followed to its end."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hive_cli.exits import Exit
+from hive_cli.follow import follow
+from hive_cli.problems import verb
+from hive_cli.statement import Statement, read_statement
+from hive_cli.target import ask_hive, tell_hive
+from hive_client.hive import Hive, Launched
+
+FOLLOW_SECONDS = 120
+"""How long a hive that went away while it was followed is waited for."""
+
+
+@click.command("run")
+@click.argument("what", metavar='FILE|"PROMPT"')
+@click.option(
+    "--repo",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The repository (default: here).",
+)
+@click.option("--gate", "gates", multiple=True, help="A gate's name or a command; may be repeated.")
+@click.option("--no-gates", is_flag=True, help="Allow a mission that nothing checks.")
+@click.option("--no-wait", is_flag=True, help="Exit with status 3 when a person is asked.")
+@verb
+def run_command(
+    what: str, repo: Path, gates: tuple[str, ...], no_gates: bool, no_wait: bool, as_json: bool
+) -> int:
+    """Launch a mission and follow it to its end. Ctrl-C leaves it running.
+
+    Exit status: 0 success, 1 failed, 2 refused before start, 3 waits for a person, 4 cancelled.
+    """
+    stated = read_statement(what, repo, gates, no_gates, lambda: ask_hive(_agents))
+    if not as_json:
+        click.echo(_checked(stated))
+    launched = tell_hive("run", lambda hive: hive.launch(stated.plan))
+    if not as_json:
+        click.echo(f"launched {launched.name} · Ctrl-C leaves it running; {_stops(launched)}")
+    wait = not no_wait and sys.stdout.isatty()
+
+    async def followed(hive: Hive) -> Exit:
+        id, position = launched.mission_id, launched.position
+        return await follow(hive, id, position, as_json=as_json, wait=wait)
+
+    try:
+        return ask_hive(followed, patience=FOLLOW_SECONDS)
+    except KeyboardInterrupt:
+        if not as_json:
+            click.echo(f"\n{launched.name} goes on; hive mission show {launched.name}")
+        return Exit.DETACHED
+
+
+async def _agents(hive: Hive) -> list[str]:
+    """The profiles that connected runners have a command for."""
+    views = await hive.runners()
+    return [agent for view in views if view.status == "connected" for agent in view.agents]
+
+
+def _checked(stated: Statement) -> str:
+    checkout = stated.checkout
+    base = f"{checkout.branch or 'detached'}@{checkout.commit[:7]}"
+    changed = " · uncommitted changes are not part of it" if checkout.changed else ""
+    return f"checked  {stated.what} · base {base}{changed}"
+
+
+def _stops(launched: Launched) -> str:
+    return f"`hive cancel {launched.name}` stops it"

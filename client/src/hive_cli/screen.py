@@ -1,0 +1,171 @@
+"""What a person sees of a mission: pure functions of its view."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from hive_contracts.v1 import mission_pb2, plan_pb2
+
+MANY: Final = 24
+"""More tasks than this are counted, and only those at work or in trouble are shown."""
+DONE: Final = frozenset({"succeeded", "failed", "cancelled"})
+
+_MARKS: Final = {
+    "queued": ("○", "dim"),
+    "leased": ("◐", "yellow"),
+    "running": ("●", "cyan"),
+    "backing-off": ("◌", "yellow"),
+    "awaiting-approval": ("?", "magenta"),
+    "succeeded": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "cancelled": ("–", "dim"),
+}
+_RESULTS: Final = {"succeeded": "green", "failed": "red", "refused": "red", "cancelled": "yellow"}
+
+
+def duration(seconds: float) -> str:
+    """`3:05`, `1:02:03`."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def progress(mission: mission_pb2.Mission) -> RenderableType:
+    """The mission while it goes on."""
+    parts: list[RenderableType] = [_tasks_table(_shown(mission.tasks))]
+    if len(mission.tasks) > MANY:
+        parts.append(Text(f"  {counts(mission.tasks)}", style="dim"))
+    parts += [_waiting_phase(phase) for phase in mission.phases if phase.status == "waiting"]
+    parts += [
+        Text(f"  … waits for a run of {name} to succeed", style="magenta")
+        for name in mission.unmet_prerequisites
+    ]
+    parts += approval_lines(mission)
+    return Group(*parts)
+
+
+def approval_lines(mission: mission_pb2.Mission) -> list[Text]:
+    name = mission.summary.name
+    lines: list[Text] = []
+    for asked in mission.approvals:
+        lines.append(Text(f"  ? {asked.text}", style="bold magenta"))
+        lines.append(Text(f"    hive mission approve {name} --gate {asked.gate}   (or reject)"))
+    return lines
+
+
+def ending(mission: mission_pb2.Mission) -> RenderableType:
+    """The mission when it has ended."""
+    summary = mission.summary
+    seconds = summary.ended_at.ToNanoseconds() - summary.launched_at.ToNanoseconds()
+    took = f" in {duration(seconds / 1e9)}" if summary.HasField("ended_at") else ""
+    mark = "✓" if summary.status == "succeeded" else "✗"
+    line = f"{mark} {summary.status}{took}"
+    if summary.reason:
+        line += f" · {summary.reason}"
+    parts: list[RenderableType] = [Text(line, style=f"bold {_RESULTS.get(summary.status, '')}")]
+    parts += [_failed_line(task) for task in mission.tasks if task.status == "failed"]
+    parts += [Text(line) for line in _results(mission)]
+    return Group(*parts)
+
+
+def change_line(task: mission_pb2.TaskView) -> str:
+    """A task's new state in one line, for where no screen can be kept."""
+    mark, _ = _MARKS.get(task.status, ("·", ""))
+    name = task_name(task)
+    detail = _detail(task)
+    return f"{mark} {name}: {task.status}{f' · {detail}' if detail else ''}"
+
+
+def task_name(task: mission_pb2.TaskView) -> str:
+    return f"{task.phase}/{task.name}" if task.phase else task.name
+
+
+def counts(tasks: Iterable[mission_pb2.TaskView]) -> str:
+    """`12 succeeded · 3 running`."""
+    by_status = Counter(task.status for task in tasks)
+    return " · ".join(f"{by_status[status]} {status}" for status in _MARKS if by_status[status])
+
+
+def gate_line(gate: plan_pb2.GateResult) -> str:
+    """`tests ✓ exit 0`."""
+    status = f"exit {gate.exit_code}" if gate.HasField("exit_code") else "did not end"
+    return f"{gate.name} {'✓' if gate.passed else '✗'} {status}"
+
+
+def _shown(tasks: Iterable[mission_pb2.TaskView]) -> list[mission_pb2.TaskView]:
+    every = list(tasks)
+    if len(every) <= MANY:
+        return every
+    quiet = {"queued", "succeeded", "cancelled"}
+    return [task for task in every if task.status not in quiet][:MANY]
+
+
+def _tasks_table(tasks: Iterable[mission_pb2.TaskView]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for task in tasks:
+        mark, style = _MARKS.get(task.status, ("·", ""))
+        detail = _detail(task)
+        table.add_row(
+            Text(f"  {mark}", style=style), escape(task_name(task)), task.status, escape(detail)
+        )
+    return table
+
+
+def _detail(task: mission_pb2.TaskView) -> str:
+    parts: list[str] = []
+    if task.kind == "work" and (task.attempt > 1 or task.status not in DONE | {"queued"}):
+        parts.append(f"attempt {max(task.attempt, 1)} of {task.attempts}")
+    if task.status in ("leased", "running") and task.step not in ("", task.kind, "work"):
+        parts.append(task.step)
+    if task.HasField("failure") and task.status != "succeeded":
+        parts.append(f"{task.failure.kind}: {task.failure.detail}")
+    elif task.gates:
+        parts += [gate_line(gate) for gate in task.gates]
+    if task.kind == "work" and task.status == "succeeded":
+        parts.append(_outcome(task))
+    return ", ".join(part for part in parts if part)
+
+
+def _outcome(task: mission_pb2.TaskView) -> str:
+    done = task.result
+    if done.no_change:
+        return f"nothing to change: {done.no_change}"
+    changed = f"{done.files} files +{done.insertions} −{done.deletions}" if done.commit else ""
+    return f"{changed}{' merged' if task.merged else ''}"
+
+
+def _waiting_phase(phase: mission_pb2.PhaseView) -> Text:
+    return Text(f"  ○ {phase.name}, after {', '.join(phase.needs) or 'the start'}", style="dim")
+
+
+def _failed_line(task: mission_pb2.TaskView) -> RenderableType:
+    line = Text(f"  ✗ {task_name(task)}: {task.failure.kind}: {task.failure.detail}", style="red")
+    if not task.failure.tail:
+        return line
+    tail = "\n".join(f"      {row}" for row in task.failure.tail.rstrip().splitlines()[-12:])
+    return Group(line, Text(tail, style="dim"))
+
+
+def _results(mission: mission_pb2.Mission) -> list[str]:
+    name = mission.summary.name
+    lines: list[str] = []
+    final = [task for task in mission.tasks if task.kind == "gate" and task.name != "base"]
+    for task in final:
+        lines += [f"  gate   {gate_line(gate)}, run by the hive" for gate in task.gates]
+    work = [task for task in mission.tasks if task.kind == "work"]
+    merged = [task for task in work if task.merged]
+    if work:
+        added = sum(task.result.insertions for task in merged)
+        removed = sum(task.result.deletions for task in merged)
+        lines.append(f"  work   {len(merged)} of {len(work)} merged, +{added} −{removed} in all")
+    if merged and mission.tip.chain:
+        lines.append(
+            f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed"
+            f" · next: hive diff {name} | hive land {name}"
+        )
+    return lines

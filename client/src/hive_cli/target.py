@@ -1,0 +1,36 @@
+"""Which hive a command speaks to, and as which trace."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hive_client.address import find_address
+from hive_client.hive import Hive
+from hive_shared import telemetry
+from hive_shared.settings import ClientSettings, load
+
+T = TypeVar("T")
+
+Work = Callable[[Hive], Awaitable[T]]
+
+
+def ask_hive(work: Work[T], *, patience: float = 30, traceparent: str = "") -> T:
+    """Do some work with a connected hive.
+
+    `patience`: seconds for which a hive that stops to answer is waited for.
+    """
+    found = find_address(load(ClientSettings))
+
+    async def connected() -> T:
+        hive = Hive(found.gateway, found.token, patience=patience, traceparent=traceparent)
+        async with hive:
+            return await work(hive)
+
+    return asyncio.run(connected())
+
+
+def tell_hive(name: str, work: Work[T]) -> T:
+    """The same for work that changes something: one traced step, of this name."""
+    endpoint = load(ClientSettings).otlp_endpoint
+    with telemetry.configure("cli", endpoint), telemetry.span(f"hive {name}") as step:
+        return ask_hive(work, traceparent=step.traceparent)

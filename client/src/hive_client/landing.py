@@ -1,0 +1,104 @@
+"""Bringing a mission's branch into the branch that a person has checked out."""
+
+from pathlib import Path
+
+import msgspec
+
+from hive_client.branch import branch_of, fetch_branch, holds
+from hive_client.checkout import Checkout, GitProblem, git, read_checkout
+from hive_client.hive import Hive
+from hive_contracts.v1 import mission_pb2
+
+
+class Landed(msgspec.Struct, frozen=True):
+    branch: str
+    """That the mission was landed into; empty where HEAD is detached."""
+    old: str
+    new: str
+    """`old` where it had been landed before."""
+
+
+async def land(hive: Hive, mission: mission_pb2.Mission, repository: Path) -> Landed:
+    """Fast-forward or merge the checked-out base branch.
+
+    Refuses, and changes nothing, where the checkout is dirty, or is not of the branch that the
+    mission started from, or where both sides changed the same lines. Raises GitProblem, HiveError.
+    """
+    checkout = read_checkout(repository)
+    _check_clean(checkout)
+    _check_place(checkout, mission)
+    tip = await fetch_branch(hive, mission, checkout.path)
+    merged = git(
+        checkout.path, "merge", "-q", "--ff", "--no-edit", "-m", f"Land {branch_of(mission)}", tip,
+        check=False,
+    )  # fmt: skip
+    if merged.returncode != 0:
+        raise _undone(checkout, mission, merged.stdout + merged.stderr)
+    new = git(checkout.path, "rev-parse", "HEAD").stdout.strip()
+    return Landed(checkout.branch, checkout.commit, new)
+
+
+def repository_of(mission: mission_pb2.Mission, given: Path | None) -> Path:
+    """The repository that a person named, else the one of the mission if it is here, else `.`."""
+    if given is not None:
+        return given
+    url = mission.repository.url
+    return Path(url) if url.startswith("/") and Path(url).is_dir() else Path()
+
+
+def _check_clean(checkout: Checkout) -> None:
+    bare = git(checkout.path, "rev-parse", "--is-bare-repository").stdout.strip() == "true"
+    if bare:
+        raise GitProblem(
+            "the repository has no checkout", str(checkout.path), "name a checkout with --repo PATH"
+        )
+    dirty = git(checkout.path, "status", "--porcelain", "--untracked-files=no").stdout
+    if dirty:
+        files = ", ".join(line[3:] for line in dirty.splitlines()[:5])
+        raise GitProblem(
+            f"the checkout has changes that are not committed: {files}",
+            str(checkout.path),
+            "commit or stash them first",
+        )
+
+
+def _check_place(checkout: Checkout, mission: mission_pb2.Mission) -> None:
+    base, branch = mission.repository.base, mission.repository.branch
+    where = str(checkout.path)
+    if not holds(checkout.path, base):
+        raise GitProblem(
+            f"the mission started from {base[:12]}, which is not in this repository",
+            where,
+            "name the right one with --repo PATH",
+        )
+    if branch and checkout.branch != branch:
+        raise GitProblem(
+            f"the mission started from {branch}; you are on {checkout.branch or 'no branch'}",
+            where,
+            f"git switch {branch}",
+        )
+    known = git(checkout.path, "merge-base", "--is-ancestor", base, "HEAD", check=False)
+    if known.returncode != 0:
+        raise GitProblem(
+            f"{branch or 'HEAD'} was moved away from {base[:12]}, where the mission started",
+            where,
+            f"look at it with `hive diff`, then: git merge {branch_of(mission)}",
+        )
+
+
+def _undone(checkout: Checkout, mission: mission_pb2.Mission, said: str) -> GitProblem:
+    """Leave the checkout as it was, and say why."""
+    unmerged = git(checkout.path, "diff", "--name-only", "--diff-filter=U").stdout.split("\n")
+    files = [name for name in unmerged if name]
+    git(checkout.path, "merge", "--abort", check=False)
+    if files:
+        return GitProblem(
+            f"both sides changed {', '.join(files[:8])}; nothing was landed",
+            str(checkout.path),
+            f"merge by hand: git merge {branch_of(mission)}",
+        )
+    return GitProblem(
+        f"git would not merge: {said.strip()[-500:]}",
+        str(checkout.path),
+        f"merge by hand: git merge {branch_of(mission)}",
+    )
