@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships none
+from google.rpc import error_details_pb2, status_pb2
 
 from hive_contracts.v1 import mission_pb2
 

@@ -63,7 +63,10 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, message: str, 
 
 def test_aliases_that_grow_without_bound_are_refused() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"{y}: &{y} [{', '.join([f'*{x}'] * 10)}]" for x, y in zip("abcdefg", "bcdefgh")]
+    lines += [
+        f"{y}: &{y} [{', '.join([f'*{x}'] * 10)}]"
+        for x, y in zip("abcdefg", "bcdefgh", strict=True)
+    ]
     assert "100,000 values" in refusal("\n".join(lines)).message
 
 
