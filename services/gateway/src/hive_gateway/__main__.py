@@ -1,0 +1,5 @@
+import sys
+
+from hive_gateway.main import main
+
+sys.exit(main())

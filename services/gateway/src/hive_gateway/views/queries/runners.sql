@@ -1,0 +1,2 @@
+select json_agg(runner order by runner.name, runner.runner_id)
+from gateway.runners as runner
