@@ -13,6 +13,23 @@ from hive_contracts.plan import Repository
 
 GIT_SECONDS: Final = 60
 
+_OF_A_REPOSITORY: Final = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+"""Set where we are called from a git hook: they would lead to the hook's repository."""
+
 
 class GitProblem(FileProblem):
     """Git, or the repository, does not allow what is wanted."""
@@ -37,8 +54,7 @@ class Checkout(msgspec.Struct, frozen=True):
 
 def git(path: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run git in a folder, in English and without asking anybody. Raises GitProblem."""
-    # Variables of a git hook that we may run in would name another repository.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _GIT_KEPT}
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
     environment = kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     try:
         done = subprocess.run(
@@ -58,11 +74,6 @@ def git(path: Path, *arguments: str, check: bool = True) -> subprocess.Completed
     if check and done.returncode != 0:
         raise _problem(path, arguments[0], done.stderr)
     return done
-
-
-_GIT_KEPT: Final = frozenset(
-    {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH_COMMAND"}
-)
 
 
 def read_checkout(path: Path) -> Checkout:

@@ -13,6 +13,8 @@ from hive_contracts.v1 import (
     event_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
     runner_pb2,
     runner_pb2_grpc,
 )
@@ -24,11 +26,19 @@ class FakeGateway(
     mission_pb2_grpc.MissionServiceServicer,
     event_pb2_grpc.EventServiceServicer,
     runner_pb2_grpc.RunnerServiceServicer,
+    operations_pb2_grpc.OperationsServiceServicer,
 ):
     def __init__(self) -> None:
         self.address = ""
         self.asked: list[Any] = []
         self.tokens: list[str] = []
+        self.missions: dict[str, mission_pb2.Mission] = {}
+        self.artifacts: dict[str, bytes] = {}
+        self.runners: list[operations_pb2.RunnerView] = []
+        self.parked: list[operations_pb2.ParkedStream] = []
+        self.bus = operations_pb2.BusStatusResponse(verdict="ok")
+        self.head = 0
+        """Events that can be read."""
         self.failures: list[grpc.StatusCode] = []
         """One for each coming call, before it does anything."""
         self.refusal: tuple[grpc.StatusCode, status_pb2.Status] | None = None
@@ -67,8 +77,54 @@ class FakeGateway(
         async for answer in self._stream(request, context):
             yield answer
 
+    async def Get(self, request: Any, context: Any) -> mission_pb2.GetResponse:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.GetResponse(mission=self.missions[request.mission])
+
+    async def List(self, request: Any, context: Any) -> mission_pb2.ListResponse:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.ListResponse(missions=[m.summary for m in self.missions.values()])
+
+    async def Continue(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.ContinueResponse(name=f"{request.plan.name}-1", continued=True)
+
+    async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.CancelResponse(position=9)
+
+    async def Approve(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.ApproveResponse(position=9)
+
+    async def Reject(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.RejectResponse(position=9)
+
+    async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        events = [arrival(n).event for n in range(request.after + 1, self.head + 1)]
+        page = events[: request.limit]
+        last = page[-1].position if page else self.head
+        return event_pb2.ReadResponse(events=page, next=last, head=self.head, log_id="l")
+
+    async def ListRunners(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return operations_pb2.ListRunnersResponse(runners=self.runners)
+
+    async def ListParked(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return operations_pb2.ListParkedResponse(parked=self.parked)
+
+    async def BusStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return self.bus
+
     async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._begin(request, context)
+        if isinstance(request, runner_pb2.GetArtifactRequest) and request.digest in self.artifacts:
+            yield piece(self.artifacts[request.digest])
+            return
         for answer in self.streams.pop(0):
             if isinstance(answer, grpc.StatusCode):
                 await context.abort(answer, "as the test asked for")
@@ -90,6 +146,7 @@ async def serving() -> AsyncIterator[FakeGateway]:
     mission_pb2_grpc.add_MissionServiceServicer_to_server(gateway, server)
     event_pb2_grpc.add_EventServiceServicer_to_server(gateway, server)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(gateway, server)
+    operations_pb2_grpc.add_OperationsServiceServicer_to_server(gateway, server)
     gateway.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     try:

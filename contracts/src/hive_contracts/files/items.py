@@ -67,7 +67,13 @@ def _listed(entry: ForEachEntry, places: Places, path: Path) -> Listed:
 
 def _item(written: str | dict[str, str], where: str) -> Item:
     if isinstance(written, str):
-        return Item(written, {"name": PurePosixPath(written).name})
+        return path_item(written)
     if "name" not in written:
         raise FileProblem("an item has no `name`", where, "add `name: …`; ${item} stands for it")
     return Item(written["name"], dict(written))
+
+
+def path_item(path: str) -> Item:
+    """An item as a glob finds it: `${item.name}` is its last part, `${item.dir}` its folder."""
+    pure = PurePosixPath(path)
+    return Item(path, {"path": path, "name": pure.name or ".", "dir": str(pure.parent)})

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from hive_contracts.files.document import FileProblem
+from hive_contracts.files.items import path_item
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.plan import Item, TaskSpec
 from hive_contracts.template import UnknownPlaceholder, placeholders, render, render_task
 
-FOUND: Final = Item("src", {"name": "src"})
+FOUND: Final = path_item("src/app.py")
 """The shape of an item that a glob finds."""
 
 _ESCAPE: Final = "a shell's own ${NAME} is written $NAME or $${NAME}"
