@@ -32,6 +32,7 @@ S = TypeVar("S", bound=Process)
 T = TypeVar("T")
 
 EXIT_FAILED: Final = 1
+CANCEL_AGAIN_SECONDS: Final = 0.5
 EXIT_SETTINGS: Final = 78
 """EX_CONFIG of sysexits.h: starting it again changes nothing until a setting does."""
 
@@ -171,9 +172,11 @@ def _signals(shell: Shell) -> Iterator[None]:
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait([task])
+    # Said again until it is heard: before Python 3.12, `wait_for` (which nats-py uses) swallows a
+    # cancellation that comes together with the result.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _version(service: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -55,9 +55,7 @@ class Hive:
         async with opening as service:
             running = asyncio.create_task(service.replica.run())
             yield service
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await cancelled(running)
 
     async def submit(self, *commands: Submittable, actor: str = "ann") -> list[Answer]:
         return await self.send([Submission(new_id(), actor, command) for command in commands])
@@ -145,6 +143,14 @@ class FakeRunner:
 def plan(name: str = "m", tasks: int = 2) -> Plan:
     specs = tuple(TaskSpec(f"t{n}", run="true") for n in range(tasks))
     return Plan(name, (Phase("main", tasks=specs),))
+
+
+async def cancelled(*tasks: "asyncio.Task[None]") -> None:
+    """End tasks. Said again until heard: before Python 3.12 `wait_for` may swallow a cancellation."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.5)
 
 
 async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 20) -> T:

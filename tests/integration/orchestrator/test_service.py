@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import nats as nats_client
 import pytest
@@ -16,7 +16,14 @@ from hive_orchestrator.desk_postgres import open_postgres_desk
 from hive_shared.eventstore.port import Fence
 from hive_shared.eventstore.postgres import open_postgres_store
 from tests.conftest import Database, NatsAccount
-from tests.integration.orchestrator.hive import FakeRunner, Hive, eventually, new_id, plan
+from tests.integration.orchestrator.hive import (
+    FakeRunner,
+    Hive,
+    cancelled,
+    eventually,
+    new_id,
+    plan,
+)
 from tests.suites.verdict import fold, judge, same
 
 
@@ -33,11 +40,7 @@ async def working(*runners: FakeRunner) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await cancelled(*tasks)
 
 
 def ended(missions: int, how: str = "MissionSucceeded"):  # type: ignore[no-untyped-def]
