@@ -140,9 +140,8 @@ class Run:
 
 
 def nats_accounts(password: str) -> dict[str, dict[str, object]]:
-    users = (nats.ADMIN, *nats.SERVICES, nats.OBSERVER)
     return {
-        f"T{number}": nats.account_config(dict.fromkeys(users, password), suffix=f"-{number}")
+        f"T{number}": nats.account_config(dict.fromkeys(nats.USERS, password), suffix=f"-{number}")
         for number in range(NATS_ACCOUNTS)
     }
 

@@ -24,6 +24,7 @@ from hive_stack.processes import ProcessId, deadline, identity, spawn, stop, tai
 ADMIN: Final = "admin"
 OBSERVER: Final = "observer"
 SERVICES: Final = ("orchestrator", "gateway", "github", "health", "relay")
+USERS: Final = (ADMIN, *SERVICES, OBSERVER)
 START_S: Final = 15.0
 STOP_S: Final = 10.0
 

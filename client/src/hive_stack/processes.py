@@ -1,10 +1,12 @@
 """Operating-system processes, named by pid *and* start time: a pid alone may be reused."""
 
+import ctypes
 import grp
 import os
 import pwd
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +19,8 @@ import psutil
 POLL_S: Final = 0.02
 """Seconds between two looks at something that announces nothing."""
 
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 _CHILDREN: Final[dict[int, subprocess.Popen[bytes]]] = {}
 """Programs that this process started and has not reaped yet."""
@@ -82,6 +86,47 @@ def primary_group(user: str) -> str:
     return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
 
 
+def exit_status(process: ProcessId) -> int | None:
+    """Of a child of ours that ended (negative is a signal); None while it runs."""
+    child = _CHILDREN.get(process.pid)
+    if child is None:
+        return None if alive(process) else 0
+    return child.poll()
+
+
+def reap(process: ProcessId) -> None:
+    """Forget a child that ended."""
+    child = _CHILDREN.pop(process.pid, None)
+    if child is not None:
+        child.wait()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, so that none gets lost (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap_orphans() -> None:
+    """Reap adopted children that ended; children of our own are left to `exit_status`."""
+    if sys.platform != "linux":
+        return
+    with suppress(ChildProcessError):
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid in _CHILDREN:
+                return
+            os.waitpid(ended.si_pid, 0)
+
+
+def end_descendants() -> None:
+    """Kill whatever this process or its children started and that still runs."""
+    for left in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
+    reap_orphans()
+
+
 def stop(process: ProcessId, *, first: signal.Signals, grace_s: float) -> None:
     """Ask it to end, and after `grace_s` seconds kill it. Returns when it is gone.
 
@@ -122,3 +167,16 @@ def wait_tick(until: float) -> bool:
         return False
     time.sleep(POLL_S)
     return True
+
+
+def end_with_descendants(process: ProcessId, *, grace_s: float) -> None:
+    """End a process in order, then kill what it had started and left behind."""
+    running = find(process)
+    if running is None:
+        return
+    with suppress(psutil.NoSuchProcess):
+        descendants = running.children(recursive=True)
+        stop(process, first=signal.SIGTERM, grace_s=grace_s)
+        for left in descendants:
+            with suppress(psutil.NoSuchProcess):
+                left.kill()

@@ -122,12 +122,9 @@ def explain(process: type[Process], sources: Sources | None = None) -> list[Expl
 
 
 def to_env(settings: Process) -> dict[str, str]:
-    """The variables that give another process these settings, where they are not the defaults."""
-    defaults = type(settings)()
+    """The variables that give another process these settings, whatever its files say."""
     return {
-        variable(name): _to_text(getattr(settings, name))
-        for name in settings.__struct_fields__
-        if getattr(settings, name) != getattr(defaults, name)
+        variable(name): _to_text(getattr(settings, name)) for name in settings.__struct_fields__
     }
 
 
