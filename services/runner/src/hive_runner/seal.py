@@ -168,7 +168,7 @@ async def _add_all(workspace: Workspace, parent: str) -> None:
         if not gitlinks:
             return
         paths = [os.fsdecode(path) for path in gitlinks]
-        await workspace.own("rm", "-q", "--cached", "--", *paths)
+        await workspace.own("rm", "-q", "-f", "--cached", "--", *paths)
         for path in paths:
             _forget_repository(workspace.tree / path)
 
@@ -202,10 +202,11 @@ def _open_up(tree: Path, submodules: set[Path]) -> bool:
         if here != tree and here not in submodules and ".git" in (*folders, *files):
             _forget_repository(here)
             changed = True
+        folders[:] = [name for name in folders if name != ".git"]
         for name in folders:
             changed |= _permit(here / name, 0o700)
         for name in files:
-            changed |= _permit(here / name, 0o400)
+            changed |= name != ".git" and _permit(here / name, 0o400)
     return changed
 
 

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+import pytest
+
+from tests.integration.runner.workshop import Source, Workshop
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    source = Source(tmp_path / "their" / "repo")
+    source.commit({"README": "hello\n", "src/a.py": "a = 1\n", ".gitignore": "*.log\n"})
+    return source
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path / "data")

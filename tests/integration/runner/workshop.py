@@ -1,0 +1,247 @@
+"""A runner's place without a hive: real git, real processes, artifacts in a folder."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from hive_contracts.ids import uuid7
+from hive_contracts.orders import Lease
+from hive_contracts.plan import (
+    ArtifactRef,
+    CommandGate,
+    Failure,
+    Globbed,
+    MergeDone,
+    MergeOf,
+    Outcome,
+    Repository,
+    Step,
+    TaskSpec,
+    Timeouts,
+    Tip,
+    WorkDone,
+)
+from hive_contracts.task import TaskPlanned
+from hive_runner.attempt import perform
+from hive_runner.depot import Depot
+from hive_runner.errors import ArtifactUnavailable
+from hive_runner.git import Git
+from hive_runner.mirror import Mirrors
+from hive_runner.options import Options, Profile
+from hive_runner.place import Place
+
+PERSON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SECRET": "not for agents"}
+DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+
+
+def new_id() -> str:
+    return uuid7(1_700_000_000_000, os.urandom(10))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """A call of git as a person would make it, in a person's repository."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_COUNT": "3",
+        "GIT_CONFIG_KEY_0": "user.name",
+        "GIT_CONFIG_VALUE_0": "Ada",
+        "GIT_CONFIG_KEY_1": "user.email",
+        "GIT_CONFIG_VALUE_1": "ada@example.org",
+        "GIT_CONFIG_KEY_2": "init.defaultBranch",
+        "GIT_CONFIG_VALUE_2": "main",
+    }
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=env | DATES, capture_output=True, check=True
+    )
+    return done.stdout.decode("utf-8", "replace").strip()
+
+
+class Source:
+    """A person's repository."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True)
+        git(path, "init", "-q")
+
+    def commit(self, files: dict[str, str], message: str = "change") -> str:
+        for name, content in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.encode())
+        git(self.path, "add", "--all")
+        git(self.path, "commit", "-q", "--allow-empty", "-m", message)
+        return self.head
+
+    @property
+    def head(self) -> str:
+        return git(self.path, "rev-parse", "HEAD")
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(str(self.path), self.head, "main")
+
+    def state(self) -> tuple[str, ...]:
+        """All that a runner must leave as it is."""
+        return (
+            self.head,
+            git(self.path, "for-each-ref"),
+            git(self.path, "status", "--porcelain", "--ignored"),
+            (self.path / ".git" / "config").read_text(),
+        )
+
+
+class NoHive:
+    """The artifacts of a hive that has none."""
+
+    async def get(self, digest: str, into: Path) -> None:
+        raise ArtifactUnavailable(f"artifact {digest} is not here")
+
+
+class Workshop:
+    """A runner's place, and leases for it."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.options = Options(
+            data=folder,
+            gateway="127.0.0.1:1",
+            token_file=folder / "token",
+            name="test",
+            kill_grace=options.pop("kill_grace", 0.3),
+            profiles=options.pop("profiles", {"cat": Profile(("cat",))}),
+            **options,
+        )
+        self.depot = Depot(self.options.folder / "artifacts", NoHive())
+        self.git = Git(self.options.folder / "git", PERSON)
+        self.git.prepare()
+        self.mirrors = Mirrors(self.options.folder / "mirrors", self.git, self.depot)
+        self.place = Place(self.options, self.git, self.mirrors, self.depot, PERSON)
+
+    async def perform(self, lease: Lease) -> Outcome:
+        return await perform(self.place, lease, lease.traceparent)
+
+    def artifact(self, ref: ArtifactRef | None) -> bytes:
+        assert ref is not None
+        path = self.depot.waiting(ref.digest)
+        assert path is not None
+        content = path.read_bytes()
+        assert len(content) == ref.size
+        return content
+
+    def mirror_git(self, *arguments: str) -> str:
+        """A call of git in the only mirror."""
+        (mirror,) = self.options.folder.glob("mirrors/*.git")
+        return git(mirror, *arguments)
+
+    def kept(self) -> dict[str, str]:
+        """Commits by their kept refs, without the common prefix."""
+        listed = self.mirror_git(
+            "for-each-ref", "--format=%(refname) %(objectname)", "refs/hive/kept"
+        )
+        pairs = (line.split() for line in listed.splitlines())
+        return {ref.removeprefix("refs/hive/kept/"): commit for ref, commit in pairs}
+
+    def files_of(self, commit: str) -> dict[str, str]:
+        """Contents by path."""
+        names = self.mirror_git("ls-tree", "-r", "--name-only", commit).splitlines()
+        return {name: self.mirror_git("show", f"{commit}:{name}") for name in names}
+
+    def folders_left(self) -> list[str]:
+        return [path.name for path in self.options.folder.glob("attempts/*")]
+
+
+def lease(
+    source: Source | None,
+    step: Step = "work",
+    *,
+    run: str = "",
+    prompt: str = "",
+    agent: str = "",
+    name: str = "one",
+    phase: str = "build",
+    mission: str = "fix-1",
+    epoch: int = 1,
+    tip: Tip | None = None,
+    gates: dict[str, str] | None = None,
+    timeouts: Timeouts | None = None,
+    task_id: str = "",
+    merge: MergeOf | None = None,
+    expand: Globbed | None = None,
+    **fields: Any,
+) -> Lease:
+    repository = source.repository if source else None
+    spec = TaskSpec(
+        name,
+        prompt=prompt,
+        run=run,
+        agent=agent,
+        gates=tuple(CommandGate(key, command) for key, command in (gates or {}).items()),
+        timeouts=timeouts or Timeouts(),
+    )
+    task = TaskPlanned(
+        task_id or new_id(),
+        new_id(),
+        mission,
+        phase,
+        "gate" if step == "gates" else step,
+        spec,
+        objective=fields.pop("objective", ""),
+        repository=repository,
+        tip=tip or (Tip(repository.base) if repository else None),
+        merge=merge,
+        expand=expand,
+    )
+    return Lease(epoch=epoch, step=step, task=task, attempt=fields.pop("attempt", 1), **fields)
+
+
+def merge_of(work: WorkDone, name: str = "build/one", epoch: int = 1) -> MergeOf:
+    assert work.bundle is not None
+    return MergeOf(new_id(), name, epoch, work.commit, work.bundle)
+
+
+def done(outcome: Outcome) -> WorkDone:
+    assert isinstance(outcome, WorkDone), outcome
+    return outcome
+
+
+def merged(outcome: Outcome) -> MergeDone:
+    assert isinstance(outcome, MergeDone), outcome
+    return outcome
+
+
+def failure(outcome: Outcome) -> Failure:
+    assert isinstance(outcome, Failure), outcome
+    return outcome
+
+
+def with_epoch(lease: Lease, epoch: int) -> Lease:
+    return msgspec.structs.replace(lease, epoch=epoch)
+
+
+@contextmanager
+def nothing_left_behind(marker: str) -> Iterator[None]:
+    """No process whose command line has this marker is alive afterwards."""
+    yield
+    alive = [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if marker in " ".join(process.info["cmdline"] or ())
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    assert alive == []
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for something that other processes do. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # processes set no events
+            await asyncio.sleep(0.01)
