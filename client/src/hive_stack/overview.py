@@ -1,0 +1,78 @@
+"""What the first screen shows: the stack, its services, its room, and the agents found."""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from hive_stack import agents, readiness
+from hive_stack.checks import existing
+from hive_stack.processes import alive
+from hive_stack.stack import Stack
+from hive_stack.state import Phase, StackState
+from hive_stack.vault import Vault
+
+COUNTED: Final = ("orchestrator", "gateway", "github", "health")
+"""The services of "services 4/4"; the relay and the runner are shown by what they do."""
+
+
+class Overview(msgspec.Struct, frozen=True):
+    version: str
+    phase: Phase
+    ready: bool
+    reasons: str
+    """Why it is not ready; empty where it is."""
+    data: Path
+    page: str
+    gateway: str
+    up_in_s: float | None
+    record: str
+    bus: str
+    services_up: int
+    services: int
+    restarts: tuple[tuple[str, int], ...]
+    """Programs that were started again since `hive up`, and how often."""
+    runner_up: bool
+    slots: int
+    free_bytes: int
+    agents: tuple[agents.Agent, ...]
+
+
+def overview(stack: Stack) -> Overview | None:
+    """None where no stack ever ran in this data directory. Raises StackError."""
+    state = stack.state()
+    if state is None:
+        return None
+    asked = _readiness(stack, state)
+    up = {
+        program.name
+        for program in state.programs
+        if program.process is not None and alive(program.process)
+    }
+    return Overview(
+        version=importlib.metadata.version("agent-hive"),
+        phase=state.phase,
+        ready=asked.ready,
+        reasons=asked.reasons(),
+        data=stack.settings.data,
+        page=state.page,
+        gateway=state.gateway,
+        up_in_s=state.up_in_s,
+        record=state.postgres,
+        bus=state.nats,
+        services_up=len(up & set(COUNTED)),
+        services=len(COUNTED),
+        restarts=tuple((p.name, p.restarts) for p in state.programs if p.restarts),
+        runner_up="runner" in up,
+        slots=stack.settings.runner_slots,
+        free_bytes=psutil.disk_usage(str(existing(stack.settings.data))).free,
+        agents=tuple(agents.look(stack.sources.env, stack.sources.home)),
+    )
+
+
+def _readiness(stack: Stack, state: StackState) -> readiness.Readiness:
+    if state.phase not in ("ready", "starting"):
+        return readiness.Readiness("not ready", (readiness.Check("stack", False, state.phase),))
+    return readiness.ask(state.http_port, Vault(stack.paths.secrets).admin_token())
