@@ -11,10 +11,12 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from hive_contracts.envelope import Meta, NewEvent, Recorded
 from hive_contracts.ids import uuid7
-from hive_contracts.subjects import split_stream
+from hive_contracts.subjects import APPENDED, split_stream
 from hive_shared.bus.connection import connected
 from hive_shared.bus.events import EventStream, Retention
 from hive_shared.bus.live import LiveBus
@@ -28,9 +30,20 @@ from hive_shared.relay.relay import Relay
 from hive_shared.subscriptions.feed import Feed
 from hive_shared.subscriptions.projector import Projector
 from hive_shared.wake import Wake
+from tests.conftest import Database, NatsAccount
 
 SOON: Final = 20.0
 """Seconds that a test waits for what must come."""
+
+
+class FastClock(SystemClock):
+    """Fifty seconds pass in one; for what would have to be waited for."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 50
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 50)
 
 
 class Writer:
@@ -39,11 +52,11 @@ class Writer:
     def __init__(self, store: EventStore, streams: int = 5) -> None:
         self._store = store
         self._ids = (uuid7(n, os.urandom(10)) for n in itertools.count(1))
-        self._versions = {f"task-{next(self._ids)}": 0 for _ in range(streams)}
+        self.versions = {f"task-{next(self._ids)}": 0 for _ in range(streams)}
 
     @property
     def streams(self) -> list[str]:
-        return list(self._versions)
+        return list(self.versions)
 
     async def write(self, count: int, type: str = "TaskNoted", stream: str = "") -> int:
         """Append so many events, a few at a time; answers the last position."""
@@ -56,7 +69,7 @@ class Writer:
         return position
 
     async def _append(self, stream: str, size: int, type: str) -> int:
-        version = self._versions[stream]
+        version = self.versions[stream]
         _, task_id = split_stream(stream)
         events = tuple(
             NewEvent(
@@ -69,7 +82,7 @@ class Writer:
             for n in range(size)
         )
         done = await self._store.append(Append((StreamVersion(stream, version),), events))
-        self._versions[stream] = version + size
+        self.versions[stream] = version + size
         return done.position
 
 
@@ -131,16 +144,40 @@ async def eventually(condition: Callable[[], object], seconds: float = SOON) -> 
 
 
 @contextlib.asynccontextmanager
+async def record(database: Database, nats: NatsAccount) -> AsyncIterator[PostgresEventStore]:
+    """The record as the orchestrator opens it: it says on the bus that it has appended."""
+    sending = set[asyncio.Task[None]]()
+    async with connected(nats.url_of("orchestrator"), "writer") as client:
+
+        def hint(_: int) -> None:
+            if client.is_connected:
+                task = asyncio.ensure_future(client.publish(APPENDED))
+                sending.add(task)
+                task.add_done_callback(sending.discard)
+
+        async with open_postgres_store(database.url("orchestrator"), on_appended=hint) as store:
+            yield store
+            await asyncio.gather(*sending, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
 async def relay_in_process(
     postgres_url: str, nats_url: str, retention: Retention | None = None
 ) -> AsyncIterator[Relay]:
     """A relay that runs in this event loop."""
     retention, clock = retention or Retention(), SystemClock()
     wake = Wake(clock)
+
+    async def hear(client: Client) -> None:
+        async def hinted(_: Msg) -> None:
+            wake.set()
+
+        await client.subscribe(APPENDED, cb=hinted)
+
     async with (
         open_postgres_store(postgres_url) as store,
         pool_of(postgres_url) as pool,
-        connected(nats_url, "relay", wake.set) as client,
+        connected(nats_url, "relay", wake.set, hear) as client,
     ):
         log = PostgresLog(pool, retention)
         relay = Relay(store, log, EventStream(client, retention), clock, wake)

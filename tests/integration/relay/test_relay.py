@@ -1,10 +1,10 @@
 """The relay against a real record and a real bus."""
 
-from hive_shared.eventstore.postgres import open_postgres_store
 from tests.conftest import Database, NatsAccount
 from tests.suites.bus import (
     Writer,
     assert_bus_is_the_record,
+    record,
     relay_in_process,
 )
 
@@ -13,7 +13,7 @@ async def test_the_bus_is_the_record_and_its_sequence_the_position(
     database: Database, nats: NatsAccount
 ) -> None:
     async with (
-        open_postgres_store(database.url("orchestrator")) as store,
+        record(database, nats) as store,
         relay_in_process(database.url("relay"), nats.url_of("relay")),
     ):
         await Writer(store).write(700)
@@ -26,7 +26,7 @@ async def test_three_relays_that_race_publish_each_event_once_and_in_order(
     relay = relay_in_process
     url, bus = database.url("relay"), nats.url_of("relay")
     async with (
-        open_postgres_store(database.url("orchestrator")) as store,
+        record(database, nats) as store,
         relay(url, bus),
         relay(url, bus),
         relay(url, bus),

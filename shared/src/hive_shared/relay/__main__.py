@@ -1,5 +1,6 @@
 """The relay's process: `python -m hive_shared.relay`, as role hive_relay. Any number may run."""
 
+import asyncio
 import sys
 
 import msgspec
@@ -27,6 +28,8 @@ async def start(shell: Shell, settings: RelaySettings) -> None:
     store = await shell.enter(open_postgres_store(postgres_url(settings)))
     log = PostgresLog(await shell.enter(opened_pool(postgres_url(settings))), retention)
 
+    ready: asyncio.Future[Relay] = asyncio.get_running_loop().create_future()
+
     async def hear(client: Client) -> None:
         await client.subscribe(APPENDED, cb=hinted)
         await client.subscribe(REBUILD_BUS, queue="relay", cb=rebuild)
@@ -35,10 +38,11 @@ async def start(shell: Shell, settings: RelaySettings) -> None:
         wake.set()
 
     async def rebuild(request: Msg) -> None:
-        await request.respond(msgspec.json.encode(await relay.rebuild()))
+        await request.respond(msgspec.json.encode(await (await ready).rebuild()))
 
     client = await shell.enter(connected(nats_url(settings), "relay", wake.set, hear))
     relay = Relay(store, log, EventStream(client, retention), clock, wake)
+    ready.set_result(relay)
     shell.spawn(relay.run(), "relay")
     shell.spawn(log.keep_up(clock), "upkeep")
     shell.spawn(beat(shell, client), "heartbeat")

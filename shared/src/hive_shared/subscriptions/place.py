@@ -1,5 +1,6 @@
 """Where a subscription stands: its row in the service's schema."""
 
+import functools
 import re
 from importlib.resources import files
 from typing import Final
@@ -13,6 +14,7 @@ from hive_shared.subscriptions.feed import HistoryChanged
 _SCHEMA: Final = re.compile(r"[a-z_]+")
 
 
+@functools.cache
 def query(name: str, schema: str) -> str:
     """The text of `queries/<name>.sql` for the tables of that schema. Raises ValueError."""
     if not _SCHEMA.fullmatch(schema):

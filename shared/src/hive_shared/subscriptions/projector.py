@@ -141,7 +141,7 @@ class Projector:
             await self._place.lock_alone(connection)
             await self._projection.clear(connection)
             await self._place.move(connection, 0, "")
-        self._position = 0
+        self._position, self._stopped = 0, ""
         self._again.set()
         self._feed.hint()
 

@@ -1,0 +1,203 @@
+"""Runs an effect: what a service does to the outside for each event that it wants.
+
+    feed ──▶ wanted? ──no──▶ go on
+               │yes
+               ├── its stream stands still ──▶ queue it there, go on
+               └── perform ──done──▶ go on
+                      │failed
+                      ▼
+              its stream stands still: tried again after 1, 2, 4 … 300 s
+                      │done                        │8 tries
+                      ▼                            ▼
+              those queued behind it,        parked, until somebody
+              in order, then it goes on      replays it (`parking`)
+
+Other streams go on meanwhile. An effect is repeated when the process dies between doing it and
+noting it, so it gets an id that is always the same for the same event: whoever receives it must
+take a second one for the first. One process of a service performs at a time: it holds the
+subscription's row for a while of database time, and what it notes is refused once another has it.
+"""
+
+import contextlib
+import logging
+from typing import Final, Protocol
+
+import asyncpg
+
+from hive_contracts.envelope import Recorded
+from hive_contracts.ids import derived_id
+from hive_shared.clock import Clock
+from hive_shared.eventstore.errors import StoreUnavailable
+from hive_shared.eventstore.pool import FAILURES
+from hive_shared.eventstore.port import EventStore
+from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
+from hive_shared.subscriptions.place import Place, query
+
+MAX_TRIES: Final = 8
+HELD_SECONDS: Final = 15.0
+"""How long a process that is gone keeps others from performing."""
+RETRY_SECONDS: Final = 0.5
+STANDBY_SECONDS: Final = 1.0
+ERROR_LENGTH: Final = 2000
+
+_log = logging.getLogger("hive.effects")
+
+
+class Effect(Protocol):
+    @property
+    def name(self) -> str:
+        """The subscription's name, unique in the hive; part of every effect's id."""
+        ...
+
+    def wants(self, event: Recorded) -> bool: ...
+
+    async def perform(self, event: Recorded, effect_id: str) -> None:
+        """Do it, and return when it is done. Must bound its own time.
+
+        Another call with the same `effect_id` must have no further effect. Whatever it raises
+        counts as a failed try.
+        """
+        ...
+
+
+def delay_after(tries: int) -> float:
+    """Seconds until the next try, after so many have failed: 1, 2, 4 … at most 300."""
+    return float(min(2 ** (tries - 1), 300))
+
+
+class _TakenOver(Exception):
+    """Another process performs this subscription's effects now."""
+
+
+class EffectRunner:
+    """One effect of a service, in one process; `holder` names the process."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        schema: str,
+        effect: Effect,
+        feed: Feed,
+        store: EventStore,
+        clock: Clock,
+        holder: str,
+    ) -> None:
+        self._pool = pool
+        self._schema = schema
+        self._effect = effect
+        self._place = Place(schema, effect.name)
+        self._feed = feed
+        self._store = store
+        self._clock = clock
+        self._holder = holder
+        self._log_id = ""
+        self._blocked: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._follow_feed()
+                except (HistoryChanged, _TakenOver) as change:
+                    _log.info("%s begins again: %s", self._effect.name, change)
+                except (*FAILURES, StoreUnavailable) as error:
+                    _log.warning("%s waits: %r", self._effect.name, error)
+                    await self._clock.sleep(RETRY_SECONDS)
+        finally:
+            await self._yield()
+
+    async def _follow_feed(self) -> None:
+        async with self._pool.acquire() as connection:
+            self._log_id = (await self._place.begin(connection)).log_id
+            held = await self._fetchval(connection, "take_effects", self._holder, HELD_SECONDS)
+            if not isinstance(held, int):
+                await self._clock.sleep(STANDBY_SECONDS)
+                return
+            rows = await connection.fetch(query("blocked", self._schema), self._effect.name)
+            self._blocked = {row["stream"] for row in rows}
+            async with contextlib.aclosing(self._feed.batches(held)) as batches:
+                async for batch in batches:
+                    await self._take(connection, batch)
+                    await self._try_again(connection)
+
+    async def _take(self, connection: asyncpg.Connection, batch: Batch) -> None:
+        if not batch.events:
+            await self._note(connection, 0)
+            return
+        last = batch.events[-1]
+        async with connection.transaction():
+            await self._place.lock(connection, batch.log_id, last)
+        for event in batch.events:
+            if self._effect.wants(event):
+                await self._first_try(connection, event)
+        await self._note(connection, last.position)
+
+    async def _first_try(self, connection: asyncpg.Connection, event: Recorded) -> None:
+        # Noted before: whoever was taken over must not begin another one.
+        await self._note(connection, event.position - 1)
+        if event.stream in self._blocked:
+            await self._note(connection, event.position, "queue", event.stream, event.position)
+        elif (error := await self._perform(event)) is None:
+            await self._note(connection, event.position)
+        else:
+            wait = delay_after(1)
+            row = (event.stream, event.position, event.type, error, wait)
+            await self._note(connection, event.position, "block", *row)
+            self._blocked.add(event.stream)
+
+    async def _try_again(self, connection: asyncpg.Connection) -> None:
+        due = await connection.fetch(query("due", self._schema), self._effect.name)
+        for row in due:
+            position: int | None = row["position"]
+            tries = row["tries"]
+            while position is not None:
+                await self._note(connection, 0)
+                position = await self._try_one(connection, row["stream"], position, tries)
+                tries = 0
+
+    async def _try_one(
+        self, connection: asyncpg.Connection, stream: str, position: int, tries: int
+    ) -> int | None:
+        """Answers the position to be tried next in that stream, if it can go on now."""
+        [event] = await self._store.read_all(position - 1, 1)
+        if (error := await self._perform(event)) is not None:
+            wait = delay_after(tries + 1)
+            row = (stream, position, error, wait, MAX_TRIES)
+            if await self._note(connection, 0, "failed_again", *row):
+                _log.error("%s parked %s: %s", self._effect.name, stream, error)
+            return None
+        following = await self._note(connection, 0, "next_waiting", stream)
+        if isinstance(following, int):
+            return following
+        await self._note(connection, 0, "unblock", stream)
+        self._blocked.discard(stream)
+        return None
+
+    async def _perform(self, event: Recorded) -> str | None:
+        """Why it failed; None when it is done."""
+        try:
+            await self._effect.perform(event, derived_id(event.id, "effect", self._effect.name))
+        except Exception as error:  # noqa: BLE001  an effect fails as it likes; it is kept and shown
+            _log.warning("%s failed at %d: %r", self._effect.name, event.position, error)
+            return f"{type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
+        return None
+
+    async def _note(
+        self, connection: asyncpg.Connection, position: int, change: str = "", *args: object
+    ) -> object:
+        """Move on to that position (never back), with a change, if this process still holds it."""
+        async with connection.transaction():
+            moving = (position, self._log_id, self._holder, HELD_SECONDS)
+            if await self._fetchval(connection, "move_effects", *moving) is None:
+                raise _TakenOver
+            return await self._fetchval(connection, change, *args) if change else None
+
+    async def _fetchval(self, connection: asyncpg.Connection, name: str, *args: object) -> object:
+        return await connection.fetchval(query(name, self._schema), self._effect.name, *args)
+
+    async def _yield(self) -> None:
+        """Let another process go on at once."""
+        with contextlib.suppress(*FAILURES):
+            async with self._pool.acquire() as connection:
+                await self._fetchval(connection, "yield_effects", self._holder)

@@ -1,0 +1,1 @@
+select stream from {schema}.parked where subscription = $1

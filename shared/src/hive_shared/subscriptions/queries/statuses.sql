@@ -1,0 +1,1 @@
+select name, position, stopped from {schema}.subscriptions order by name

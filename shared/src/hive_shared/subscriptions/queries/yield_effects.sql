@@ -1,0 +1,1 @@
+update {schema}.subscriptions set held_until = '-infinity' where name = $1 and holder = $2
