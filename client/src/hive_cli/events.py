@@ -42,22 +42,23 @@ def events_command(
             console.print(_line(event), markup=False)
 
     async def stored(hive: Hive) -> None:
-        position, left = after, limit
-        while True:
-            page = await hive.read(filter, after=position, limit=min(left or _PAGE, _PAGE))
+        position, shown = after, 0
+        while not limit or shown < limit:
+            size = min(limit - shown, _PAGE) if limit else _PAGE
+            page = await hive.read(filter, after=position, limit=size)
             for event in page.events:
                 show(event, page.log_id)
-            left -= len(page.events)
+            shown += len(page.events)
             position = page.next
-            if position >= page.head or (limit and left <= 0):
+            if position >= page.head:
                 return
 
     async def live(hive: Hive) -> None:
-        left = limit
+        shown = 0
         async for arrived in hive.subscribe(filter, after=after):
             show(arrived.event, arrived.log_id)
-            left -= 1
-            if limit and left <= 0:
+            shown += 1
+            if shown == limit:
                 return
 
     ask_hive(live if follow else stored, patience=120)

@@ -169,11 +169,12 @@ class Hive:
             return mission_pb2.WatchRequest(mission=mission, at_least_position=seen)
 
         async for answer in self._connection.resumed(self._missions.Watch, request, ends=False):
-            if first or answer.position > seen:
+            ended = answer.mission.summary.status in ENDED
+            if first or ended or answer.position > seen:
                 first = False
                 seen = max(seen, answer.position)
                 yield answer
-            if answer.mission.summary.status in ENDED:
+            if ended:
                 return
 
     async def cancel(self, mission: str, reason: str = "", *, command_id: str | None = None) -> int:

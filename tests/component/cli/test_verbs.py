@@ -1,0 +1,249 @@
+"""The command against a gateway of the real protocol: what it says, and its exit status."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from click.testing import CliRunner, Result
+
+from hive_cli.main import VERBS, main
+from hive_contracts.v1 import event_pb2, mission_pb2, operations_pb2
+from tests.component.client.fake_gateway import FakeGateway, serving
+from tests.component.client.repositories import commit, make_repository
+
+Hive = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeGateway]:
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    async with serving() as fake:
+        monkeypatch.setenv("HIVE_GATEWAY", fake.address)
+        monkeypatch.setenv("HIVE_TOKEN_FILE", str(token))
+        yield fake
+
+
+@pytest.fixture
+def hive(gateway: FakeGateway) -> Hive:
+    """The command, in a thread, because it brings an event loop of its own."""
+
+    async def run(*arguments: str) -> Result:
+        return await asyncio.to_thread(CliRunner().invoke, main, list(arguments))
+
+    return run
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = make_repository(tmp_path / "app")
+    commit(path, "a.txt", "1\n")
+    monkeypatch.chdir(path)
+    return path
+
+
+def watch(status: str, position: int = 9, **fields: object) -> mission_pb2.WatchResponse:
+    summary = mission_pb2.MissionSummary(name="make-it-1", status=status)
+    mission = mission_pb2.Mission(summary=summary, **fields)  # type: ignore[arg-type]
+    return mission_pb2.WatchResponse(mission=mission, position=position)
+
+
+ASKED = [mission_pb2.PendingApproval(gate="ok", text="Is it good?")]
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (watch("succeeded"), 0),
+        (watch("failed"), 1),
+        (watch("refused"), 2),
+        (watch("waiting", approvals=ASKED), 3),
+        (watch("cancelled"), 4),
+    ],
+)
+async def test_run_exits_as_the_mission_ends(
+    hive: Hive, gateway: FakeGateway, repository: Path, last: mission_pb2.WatchResponse, status: int
+) -> None:
+    (repository / "m.yaml").write_text("mission: make-it\nrun: make it\n")
+    gateway.streams = [[watch("running", 8), last]]
+    result = await hive("run", "m.yaml", "--gate", "make test")
+    assert result.exit_code == status, result.output
+    assert "checked  m.yaml · base main@" in result.output
+    assert "uncommitted changes are not part of it" in result.output
+    assert "launched make-it-1" in result.output
+    assert ("hive mission approve make-it-1 --gate ok" in result.output) == (status == 3)
+
+
+async def test_run_as_json_prints_each_event_and_then_the_result(
+    hive: Hive, gateway: FakeGateway, repository: Path
+) -> None:
+    event = event_pb2.Event(
+        position=7, stream="mission-m", version=1, type="MissionSucceeded", data=b'{"series":"x"}'
+    )
+    gateway.streams = [[event_pb2.SubscribeResponse(event=event, resume_token="t", log_id="l")]]
+    mission = watch("succeeded").mission
+    (repository / "m.yaml").write_text("mission: make-it\nrun: make it\n")
+    gateway.missions = AnyName(mission)
+    result = await hive("run", "m.yaml", "--no-gates", "--json")
+    first, last = map(json.loads, result.stdout.splitlines())
+    assert (first["type"], first["position"], first["data"]) == (
+        "MissionSucceeded",
+        7,
+        {"series": "x"},
+    )
+    assert set(first) == {
+        "position",
+        "log_id",
+        "stream",
+        "version",
+        "type",
+        "recorded_at",
+        "data",
+        "meta",
+    }
+    assert last == {"result": "succeeded", "exit": 0}
+
+
+class AnyName(dict[str, mission_pb2.Mission]):
+    """One mission under every name: its id is the launch's fresh command id."""
+
+    def __init__(self, mission: mission_pb2.Mission) -> None:
+        super().__init__()
+        self._mission = mission
+
+    def __missing__(self, name: str) -> mission_pb2.Mission:
+        return self._mission
+
+
+async def test_a_mistake_in_the_file_is_shown_with_its_place_and_nothing_is_sent(
+    hive: Hive, gateway: FakeGateway, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text("mission: m\nrunn: make it\n")
+    result = await hive("run", "m.yaml")
+    assert result.exit_code == 2
+    assert result.stderr == "✗ m.yaml:2: unknown key `runn`\n  did you mean `run`?\n"
+    assert gateway.asked == []
+
+
+async def test_errors_for_programs_are_json_on_stderr(hive: Hive, repository: Path) -> None:
+    result = await hive("run", "nowhere.yaml", "--json")
+    assert result.exit_code == 2
+    error = json.loads(result.stderr)["error"]
+    assert set(error) == {"code", "message", "where", "remedy"}
+    assert error["where"] == "nowhere.yaml"
+    assert json.loads(result.stdout) == {"result": "refused", "exit": 2}
+
+
+async def test_a_refusal_of_the_hive_is_shown_with_its_remedy(
+    hive: Hive, gateway: FakeGateway, repository: Path
+) -> None:
+    gateway.refuse(
+        grpc.StatusCode.FAILED_PRECONDITION, "no-command", "no command for critic",
+        where="agent", remedy="add profiles.critic.command to hive.toml",
+    )  # fmt: skip
+    result = await hive("run", "do it now", "--no-gates")
+    assert result.exit_code == 2
+    assert "add profiles.critic.command to hive.toml" in result.stderr
+
+
+async def test_without_a_hive_the_remedy_is_to_start_one(
+    hive: Hive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HIVE_GATEWAY")
+    monkeypatch.setenv("HIVE_DATA", str(tmp_path / "none"))
+    result = await hive("mission", "list")
+    assert result.exit_code == 2
+    assert "no hive runs here" in result.stderr
+    assert "hive up" in result.stderr
+
+
+async def test_missions_are_listed(hive: Hive, gateway: FakeGateway) -> None:
+    summary = mission_pb2.MissionSummary(name="fix-1", status="running", tasks=4, tasks_done=1)
+    gateway.missions = {"fix-1": mission_pb2.Mission(summary=summary)}
+    people = await hive("mission", "list", "--status", "running")
+    assert "fix-1" in people.output
+    assert "1/4" in people.output
+    assert gateway.asked[0].statuses == ["running"]
+    programs = await hive("mission", "list", "--json")
+    assert json.loads(programs.stdout)["name"] == "fix-1"
+
+
+async def test_a_person_s_answers_reach_the_hive(hive: Hive, gateway: FakeGateway) -> None:
+    assert (await hive("mission", "approve", "fix-1", "--gate", "ok")).exit_code == 0
+    assert (await hive("mission", "reject", "fix-1", "--note", "too wide")).exit_code == 0
+    assert (await hive("cancel", "fix-1", "--reason", "not now")).exit_code == 0
+    approved, rejected, cancelled = gateway.asked
+    assert (approved.mission, approved.gate) == ("fix-1", "ok")
+    assert rejected.note == "too wide"
+    assert cancelled.reason == "not now"
+
+
+async def test_a_mission_is_continued_from_an_original_call(
+    hive: Hive, gateway: FakeGateway, repository: Path
+) -> None:
+    (repository / "p.json").write_text('{"type": "qa-test-guardian", "remaining_tasks": ["a"]}')
+    result = await hive("mission", "continue", "p.json")
+    assert result.output == (
+        "continued qa-test-guardian-1 · next: hive mission show qa-test-guardian-1\n"
+    )
+    assert gateway.asked[0].plan.type == "qa-test-guardian"
+
+
+async def test_events_are_read_page_by_page(hive: Hive, gateway: FakeGateway) -> None:
+    gateway.head = 1203
+    result = await hive("events", "--json", "--after", "1")
+    lines = [json.loads(line)["position"] for line in result.stdout.splitlines()]
+    assert lines == list(range(2, 1204))
+
+
+async def test_events_stop_at_their_limit(hive: Hive, gateway: FakeGateway) -> None:
+    gateway.head = 1203
+    assert len((await hive("events", "--limit", "7")).output.splitlines()) == 7
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("ok", 0), ("behind", 0), ("holes", 1)])
+async def test_the_bus_differing_from_the_record_is_a_failure(
+    hive: Hive, gateway: FakeGateway, verdict: str, status: int
+) -> None:
+    gateway.bus = operations_pb2.BusStatusResponse(verdict=verdict, record_head=9, bus_last=9)
+    result = await hive("bus", "status")
+    assert result.exit_code == status
+    assert ("hive bus rebuild" in result.output) == bool(status)
+
+
+async def test_parked_streams_are_listed(hive: Hive, gateway: FakeGateway) -> None:
+    assert (await hive("parked", "list")).output == "nothing is parked\n"
+    gateway.parked = [
+        operations_pb2.ParkedStream(subscription="notify", stream="mission-1", error="refused")
+    ]
+    assert "mission-1" in (await hive("parked", "list")).output
+
+
+def test_a_setting_is_shown_with_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIVE_RUNNER_SLOTS", "7")
+    result = CliRunner().invoke(main, ["config", "show", "--json", "--process", "runner"])
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    (slots,) = [line for line in lines if line["name"] == "runner_slots"]
+    assert (slots["value"], slots["source"]) == ("7", "HIVE_RUNNER_SLOTS")
+
+
+def test_every_verb_of_the_help_is_there_and_explains_itself() -> None:
+    help = CliRunner().invoke(main, ["--help"]).output
+    for verb in VERBS:
+        assert f"\n  {verb} " in help
+        assert CliRunner().invoke(main, [verb, "--help"]).exit_code == 0
+
+
+def test_help_imports_neither_grpc_nor_faststream() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from hive_cli.main import main;"
+        "CliRunner().invoke(main, ['--help']);"
+        "print(sorted({'grpc', 'faststream', 'rich', 'asyncpg'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
