@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from hive_contracts.envelope import NewEvent
+from hive_contracts.ids import is_id
 from hive_shared.eventstore.errors import (
     EventTooLarge,
     InvalidAppend,
@@ -12,8 +14,6 @@ from hive_shared.eventstore.errors import (
     TooManyEvents,
 )
 from hive_shared.eventstore.port import MAX_EVENT_BYTES, MAX_EVENTS, Append, CommandKey
-from hive_contracts.envelope import NewEvent
-from hive_contracts.ids import is_id
 
 MAX_ANSWER_BYTES: Final = 8_192
 MAX_STREAM_LENGTH: Final = 200

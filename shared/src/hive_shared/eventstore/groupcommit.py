@@ -3,10 +3,10 @@
     callers ──▶ waiting ──▶ lane 1: one statement, one fsync, one answer each
                        └──▶ lane 2: is at the server already, waiting for lane 1's lock
 
-A lane takes all that waits (up to a size), sends it as one statement and hands out the answers;
-while it is away the next batch gathers. So a lone caller waits for nobody, and sixty-four share
-the price of one commit. A second lane fills the gap between the server's answer and the next
-statement; a third would only make the batches smaller.
+A lane takes what waits, sends it as one statement and hands out the answers; while it is away the
+next batch gathers. So a lone caller waits for nobody, and sixty-four share the price of a commit.
+Where many wait, a lane takes half of all that is on its way: were one to take everything, the
+process and the server would work in turns instead of side by side.
 
 A batch that the server refuses as a whole is sent again one by one, so that a bad append harms
 none of the others. A batch without an answer is not sent again: nobody knows whether it was
@@ -31,6 +31,8 @@ MAX_BATCH: Final = 256
 """Appends in one statement."""
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of events in one statement, unless a single append holds more."""
+FAIR_FROM: Final = 16
+"""Appends on their way from which a lane leaves the other one its share."""
 
 OnAppended = Callable[[int], None]
 
@@ -38,11 +40,13 @@ OnAppended = Callable[[int], None]
 class Waiting:
     """An append on its way, and the future of its answer."""
 
-    __slots__ = ("admitted", "answer")
+    __slots__ = ("admitted", "answer", "command")
 
     def __init__(self, admitted: Admitted, answer: asyncio.Future[Appended]) -> None:
         self.admitted = admitted
         self.answer = answer
+        command = admitted.append.command
+        self.command = None if command is None else (command.caller, command.id)
 
 
 class GroupCommit:
@@ -53,9 +57,13 @@ class GroupCommit:
         self._on_appended = on_appended
         self._queue: deque[Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
 
     async def append(self, admitted: Admitted) -> Appended:
-        """Raises what the port's append raises. A cancelled caller's append may still be written."""
+        """Raises what the port's append raises.
+
+        A cancelled caller's append may still be written.
+        """
         waiting = Waiting(admitted, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if len(self._lanes) < LANES:
@@ -75,27 +83,45 @@ class GroupCommit:
 
     def _close_lane(self, lane: asyncio.Task[None]) -> None:
         self._lanes.discard(lane)
-        if self._queue and not self._lanes:
+        if self._queue and len(self._lanes) < LANES:
             self._open_lane()
 
     async def _empty_queue(self) -> None:
         try:
             async with self._pool.acquire() as connection:
                 while self._queue and not connection.is_closed():
-                    await self._write(connection, self._next_batch())
+                    batch = self._next_batch()
+                    self._in_flight += len(batch)
+                    await self._write(connection, batch)
+                    self._in_flight -= len(batch)
+                    # Those who were answered just now may send their next append along.
+                    await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop, no time
         except FAILURES as error:
-            # No connection to be had: those who wait now learn it now, later ones try again.
-            waiting, self._queue = self._queue, deque()
-            _fail(waiting, translated(error))
+            # No connection to be had. Where the other lane has none either, those who wait learn
+            # it now; whoever comes later tries again.
+            if len(self._lanes) == 1:
+                waiting, self._queue = self._queue, deque()
+                _fail(waiting, translated(error))
 
     def _next_batch(self) -> list[Waiting]:
-        batch = [self._queue.popleft()]
-        size = batch[0].admitted.size
-        while self._queue and len(batch) < MAX_BATCH:
+        share = max(FAIR_FROM, (len(self._queue) + self._in_flight + 1) // LANES)
+        batch: list[Waiting] = []
+        again: list[Waiting] = []
+        commands = set()
+        size = 0
+        while self._queue and len(batch) < min(share, MAX_BATCH):
             size += self._queue[0].admitted.size
-            if size > MAX_BATCH_BYTES:
+            if batch and size > MAX_BATCH_BYTES:
                 break
-            batch.append(self._queue.popleft())
+            waiting = self._queue.popleft()
+            command = waiting.command
+            if command is not None and command in commands:
+                # To be judged when the first one's answer is in the log.
+                again.append(waiting)
+            else:
+                commands.add(command)
+                batch.append(waiting)
+        self._queue.extendleft(reversed(again))
         return batch
 
     async def _write(self, connection: Connection, batch: list[Waiting]) -> None:
@@ -115,18 +141,11 @@ class GroupCommit:
             self._hand_out(batch, outcomes)
 
     def _hand_out(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
-        again = []
         written = 0
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if outcome is None:
-                again.append(waiting)
-            elif isinstance(outcome, StoreError):
-                _settle(waiting, outcome)
-            else:
-                if waiting.admitted.append.events and not outcome.repeated:
-                    written = outcome.position
-                _settle(waiting, outcome)
-        self._queue.extendleft(reversed(again))
+            _settle(waiting, outcome)
+            if isinstance(outcome, Appended) and not outcome.repeated:
+                written = outcome.position if waiting.admitted.append.events else written
         if written and self._on_appended is not None:
             self._on_appended(written)
 
@@ -136,7 +155,7 @@ def _fail(batch: Iterable[Waiting], error: StoreError) -> None:
         _settle(waiting, error)
 
 
-def _settle(waiting: Waiting, outcome: Appended | StoreError) -> None:
+def _settle(waiting: Waiting, outcome: Outcome) -> None:
     if waiting.answer.done():  # its caller was cancelled
         return
     if isinstance(outcome, StoreError):

@@ -11,6 +11,7 @@ from hive_shared.eventstore.errors import (
     NulCharacter,
     StoreError,
     StoreUnavailable,
+    TooManyEvents,
 )
 
 STATEMENT_SECONDS: Final = 10.0
@@ -20,6 +21,13 @@ CONNECT_SECONDS: Final = 5.0
 # Classes of SQLSTATE that say nothing about the statement: connection, rollback of the transaction,
 # resources, the operator's intervention, the system, and a standby in place of the primary.
 _UNAVAILABLE: Final = ("08", "40", "53", "57", "58", "25")
+
+# Raised by hive.refuse_malformed().
+_MALFORMED: Final[dict[str, type[InvalidAppend]]] = {
+    "H0002": TooManyEvents,
+    "H0003": EventTooLarge,
+    "H0004": NulCharacter,
+}
 
 
 async def open_pool(url: str, connections: int) -> asyncpg.Pool:
@@ -60,14 +68,9 @@ def translated(error: Exception) -> StoreError:
         return StoreUnavailable(f"PostgreSQL: {error}")
     if state == "42501":
         return NotAllowed(str(error))
-    match error.as_dict().get("constraint_name"), state:
-        case "event_too_large", _:
-            return EventTooLarge(str(error))
-        case ("nul_character", _) | (_, "22P05"):
-            return NulCharacter(str(error))
-        case None, "23514":
-            return StoreUnavailable(f"{error}: call hive.ensure_partitions()")
-    return InvalidAppend(f"PostgreSQL: {error}")
+    if state == "23514":
+        return StoreUnavailable(f"{error}: call hive.ensure_partitions()")
+    return _MALFORMED.get(state, InvalidAppend)(f"PostgreSQL: {error}")
 
 
 async def _exact_json(connection: asyncpg.Connection) -> None:

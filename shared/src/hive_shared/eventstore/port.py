@@ -27,7 +27,7 @@ class CommandKey(msgspec.Struct, frozen=True):
     id: str
     """UUIDv7, minted by the caller."""
     fingerprint: bytes
-    """SHA-256 of the command's payload (32 bytes): another payload under the same id is an error."""
+    """SHA-256 of the payload (32 bytes): another payload under the same id is an error."""
 
 
 class StreamVersion(msgspec.Struct, frozen=True):

@@ -99,9 +99,10 @@ class PostgresEventStore:
 
     async def _fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         try:
-            return await self._pool.fetch(query, *arguments)
+            rows: list[asyncpg.Record] = await self._pool.fetch(query, *arguments)
         except FAILURES as error:
             raise translated(error) from error
+        return rows
 
 
 def _recorded(rows: list[asyncpg.Record]) -> list[Recorded]:

@@ -18,8 +18,8 @@ from hive_shared.eventstore.port import Appended
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
-Outcome = Appended | StoreError | None
-"""What became of an append; None where it hangs on one before it and must be sent again."""
+Outcome = Appended | StoreError
+"""What became of an append."""
 
 _APPEND: Final = files(__package__).joinpath("queries", "append.sql").read_text()
 
@@ -42,25 +42,32 @@ async def send(connection: Connection, batch: list[Admitted]) -> list[Outcome]:
     return [_outcome(admitted, row) for admitted, row in zip(batch, rows, strict=True)]
 
 
-def _columns(batch: list[Admitted]) -> list[list[Any]]:
+def _columns(batch: list[Admitted]) -> list[list[Any] | None]:
     appends = [admitted.append for admitted in batch]
-    expected = [(n, e) for n, append in enumerate(appends, 1) for e in append.expected]
-    events = [(n, e) for n, append in enumerate(appends, 1) for e in append.events]
+    commands = [append.command for append in appends]
+    expected = [version for append in appends for version in append.expected]
+    events = [event for append in appends for event in append.events]
+    # Each stream once, in the order of their first mention; every event's stream is expected.
+    streams = {
+        stream: nth for nth, stream in enumerate(dict.fromkeys(x.stream for x in expected), 1)
+    }
+    fenced = any(append.fence for append in appends)
     return [
-        [append.command and append.command.caller for append in appends],
-        [append.command and append.command.id for append in appends],
-        [append.command and append.command.fingerprint for append in appends],
+        [command and command.caller for command in commands],
+        [command and command.id for command in commands],
+        [command and command.fingerprint for command in commands],
         [append.answer for append in appends],
-        [append.fence and append.fence.name for append in appends],
-        [append.fence and append.fence.token for append in appends],
-        [n for n, _ in expected],
-        [e.stream for _, e in expected],
-        [e.version for _, e in expected],
-        [n for n, _ in events],
-        [e.stream for _, e in events],
-        [e.id for _, e in events],
-        [e.type for _, e in events],
-        [e.data for _, e in events],
+        [append.fence and append.fence.name for append in appends] if fenced else None,
+        [append.fence and append.fence.token for append in appends] if fenced else None,
+        [len(append.expected) for append in appends],
+        [len(append.events) for append in appends],
+        list(streams),
+        [streams[x.stream] for x in expected],
+        [x.version for x in expected],
+        [streams[event.stream] for event in events],
+        [event.id for event in events],
+        [event.type for event in events],
+        [event.data for event in events],
         [meta for admitted in batch for meta in admitted.metas],
     ]
 
@@ -71,7 +78,5 @@ def _outcome(admitted: Admitted, row: asyncpg.Record) -> Outcome:
             return Appended(row["position"], admitted.append.answer)
         case "repeated":
             return Appended(row["position"], row["first_answer"], repeated=True)
-        case "later":
-            return None
         case verdict:
             return _REFUSALS[verdict](row["detail"] or "")

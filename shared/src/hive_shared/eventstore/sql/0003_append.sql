@@ -7,107 +7,154 @@ $$;
 
 grant execute on function hive.oldest_command() to hive_orchestrator;
 
--- Judges and writes a batch of appends, each whole or not at all, and answers each.
+-- Raises what no append may hold. A process checks its appends before it sends them, so that this
+-- does not fail whole batches; here is where it is certain.
+create function hive.refuse_malformed(
+    caller text[], command text[], answer bytea[], brings int[], stream text[], type text[], data json[], meta json[]
+) returns void language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    state text;
+begin
+    -- Streams and types become NATS subjects: a dot, a blank or a wildcard would stop the relay.
+    state := coalesce(
+        (select max('H0001') from unnest(stream) as a(stream)
+            where a.stream !~ '^[a-z][a-z0-9_]*-[a-z0-9-]+$' or length(a.stream) > 200),
+        (select max('H0001') from unnest(command, answer) as a(command, answer)
+            where length(a.command) <> 32 or a.command !~ '^[0-9a-f]+$' or length(a.answer) > 8192),
+        -- The same command twice is judged in two batches: the second is to find the first's answer.
+        (select max('H0005') from unnest(caller, command) as a(caller, command)
+            where a.command is not null group by a.caller, a.command having count(*) > 1 limit 1),
+        (select max('H0002') from unnest(brings) as a(events) where a.events > 256),
+        (select max(case
+            when octet_length(a.data::text) > 65536 then 'H0003'
+            -- `json` stores an escaped NUL, and every later ::jsonb of that row would fail. An even
+            -- number of backslashes before u0000 is text about a NUL, not a NUL.
+            when strpos(a.meta::text, '\u0000') > 0 or strpos(a.data::text, '\u0000') > 0
+                and a.data::text ~ '(^|[^\\])(\\\\)*\\u0000' then 'H0004'
+            when a.type !~ '^[A-Za-z][A-Za-z0-9]*$' then 'H0001' end)
+            from unnest(type, data, meta) as a(type, data, meta)));
+    if state is not null then
+        raise exception 'an append of this batch is malformed' using errcode = state;
+    end if;
+end
+$$;
+
+-- Judges and writes a batch of appends, one after the other, each whole or not at all, and answers
+-- each: written, repeated, reused, old, forbidden, fenced or conflict. Whatever else is wrong fails
+-- the batch: the process sends its appends again, one by one.
 --
--- caller .. token have one element per append, seen_* one per expected version, the rest one per
--- event; seen_by and event_of say which append (from 1) an element belongs to.
---
--- The verdicts: written, repeated, reused, old, forbidden, fenced, conflict; and `later`, where
--- the answer hangs on an append before it in this batch, so the process sends it again.
+-- The parameters are columns. Of the appends: caller .. token, and how many expected versions and
+-- events are its own (expects, brings). Of the streams that the batch names, each once: stream. Of
+-- the expected versions and the events: which of these streams (from 1), and what.
 create function hive.append(
     caller text[], command text[], fingerprint bytea[], answer bytea[], fence text[], token bigint[],
-    seen_by int[], seen text[], seen_version bigint[],
-    event_of int[], stream text[], event text[], type text[], data json[], meta json[]
-) returns table (number bigint, verdict text, "position" bigint, first_answer bytea, detail text)
+    expects int[], brings int[], stream text[], expected_stream int[], expected_version bigint[],
+    event_stream int[], event text[], type text[], data json[], meta json[]
+) returns table (verdict text, "position" bigint, first_answer bytea, detail text)
 language plpgsql security definer
--- Pinned, or a caller could put its own operators before ours. No sequential scans, and one plan:
--- a plan made while the tables were empty must stay right when they hold millions.
+-- Pinned, or a caller could put its own operators before ours. No sequential scans and one plan: a
+-- plan that was made while the tables were empty must stay right when they hold millions.
 set search_path = pg_catalog, pg_temp set enable_seqscan = off
 set plan_cache_mode = force_generic_plan as $$
-#variable_conflict use_column
 declare
     oldest constant text := hive.oldest_command();
     last bigint;
     moment timestamptz;
-    mine text[];
+    before bigint[];     -- the streams' versions before the batch,
+    versions bigint[];   -- and as it goes
+    mine boolean[];      -- whether this role may write them
+    first_print bytea[];
+    first_position bigint[];
+    first_answers bytea[];
+    in_force bigint[];   -- the fences' tokens
+    -- Filled beforehand: an array that is begun at its third element has no first and second.
+    verdicts text[] := array_fill(null::text, array[cardinality(answer)]);
+    positions bigint[] := array_fill(null::bigint, array[cardinality(answer)]);
+    details text[] := verdicts;
+    event_position bigint[] := array_fill(null::bigint, array[cardinality(event)]);
+    event_version bigint[] := event_position;
+    x int := 0;
+    e int := 0;
+    s int;
+    found text;
 begin
     -- Under REPEATABLE READ every statement would judge on the snapshot from before the lock.
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'hive.append needs READ COMMITTED';
     end if;
-    -- A statement of its own: the snapshot of the next one is taken after the lock is held. The
+    perform hive.refuse_malformed(caller, command, answer, brings, stream, type, data, meta);
+    -- A statement of its own: the snapshots of the next ones are taken after the lock is held. The
     -- lock ends with the commit, so positions are dense and in commit order.
     perform pg_advisory_xact_lock(1751742053);
     -- From the index: a one-row head would grow four times slower under one long open snapshot.
-    select e.position, e.recorded_at into last, moment
-        from hive.events e order by e.position desc limit 1;
+    select l.position, l.recorded_at into last, moment
+        from hive.events l order by l.position desc limit 1;
     last := coalesce(last, 0);
     -- now() is the moment before the lock, and would run backwards against commit order.
     moment := greatest(clock_timestamp(), moment);
-    mine := array(select w.category from hive.writers w where w.role = session_user);
 
-    return query
-    with asked as (
-        select a.*, old.fingerprint as old_fingerprint, old.position as old_position,
-            old.answer as old_answer, (select f.token from hive.fences f
-                where f.role = session_user and f.name = a.fence) as held,
-            row_number() over (partition by a.command, a.caller order by a.n) > 1 as again
-        from unnest(caller, command, fingerprint, answer, fence, token) with ordinality
-            as a(caller, command, fingerprint, answer, fence, token, n)
-        left join hive.commands old on old.id = a.command and old.caller = a.caller
-    ), events as (
-        select e.*, split_part(e.stream, '-', 1) as category
-        from unnest(event_of, stream, event, type, data, meta) with ordinality
-            as e(n, stream, id, type, data, meta, nth)
-    ), writes as (
-        select n, stream, count(*) as events, bool_and(category = any (mine)) as allowed
-        from events group by n, stream
-    ), expected as (
-        select x.n, x.stream, x.version, w.events, coalesce(w.allowed, true) as allowed,
-            coalesce((select s.version from hive.streams s where s.stream = x.stream), 0) as now,
-            min(w.n) over (partition by x.stream) < x.n as behind
-        from unnest(seen_by, seen, seen_version) as x(n, stream, version)
-        left join writes w on w.n = x.n and w.stream = x.stream
-    ), checked as (
-        select n, sum(events) as events, bool_and(allowed) as allowed,
-            bool_or(version <> now and not (behind and version > now)) as conflict,
-            bool_or(behind) as behind,
-            min(stream || ' is at version ' || now) filter (where version <> now) as detail
-        from expected group by n
-    ), judged as (
-        select a.*, coalesce(c.events, 0) as events, c.detail, case
-            when a.command < oldest then 'old'
-            when a.old_fingerprint <> a.fingerprint then 'reused'
-            when a.old_fingerprint is not null then 'repeated'
-            when a.again and a.command is not null then 'later'
-            when not c.allowed then 'forbidden'
-            when a.fence is not null and a.token is distinct from a.held then 'fenced'
-            when c.conflict then 'conflict'
-            when c.behind then 'later'
-            else 'written' end as verdict
-        from asked a left join checked c on c.n = a.n
-    ), placed as (
-        select *, last + sum(events) filter (where verdict = 'written') over (order by n) as upto
-        from judged
-    ), written as (
-        insert into hive.events (position, stream, version, category, id, type, data, meta, recorded_at)
-        select last + row_number() over (order by e.nth), e.stream,
-            x.now + row_number() over (partition by e.stream order by e.nth),
-            e.category, e.id, e.type, e.data, e.meta, moment
-        from events e join judged j on j.n = e.n and j.verdict = 'written'
-        left join expected x on x.n = e.n and x.stream = e.stream
-        returning stream, version
-    ), moved as (
-        insert into hive.streams (stream, version) select stream, max(version) from written group by stream
-        on conflict (stream) do update set version = excluded.version
-    ), remembered as (
-        insert into hive.commands (id, caller, fingerprint, position, answer)
-        select command, caller, fingerprint, coalesce(upto, last), answer
-        from placed where verdict = 'written' and command is not null
-    )
-    select n, verdict, case verdict when 'repeated' then old_position else coalesce(upto, last)::bigint end,
-        case verdict when 'repeated' then old_answer end, case verdict when 'conflict' then detail end
-    from placed order by n;
+    select array_agg(coalesce(k.version, 0) order by a.nth), array_agg(w.role is not null order by a.nth)
+        into before, mine from unnest(stream) with ordinality as a(stream, nth)
+        left join hive.streams k on k.stream = a.stream
+        left join hive.writers w on w.role = session_user and w.category = split_part(a.stream, '-', 1);
+    select array_agg(k.fingerprint order by a.nth), array_agg(k.position order by a.nth),
+            array_agg(k.answer order by a.nth)
+        into first_print, first_position, first_answers
+        from unnest(command, caller) with ordinality as a(command, caller, nth)
+        left join hive.commands k on k.id = a.command and k.caller = a.caller;
+    in_force := array(select k.token from unnest(fence) with ordinality as a(fence, nth)
+        left join hive.fences k on k.role = session_user and k.name = a.fence order by a.nth);
+
+    versions := before;
+    for n in 1 .. cardinality(answer) loop
+        found := case
+            when command[n] < oldest then 'old'
+            when first_print[n] <> fingerprint[n] then 'reused'
+            when first_print[n] is not null then 'repeated'
+            when token[n] is not null and token[n] is distinct from in_force[n] then 'fenced'
+            else 'written' end;
+        for i in e + 1 .. e + brings[n] loop
+            exit when found <> 'written';
+            found := case when mine[event_stream[i]] then found else 'forbidden' end;
+        end loop;
+        for i in x + 1 .. x + expects[n] loop
+            exit when found <> 'written';
+            if versions[expected_stream[i]] <> expected_version[i] then
+                found := 'conflict';
+                details[n] := stream[expected_stream[i]] || ' is at version ' || versions[expected_stream[i]];
+            end if;
+        end loop;
+        if found = 'written' then
+            for i in e + 1 .. e + brings[n] loop
+                s := event_stream[i];
+                last := last + 1;
+                versions[s] := versions[s] + 1;
+                event_position[i] := last;
+                event_version[i] := versions[s];
+            end loop;
+        end if;
+        x := x + expects[n];
+        e := e + brings[n];
+        verdicts[n] := found;
+        positions[n] := case when found = 'repeated' then first_position[n] else last end;
+    end loop;
+
+    insert into hive.events (position, stream, version, category, id, type, data, meta, recorded_at)
+        select a.position, stream[a.s], a.version, split_part(stream[a.s], '-', 1), a.id, a.type,
+            a.data, a.meta, moment
+        from unnest(event_position, event_stream, event_version, event, type, data, meta)
+            as a(position, s, version, id, type, data, meta)
+        where a.position is not null;
+    insert into hive.streams as k (stream, version)
+        select a.stream, a.version from unnest(stream, before, versions) as a(stream, before, version)
+        where a.version > a.before
+        on conflict on constraint streams_pkey do update set version = excluded.version;
+    insert into hive.commands (id, caller, fingerprint, position, answer)
+        select a.id, a.caller, a.fingerprint, a.position, a.answer
+        from unnest(command, caller, fingerprint, positions, answer, verdicts)
+            as a(id, caller, fingerprint, position, answer, verdict)
+        where a.verdict = 'written' and a.id is not null;
+    return query select * from unnest(verdicts, positions, first_answers, details);
 end
 $$;
 
