@@ -329,8 +329,8 @@ def test_an_extension_starts_after_all_there_is_and_the_criteria_are_judged_anew
     assert story.task("b").phase == "main-2"
     story.succeed("b")
     story.succeed("c")
-    assert story.planned()[-1] == "gates-2"
-    assert isinstance(story.settle("gates-2")[-1], MissionSucceeded)
+    assert story.planned()[-1] == "gates-3"
+    assert isinstance(story.settle("gates-3")[-1], MissionSucceeded)
 
 
 def test_a_cancelled_mission_goes_nowhere() -> None:

@@ -70,7 +70,7 @@ class Active(Struct, frozen=True):
     merging: tuple[str, str] | None = None
     """The merge task that is under way, and the work that it merges."""
     extensions: int = 0
-    """How often phases were added: the criteria are judged anew after each."""
+    """How many phases were added: the criteria are judged anew after each, under a new name."""
 
 
 class Ended(Struct, frozen=True):
