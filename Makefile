@@ -1,0 +1,132 @@
+# The commands that people type are the commands that CI runs.
+#
+#   make demo     a mission that survives the kill of its hive, on a small repository
+#   make test     all tests, long ones shortened      (HIVE_TEST_FULL=1 make test: at full size)
+#   make check    lint, types, import rules, proto, lock, compose file
+#   make bench    what this machine reaches
+#   make mutants  take each protection out and see exactly its test fail
+#
+# Each sets up `.venv` first, from nothing but Python 3.11 or later with pip.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Named by its real path: a shim on PATH may stand for another interpreter in another folder.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV_VERSION := 0.13.9
+
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+MEMBERS := contracts shared services/orchestrator services/gateway services/runner \
+	services/github services/health client
+PACKAGES := hive-contracts hive-shared hive-orchestrator hive-gateway hive-runner \
+	hive-github hive-health agent-hive
+READY := $(VENV)/.ready
+
+PYTEST_ARGS ?= -n auto --dist worksteal
+BENCH_ARGS ?=
+
+.PHONY: help
+help:
+	@sed -n 's/^#   //p' Makefile
+
+.PHONY: setup
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml) Makefile
+	@test -n "$(PYTHON)" || { echo "no python3 on PATH: install Python 3.11 or later" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" -m pip --version >/dev/null || \
+		{ echo "$(PYTHON) has no pip: install it (Debian: python3-pip)" >&2; exit 1; }
+	test -x $(PY) || "$$("$(PYTHON)" -c 'import sys; print(sys.executable)')" -m venv --without-pip $(VENV)
+	"$(PYTHON)" -m pip --python $(PY) install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@touch $@
+
+.PHONY: demo
+demo: $(READY)
+	$(VENV)/bin/hive demo
+
+.PHONY: test
+test: $(READY)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: $(READY)
+	$(VENV)/bin/hive bench $(BENCH_ARGS)
+
+.PHONY: mutants
+mutants: $(READY)
+	$(PY) -m tests.mutants
+
+# ---- checks ---------------------------------------------------------------------------------
+
+.PHONY: check
+check: check-lint check-types check-imports check-proto check-lock check-compose
+
+.PHONY: check-lint
+check-lint: $(READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+.PHONY: check-types
+check-types: $(READY)
+	$(VENV)/bin/mypy $(MEMBERS:%=%/src) tests
+
+.PHONY: check-imports
+check-imports: $(READY)
+	$(VENV)/bin/lint-imports
+
+.PHONY: check-proto
+check-proto: $(READY)
+	$(VENV)/bin/buf lint contracts/proto
+	$(VENV)/bin/buf breaking contracts/proto --against contracts/proto/published.binpb
+	$(PY) contracts/generate.py --check
+
+.PHONY: check-lock
+check-lock: $(READY)
+	@fresh=$$(mktemp); trap 'rm -f $$fresh' EXIT; cp requirements.lock $$fresh; \
+	$(MAKE) --no-print-directory compile-lock LOCK=$$fresh; \
+	diff -u requirements.lock $$fresh || { echo "requirements.lock is out of sync: make lock" >&2; exit 1; }
+
+.PHONY: check-compose
+check-compose: $(READY)
+	@folder=$$(mktemp -d); trap 'rm -rf $$folder' EXIT; \
+	$(PY) -m hive_stack.compose "$$folder" >/dev/null; \
+	HIVE_SECRETS="$$folder" $(VENV)/bin/docker-compose -f docker-compose.yml config --quiet
+
+# ---- what is generated ----------------------------------------------------------------------
+
+.PHONY: lock
+lock: $(READY)
+	$(MAKE) --no-print-directory compile-lock LOCK=requirements.lock
+
+# What is pinned already stays, unless a member asks for something else.
+.PHONY: compile-lock
+compile-lock:
+	$(UV) pip compile --quiet --python $(PY) --universal --generate-hashes --no-header --all-extras \
+		--group pyproject.toml:dev $(MEMBERS:%=%/pyproject.toml) \
+		$(PACKAGES:%=--no-emit-package %) --output-file $(LOCK)
+
+.PHONY: proto
+proto: $(READY)
+	$(PY) contracts/generate.py
+
+# Only on a release: from then on, buf refuses what breaks who uses it.
+.PHONY: publish-proto
+publish-proto: $(READY)
+	$(VENV)/bin/buf build contracts/proto --as-file-descriptor-set --output contracts/proto/published.binpb
+
+.PHONY: compose-secrets
+compose-secrets: $(READY)
+	$(PY) -m hive_stack.compose .hive-data/compose
+
+.PHONY: format
+format: $(READY)
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
