@@ -42,6 +42,9 @@ class Crew:
         self._slots = Slots()
         self._free = asyncio.Semaphore(options.slots)
         self._attempts: dict[Key, asyncio.Task[None]] = {}
+        for report in outbox.pending:
+            if report.ends:
+                self._slots.reported((report.task_id, report.epoch))
         self._draining = False
         self.beat_seconds = options.beat_seconds
 

@@ -11,7 +11,9 @@ attempts borrow what no ref names. Refs are made only after all objects are ther
 ref names is whole; `has` trusts nothing else.
 """
 
+import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,11 +58,14 @@ class Mirror:
     async def create(self, format: str) -> None:
         """Make it where there is none yet, and clear locks of git processes that were killed."""
         async with locked(self._lock) as held:
-            if not (self.git_dir / "HEAD").exists():
+            if not self.git_dir.exists():
+                fresh = self.git_dir.with_suffix(".new")
+                await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
                 await self._git.run(
                     "init", "-q", "--bare", "--template=", f"--object-format={format}",
-                    str(self.git_dir), held=[held],
+                    str(fresh), held=[held],
                 )  # fmt: skip
+                fresh.rename(self.git_dir)
             # All writers hold our lock, so a lock file of git's own is left from a killed one.
             for left in [*self.git_dir.glob("*.lock"), *self.git_dir.glob("refs/**/*.lock")]:
                 left.unlink(missing_ok=True)

@@ -48,8 +48,9 @@ class Outbox:
             self._enqueue(report)
 
     @property
-    def empty(self) -> bool:
-        return not self._spool.pending
+    def pending(self) -> tuple[Report, ...]:
+        """Reports that the hive has not answered yet."""
+        return self._spool.pending
 
     async def add(self, report: Report) -> None:
         """Keep a report on disk and send it when it can be; waits as long as the disk is full."""

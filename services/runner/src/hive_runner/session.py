@@ -60,7 +60,7 @@ class Session:
         """Wait until the hive has been told that a drained runner holds nothing any more."""
         while True:
             last = self._last
-            if last and last.draining and not last.holding and self._outbox.empty:
+            if last and last.draining and not last.holding and not self._outbox.pending:
                 return
             await asyncio.sleep(_GATHER_SECONDS)
 
