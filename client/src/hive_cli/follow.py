@@ -14,6 +14,7 @@ from rich.text import Text
 from hive_cli import screen
 from hive_cli.exits import OF_STATUS, Exit
 from hive_client.hive import ENDED, Arrived, Hive
+from hive_client.watched import Change
 from hive_contracts.envelope import Recorded
 from hive_contracts.v1 import event_pb2, mission_pb2
 
@@ -48,7 +49,7 @@ def asks_a_person(mission: mission_pb2.Mission) -> bool:
 
 
 async def _follow_live(
-    console: Console, changes: AsyncIterator[mission_pb2.WatchResponse], *, wait: bool
+    console: Console, changes: AsyncIterator[Change], *, wait: bool
 ) -> mission_pb2.Mission:
     mission = mission_pb2.Mission()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -60,14 +61,12 @@ async def _follow_live(
     return mission
 
 
-async def _follow_lines(
-    console: Console, changes: AsyncIterator[mission_pb2.WatchResponse]
-) -> mission_pb2.Mission:
+async def _follow_lines(console: Console, changes: AsyncIterator[Change]) -> mission_pb2.Mission:
     mission = mission_pb2.Mission()
     shown: dict[str, str] = {}
     async for change in changes:
         mission = change.mission
-        for task in mission.tasks:
+        for task in change.tasks:
             line = screen.change_line(task)
             if task.status != "queued" and shown.get(task.task_id) != line:
                 shown[task.task_id] = line

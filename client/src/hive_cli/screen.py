@@ -164,8 +164,6 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         removed = sum(task.result.deletions for task in merged)
         lines.append(f"  work   {len(merged)} of {len(work)} merged, +{added} −{removed} in all")
     if merged and mission.tip.chain:
-        lines.append(
-            f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed"
-            f" · next: hive diff {name} | hive land {name}"
-        )
+        lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed")
+        lines.append(f"  next   hive diff {name} · hive land {name}")
     return lines

@@ -25,11 +25,13 @@ from hive_client.errors import (
     Unreachable,
 )
 from hive_client.hive import Arrived, Continued, Hive, Launched, Page
+from hive_client.watched import Change
 
 __all__ = [
     "Address",
     "Arrived",
     "Broken",
+    "Change",
     "Continued",
     "HistoryChanged",
     "Hive",

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
@@ -10,8 +9,10 @@ import msgspec
 
 from hive_client.connection import Connection, new_id
 from hive_client.errors import Broken, HiveError, from_problem
+from hive_client.recorded import recorded
+from hive_client.watched import Change, Watched
 from hive_contracts import wire
-from hive_contracts.envelope import Meta, Recorded
+from hive_contracts.envelope import Recorded
 from hive_contracts.plan import Plan
 from hive_contracts.v1 import (
     event_pb2,
@@ -154,15 +155,13 @@ class Hive:
         answer: mission_pb2.ListResponse = await self._call(self._missions.List, request)
         return answer
 
-    async def watch(
-        self, mission: str, *, at_least_position: int = 0
-    ) -> AsyncIterator[mission_pb2.WatchResponse]:
+    async def watch(self, mission: str, *, at_least_position: int = 0) -> AsyncIterator[Change]:
         """The mission as it stands, then after each change, until it has ended.
 
         Over a break of the connection no state goes back and none is shown twice; changes that
         happened meanwhile come as one state, without their events.
         """
-        seen = at_least_position
+        seen, watched = at_least_position, Watched()
         first = True
 
         def request() -> mission_pb2.WatchRequest:
@@ -173,7 +172,7 @@ class Hive:
             if first or ended or answer.position > seen:
                 first = False
                 seen = max(seen, answer.position)
-                yield answer
+                yield watched.take(answer)
             if ended:
                 return
 
@@ -210,7 +209,7 @@ class Hive:
         """A page of the record."""
         request = event_pb2.ReadRequest(filter=filter, after=after, limit=limit)
         answer = await self._call(self._events.Read, request)
-        events = tuple(_recorded(event) for event in answer.events)
+        events = tuple(recorded(event) for event in answer.events)
         return Page(events, answer.next, answer.head, answer.log_id)
 
     async def subscribe(
@@ -240,7 +239,7 @@ class Hive:
             token = answer.resume_token or token
             if answer.HasField("event") and answer.event.position > seen:
                 seen = answer.event.position
-                yield Arrived(_recorded(answer.event), token, answer.log_id, answer.head)
+                yield Arrived(recorded(answer.event), token, answer.log_id, answer.head)
 
     # Artifacts
 
@@ -331,23 +330,3 @@ def _outcome(outcome: mission_pb2.LaunchOutcome) -> Launched | HiveError:
     if outcome.HasField("problem"):
         return from_problem(outcome.problem)
     return _launched(outcome.launched)
-
-
-def _recorded(event: event_pb2.Event) -> Recorded:
-    meta = Meta(
-        correlation=event.meta.correlation,
-        causation=event.meta.causation,
-        actor=event.meta.actor,
-        traceparent=event.meta.traceparent,
-        schema=event.meta.schema or 1,
-    )
-    return Recorded(
-        position=event.position,
-        stream=event.stream,
-        version=event.version,
-        id=event.id,
-        type=event.type,
-        data=event.data,
-        meta=meta,
-        recorded_at=event.recorded_at.ToDatetime(tzinfo=UTC),
-    )

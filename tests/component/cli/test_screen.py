@@ -82,7 +82,8 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
         "✓ succeeded in 3:05\n"
         "  gate   tests ✓ exit 0, run by the hive\n"
         "  work   1 of 1 merged, +31 −9 in all\n"
-        "  branch hive/fix-1 at 9ab17d0, not pushed · next: hive diff fix-1 | hive land fix-1"
+        "  branch hive/fix-1 at 9ab17d0, not pushed\n"
+        "  next   hive diff fix-1 · hive land fix-1"
     )
 
 

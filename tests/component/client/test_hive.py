@@ -17,7 +17,7 @@ from hive_client.errors import (
 from hive_client.hive import Hive, Launched
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Phase, Plan, TaskSpec
-from hive_contracts.v1 import event_pb2
+from hive_contracts.v1 import event_pb2, mission_pb2
 from tests.component.client.fake_gateway import FakeGateway, arrival, piece, serving, state
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -110,6 +110,38 @@ async def test_a_watch_goes_on_over_breaks_and_never_goes_back(
     seen = [answer.position async for answer in hive.watch("fix-1")]
     assert seen == [3, 5, 9, 11]
     assert [request.at_least_position for request in gateway.asked] == [0, 5, 5]
+
+
+async def test_a_watch_keeps_the_whole_mission_from_messages_about_single_tasks(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    def about(position: int, status: str, *tasks: tuple[str, str]) -> mission_pb2.WatchResponse:
+        message = state(position, status)
+        message.event.position = position
+        for name, task_status in tasks:
+            message.mission.tasks.add(task_id=name, status=task_status)
+        return message
+
+    first = state(3, "running")
+    first.mission.tasks.add(task_id="a", status="running")
+    first.mission.unmet_prerequisites.append("other")
+    gateway.streams = [
+        [first, about(4, "running", ("b", "queued")), about(5, "succeeded", ("a", "succeeded"))]
+    ]
+    seen = []
+    async for change in hive.watch("fix-1"):
+        tasks = {task.task_id: task.status for task in change.mission.tasks}
+        seen.append((tasks, [task.task_id for task in change.tasks]))
+        last = change
+    assert seen == [
+        ({"a": "running"}, ["a"]),
+        ({"a": "running", "b": "queued"}, ["b"]),
+        ({"a": "succeeded", "b": "queued"}, ["a"]),
+    ]
+    assert last.mission.summary.status == "succeeded"
+    assert list(last.mission.unmet_prerequisites) == []
+    assert last.event is not None
+    assert last.event.position == 5
 
 
 async def test_a_subscription_resumes_by_its_token_without_loss_or_repetition(
