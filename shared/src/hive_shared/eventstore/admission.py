@@ -25,6 +25,7 @@ _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 _encode: Final = msgspec.json.Encoder().encode
+_scan: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -86,4 +87,9 @@ def _check_event(event: NewEvent) -> bytes:
         or "\x00" in event.id
     ):
         raise NulCharacter(f"{event.type} of {event.stream}")
+    try:
+        _scan(event.data)
+        event.data.isascii() or event.data.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidAppend(f"{event.type} of {event.stream} is no JSON: {error}") from error
     return meta
