@@ -1,0 +1,100 @@
+"""What orders make of what a runner holds."""
+
+from hive_contracts.orders import Holding, Lease, Orders
+from hive_runner.slots import Slots
+from tests.integration.runner.workshop import lease
+
+ONE = lease(None, run="true", task_id="1" * 32)
+TWO = lease(None, run="true", task_id="2" * 32)
+
+
+def key(lease: Lease) -> tuple[str, int]:
+    return (lease.task.task_id, lease.epoch)
+
+
+def orders(*leases: Lease, keep: tuple[Lease, ...] = ()) -> Orders:
+    return Orders("session", leases, tuple(Holding(*key(one)) for one in keep))
+
+
+def holding(slots: Slots) -> dict[tuple[str, int], str]:
+    return {(held.task_id, held.epoch): held.state for held in slots.holding()}
+
+
+def heard(slots: Slots) -> Slots:
+    slots.told(slots.holding())
+    return slots
+
+
+def test_what_is_leased_is_begun_once() -> None:
+    slots = Slots()
+    assert slots.obey(orders(ONE, TWO)).start == (ONE, TWO)
+    assert slots.obey(orders(ONE, TWO)).start == ()
+    assert holding(slots) == {key(ONE): "starting", key(TWO): "starting"}
+
+
+def test_what_is_kept_goes_on() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.running(key(ONE))
+    instructions = heard(slots).obey(orders(keep=(ONE,)))
+    assert (instructions.start, instructions.stop) == ((), ())
+    assert holding(slots) == {key(ONE): "running"}
+
+
+def test_what_no_order_names_is_stopped_and_not_held_any_more() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE, TWO))
+    slots.running(key(ONE))
+    assert heard(slots).obey(orders(keep=(TWO,))).stop == (key(ONE),)
+    assert holding(slots) == {key(TWO): "starting"}
+
+
+def test_an_order_from_before_the_lease_stops_nothing() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    assert slots.obey(orders()).stop == ()
+    assert heard(slots).obey(orders()).stop == (key(ONE),)
+
+
+def test_what_was_stopped_is_begun_again_when_it_is_leased_again() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    heard(slots).obey(orders())
+    assert slots.obey(orders(ONE)).start == (ONE,)
+
+
+def test_a_reported_epoch_is_remembered_until_no_order_names_it() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    heard(slots).obey(orders(keep=(ONE,)))
+    assert holding(slots) == {key(ONE): "reported"}
+    instructions = slots.obey(orders())
+    assert instructions.stop == ()
+    assert holding(slots) == {}
+
+
+def test_a_reported_epoch_is_never_begun_again() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    heard(slots).obey(orders())
+    assert slots.obey(orders(ONE)).start == ()
+    assert holding(slots) == {key(ONE): "reported"}
+
+
+def test_a_later_epoch_of_the_same_task_is_another_one() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    later = lease(None, run="true", task_id="1" * 32, epoch=2)
+    assert heard(slots).obey(orders(later)).start == (later,)
+    assert holding(slots) == {key(later): "starting"}
+
+
+def test_an_epoch_that_the_hive_disowned_is_dropped_at_once() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.drop(key(ONE))
+    slots.drop(key(ONE))
+    assert holding(slots) == {}
