@@ -14,6 +14,8 @@ from hive_shared.eventstore.port import EventStore
 from hive_shared.projection import Progress
 
 EVERY_SECONDS: Final = 2.0
+IMPATIENT_SECONDS: Final = 0.25
+"""Between looks while something is missing."""
 FRESH_SECONDS: Final = 0.25
 MAX_LAG: Final = 10_000
 """Events that the read models may be behind before that counts as not ready."""
@@ -55,11 +57,16 @@ class Dependencies:
 
     async def run(self, services: tuple[str, ...]) -> None:
         """Look until cancelled; `services` are the gRPC services whose health this is."""
+        # grpc_health itself begins by saying that all is well.
+        await self._tell(services)
         while True:
             await self.look()
-            for service in ("", *services):
-                await self.grpc.set(service, _SERVING if self.ready else _NOT_SERVING)
-            await self._clock.sleep(EVERY_SECONDS)
+            await self._tell(services)
+            await self._clock.sleep(EVERY_SECONDS if self.ready else IMPATIENT_SECONDS)
+
+    async def _tell(self, services: tuple[str, ...]) -> None:
+        for service in (*services, ""):
+            await self.grpc.set(service, _SERVING if self.ready else _NOT_SERVING)
 
     async def look_again(self) -> None:
         """Look, unless that was done a moment ago: probes cost no more than that."""
@@ -67,7 +74,6 @@ class Dependencies:
             await self.look()
 
     async def look(self) -> None:
-        self._looked_at = self._clock.monotonic()
         self.checks = (
             await self._record(),
             Check("bus", self._bus.is_connected, _unless(self._bus.is_connected, "no connection")),
@@ -78,6 +84,7 @@ class Dependencies:
             ),
             self._views(),
         )
+        self._looked_at = self._clock.monotonic()
 
     async def _record(self) -> Check:
         try:

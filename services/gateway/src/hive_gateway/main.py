@@ -62,6 +62,7 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
     metrics = Metrics()
     metrics.gauge("sessions", "Sessions of runners that are open here", lambda: len(runners))
     metrics.gauge("watchers", "Callers that follow a mission", lambda: len(watchers))
+    metrics.gauge("commands_waiting", "Commands that wait to be sent", lambda: len(submitter))
     metrics.gauge("batches", "Requests sent to the orchestrator", lambda: submitter.batches)
     metrics.gauge(
         "views_position", "The read models' position", lambda: projector.status().position

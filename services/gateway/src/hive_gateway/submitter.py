@@ -63,6 +63,10 @@ class Submitter:
         self.batches = 0
         """Requests that were sent."""
 
+    def __len__(self) -> int:
+        """Commands that wait to be sent."""
+        return len(self._queue)
+
     async def submit(self, submission: Submission, seconds: float) -> Accepted:
         """Until it is answered, at most so many seconds.
 

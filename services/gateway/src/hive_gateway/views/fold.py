@@ -120,6 +120,8 @@ def needed(events: Iterable[AnyEvent]) -> Needed:
         match event:
             case TaskEvent(task_id=id):
                 keys.tasks.add(id)
+                if isinstance(event, TaskPlanned):
+                    keys.missions.add(event.mission_id)
             case MissionEvent(mission_id=id):
                 keys.missions.add(id)
                 if isinstance(event, PhaseStarted | PhaseCompleted):
