@@ -20,6 +20,9 @@ POLL_S: Final = 0.02
 """Seconds between two looks at something that announces nothing."""
 
 
+_KILLED_S: Final = 5.0
+"""Seconds within which a killed process is gone, unless the kernel holds it."""
+
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 _CHILDREN: Final[dict[int, subprocess.Popen[bytes]]] = {}
@@ -121,10 +124,11 @@ def reap_orphans() -> None:
 
 def end_descendants() -> None:
     """Kill whatever this process or its children started and that still runs."""
-    for left in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            left.kill()
-    reap_orphans()
+    left = psutil.Process().children(recursive=True)
+    _kill_all(left)
+    until = deadline(_KILLED_S)
+    while any(process.is_running() for process in left) and wait_tick(until):
+        reap_orphans()
 
 
 def stop(process: ProcessId, *, first: signal.Signals, grace_s: float) -> None:
@@ -177,6 +181,10 @@ def end_with_descendants(process: ProcessId, *, grace_s: float) -> None:
     with suppress(psutil.NoSuchProcess):
         descendants = running.children(recursive=True)
         stop(process, first=signal.SIGTERM, grace_s=grace_s)
-        for left in descendants:
-            with suppress(psutil.NoSuchProcess):
-                left.kill()
+        _kill_all(descendants)
+
+
+def _kill_all(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()

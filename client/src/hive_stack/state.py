@@ -72,7 +72,7 @@ def read_state(path: Path) -> StackState | None:
     """What was written last; None where nothing ever was. Raises StackError."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=StackState)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StackError(
