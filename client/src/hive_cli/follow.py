@@ -80,6 +80,7 @@ async def _follow_events(hive: Hive, mission_id: str, position: int, *, wait: bo
     """Every event of the mission, then one line with its end."""
     status = ""
     filter = event_pb2.EventFilter(mission=mission_id)
+    await hive.get(mission_id, at_least_position=position)  # from here on the filter is known
     async for arrived in hive.subscribe(filter, after=max(0, position - MAX_APPEND)):
         print_event(arrived.event, arrived.log_id)
         if arrived.event.position < position:

@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
+from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
 from hive_contracts.v1 import mission_pb2
 from hive_gateway.events import event_message
@@ -120,8 +121,11 @@ def _tasks_of(events: list[Recorded]) -> list[str]:
 
 
 def _task_of(event: Recorded) -> str:
+    """The task of a task's event, or the one that a mission's event names; empty for none."""
     category, _, id = event.stream.partition("-")
-    return id if category == "task" else ""
+    if category == "task":
+        return id
+    return getattr(decode_known(event), "task_id", "")
 
 
 def _change(view: MissionView, event: Recorded) -> mission_pb2.WatchResponse:
