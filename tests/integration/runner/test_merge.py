@@ -161,8 +161,7 @@ def merge_killed_after(folder: Path, asked: Lease, calls: int) -> subprocess.Com
     order.write_bytes(msgspec.json.encode(asked))
     return subprocess.run(
         [sys.executable, "-c", KILLED, str(folder), str(order), str(calls)],
-        cwd=Path(__file__).parents[3],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,

@@ -166,7 +166,10 @@ asyncio.run(process_group.run(command, Output(folder / "output.log", 1 << 20)))
 
 
 def killed_runner(tmp_path: Path, when: str, script: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUNNER, str(tmp_path), when, script])
+    return subprocess.Popen(
+        [sys.executable, "-c", RUNNER, str(tmp_path), when, script],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 async def test_a_group_whose_runner_was_killed_is_ended_by_the_next_one(tmp_path: Path) -> None:

@@ -28,7 +28,12 @@ class RunnerProcess:
                 sys.executable,
                 "-m",
                 "hive_runner",
-                env={"PATH": os.environ["PATH"], **self.settings, **settings},
+                env={
+                    "PATH": os.environ["PATH"],
+                    "PYTHONPATH": os.pathsep.join(sys.path),
+                    **self.settings,
+                    **settings,
+                },
                 cwd=self.data,
                 stdout=log,
                 stderr=log,

@@ -31,6 +31,8 @@ _GATE: Final = 'read -r _ && exec "$@" <"$0"'
 _PIECE: Final = 256 * 1024
 _DRAINED_PIECES: Final = 64
 _POLL_SECONDS: Final = 0.05
+_BRIEF_SECONDS: Final = 30.0
+"""No system hands out all of its process numbers in so short a time."""
 _AFTER_KILL_SECONDS: Final = 5.0
 """How long the kernel may take to end what was killed."""
 
@@ -80,6 +82,7 @@ async def run(command: Command, output: Output) -> Ended:
     """
     reader, writer = os.pipe()
     tap = _Tap(reader, output)
+    older, began = processes.pids(), time.monotonic()
     try:
         try:
             process = await asyncio.create_subprocess_exec(
@@ -93,7 +96,9 @@ async def run(command: Command, output: Output) -> Ended:
             await _let_go(process, command)
             return await _watch(process, command, tap)
         finally:
-            await _end_in_peace(process.pid, command)
+            # After a while the number of an older process may be that of a new one.
+            brief = time.monotonic() - began < _BRIEF_SECONDS
+            await _end_in_peace(process.pid, command, older if brief else frozenset())
             await process.wait()
     finally:
         tap.close()
@@ -159,13 +164,13 @@ def _next_limit(
     return ("silence", silence) if silence < run else ("run", run)
 
 
-async def _end_in_peace(group: int, command: Command) -> None:
+async def _end_in_peace(group: int, command: Command, older: frozenset[int] = frozenset()) -> None:
     """End a group to its last process; a cancellation of the caller waits for that."""
-    await unhurried(_end(group, command))
+    await unhurried(_end(group, command, older))
 
 
-async def _end(group: int, command: Command) -> None:
-    if not await asyncio.to_thread(processes.alive, group, command.marker):
+async def _end(group: int, command: Command, older: frozenset[int]) -> None:
+    if not await asyncio.to_thread(processes.alive, group, command.marker, older):
         return
     for number, seconds in (
         (signal.SIGTERM, command.grace),

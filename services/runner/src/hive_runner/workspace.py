@@ -105,6 +105,9 @@ class Workspace:
             "init", "-q", "--bare", "--template=", f"--object-format={object_format(commit)}",
             str(self.own_git),
         )  # fmt: skip
+        # What is to outlive the machine is in the mirror, which does wait for the disk.
+        with (self.own_git / "config").open("a") as file:
+            file.write("[core]\n\tfsync = none\n")
         self._borrow(self.own_git, [mirror.git_dir])
         _copy_shallow(mirror.git_dir, self.own_git)
 
