@@ -362,11 +362,15 @@ class WatchResponse(_message.Message):
     position: _builtins.int
     @_builtins.property
     def mission(self) -> Global___Mission:
-        """The mission after the event, or as it stands."""
+        """Without an event the whole mission as it stands; with one the mission after
+        it, of whose tasks only those that changed are listed.
+        """
 
     @_builtins.property
     def event(self) -> _event_pb2.Event:
-        """The event that changed it; unset in the first message."""
+        """The event that changed it; unset in the first message, and where a caller
+        that reads too slowly is brought up to date.
+        """
 
     def __init__(
         self,
@@ -544,6 +548,7 @@ class MissionSummary(_message.Message):
     """
     reason: _builtins.str
     tasks: _builtins.int
+    """Work that is known of so far, and how much of it has succeeded."""
     tasks_done: _builtins.int
     @_builtins.property
     def launched_at(self) -> _timestamp_pb2.Timestamp: ...
