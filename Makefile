@@ -122,6 +122,10 @@ proto: $(READY)
 publish-proto: $(READY)
 	$(VENV)/bin/buf build contracts/proto --as-file-descriptor-set --output contracts/proto/published.binpb
 
+.PHONY: nats-conf
+nats-conf: $(READY)
+	$(PY) -c 'from hive_stack import nats; print(nats.with_variables(), end="")' > infra/nats/nats.conf
+
 .PHONY: compose-secrets
 compose-secrets: $(READY)
 	$(PY) -m hive_stack.compose .hive-data/compose

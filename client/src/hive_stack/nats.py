@@ -6,6 +6,7 @@ reads the whole tenant, so the rights below guard what may be *said*.
 """
 
 import json
+import re
 import signal
 import socket
 from collections.abc import Mapping
@@ -132,15 +133,38 @@ class NatsConfig(msgspec.Struct, frozen=True):
 def write_config(
     config: NatsConfig, accounts: Mapping[str, Mapping[str, object]], *, name: str
 ) -> None:
-    """Write the server's configuration, 0600: it holds the passwords. JSON is valid there."""
+    """Write the server's configuration, 0600: it holds the passwords."""
+    listen = f"{LOOPBACK}:{config.port}"
+    text = rendered(accounts, name=name, listen=listen, store=str(config.store))
+    write_private(config.config, text)
+
+
+def rendered(
+    accounts: Mapping[str, Mapping[str, object]], *, name: str, listen: str, store: str
+) -> str:
+    """A server's configuration, as JSON, which is valid there."""
     document = {
         "server_name": name,
-        "listen": f"{LOOPBACK}:{config.port}",
+        "listen": listen,
         "max_payload": 2 * 1024 * 1024,
-        "jetstream": {"store_dir": str(config.store)},
+        "jetstream": {"store_dir": store},
         "accounts": accounts,
     }
-    write_private(config.config, json.dumps(document, indent=1))
+    return json.dumps(document, indent=2) + "\n"
+
+
+def with_variables() -> str:
+    """The configuration of infra/nats/nats.conf: passwords come from the environment."""
+    passwords = {user: f"${password_variable(user)}" for user in USERS}
+    text = rendered(
+        {"HIVE": account_config(passwords)}, name="hive", listen="0.0.0.0:4222", store="/data"
+    )
+    # NATS takes a variable only where it is not in quotes.
+    return re.sub(r'"(\$\w+)"', r"\1", text)
+
+
+def password_variable(user: str) -> str:
+    return f"NATS_{user.upper()}_PASSWORD"
 
 
 def start(config: NatsConfig) -> ProcessId:

@@ -22,7 +22,8 @@ class Vault:
         names += [_nats(user) for user in nats.USERS]
         for name in names:
             if not (self._folder / name).exists():
-                write_private(self._folder / name, secrets.token_hex(32) + "\n")
+                # A letter first: NATS would read a variable of digits as a number.
+                write_private(self._folder / name, f"h{secrets.token_hex(32)}\n")
 
     def admin_token(self) -> str:
         return self._read("admin.token")

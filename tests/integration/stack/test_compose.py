@@ -1,0 +1,111 @@
+"""The compose file and what it mounts agree with the code."""
+
+import json
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hive_shared.settings import (
+    GatewaySettings,
+    GithubSettings,
+    HealthSettings,
+    OrchestratorSettings,
+    Process,
+    RelaySettings,
+    RunnerSettings,
+    Sources,
+    load,
+)
+from hive_stack import binaries, nats, schemas
+from hive_stack.compose import write_folder
+
+ROOT = Path(__file__).parents[3]
+
+SETTINGS: dict[str, type[Process]] = {
+    "gateway": GatewaySettings,
+    "github": GithubSettings,
+    "health": HealthSettings,
+    "orchestrator": OrchestratorSettings,
+    "relay": RelaySettings,
+    "runner": RunnerSettings,
+}
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `docker compose config` makes of the file."""
+    folder = tmp_path_factory.mktemp("compose")
+    write_folder(folder)
+    said = subprocess.run(
+        [
+            Path(sysconfig.get_path("scripts")) / "docker-compose",
+            *("--env-file", folder / "compose.env", "-f", ROOT / "docker-compose.yml"),
+            *("config", "--format", "json"),
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        capture_output=True,
+        check=True,
+    )
+    document: dict[str, Any] = json.loads(said.stdout)
+    return document
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_a_service_is_told_only_what_it_knows(
+    composed: dict[str, Any], service: str, tmp_path: Path
+) -> None:
+    told = composed["services"][service]["environment"]
+    load(SETTINGS[service], Sources(env=told, home=tmp_path, cwd=tmp_path))
+    mounted = {secret["target"] for secret in composed["services"][service]["secrets"]}
+    assert {value for value in told.values() if value.startswith("/run/secrets/")} == mounted
+
+
+def test_every_login_of_record_and_bus_gets_its_own_password(composed: dict[str, Any]) -> None:
+    for service in schemas.LOGINS:
+        secrets = {secret["source"] for secret in composed["services"][service]["secrets"]}
+        assert {f"postgres-{service}.password", f"nats-{service}.password"} <= secrets
+    runner = {secret["source"] for secret in composed["services"]["runner"]["secrets"]}
+    assert runner == {"runner.token"}
+
+
+def test_only_loopback_ports_are_published(composed: dict[str, Any]) -> None:
+    ports = [port for service in composed["services"].values() for port in service.get("ports", ())]
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+def test_secrets_are_made_once_and_for_their_owner(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    write_folder(tmp_path)
+    assert before == {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_the_configuration_of_nats_is_the_codes_and_the_server_takes_it(tmp_path: Path) -> None:
+    checked_in = ROOT / "infra/nats/nats.conf"
+    assert checked_in.read_text() == nats.with_variables(), "run: make nats-conf"
+    write_folder(tmp_path)
+    passwords = dict(
+        line.split("=", 1) for line in (tmp_path / "nats.env").read_text().splitlines()
+    )
+    said = subprocess.run(
+        [binaries.find_nats().path, "-c", checked_in, "-t"],
+        env=passwords,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stderr
+
+
+def test_every_service_has_an_image() -> None:
+    for service in (*SETTINGS, "stack"):
+        said = subprocess.run(
+            [ROOT / "infra/members", service], capture_output=True, text=True, check=True
+        )
+        folders = [ROOT / member.split("[")[0] for member in said.stdout.split()]
+        assert all((folder / "pyproject.toml").exists() for folder in folders)
