@@ -24,6 +24,14 @@ FIRST_SECONDS = 2.0
 Subscribe = Callable[[Client], Awaitable[object]]
 
 
+def heed_cancellation() -> None:
+    """Call after a request of nats-py: it waits with `asyncio.wait_for`, which in Python 3.11 loses
+    a cancellation that comes together with the answer. Raises CancelledError."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _nothing(_: Client) -> None:
     return None
 

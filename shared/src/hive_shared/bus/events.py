@@ -19,6 +19,7 @@ from nats.js.errors import NotFoundError
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.subjects import EVENTS, event_stream_name
+from hive_shared.bus.connection import heed_cancellation
 from hive_shared.bus.errors import BusUnavailable, Overtaken, StreamChanged
 from hive_shared.bus.message import guarded, headers_of, subject_of
 from hive_shared.bus.survey import Held
@@ -202,5 +203,6 @@ async def _translated(client: Client) -> AsyncIterator[None]:
         raise BusUnavailable("not connected to NATS")
     try:
         yield
+        heed_cancellation()
     except (nats.errors.Error, OSError, json.JSONDecodeError) as error:
         raise BusUnavailable(f"NATS: {error!r}") from error

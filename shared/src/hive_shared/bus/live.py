@@ -17,6 +17,7 @@ from nats.js import api
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.subjects import event_stream_name
+from hive_shared.bus.connection import heed_cancellation
 from hive_shared.bus.errors import BrokenFeed, BusUnavailable
 from hive_shared.bus.message import LOG_ID, recorded_of
 
@@ -42,6 +43,7 @@ class LiveBus:
         events = LiveEvents(self._client, log_id, after, arrived)
         try:
             await events.start()
+            heed_cancellation()
         except (nats.errors.Error, OSError) as error:
             await events.close()
             raise BusUnavailable(f"NATS: {error!r}") from error

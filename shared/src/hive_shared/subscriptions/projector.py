@@ -103,19 +103,22 @@ class Projector:
             self._head = (await self._store.head()).position
             if position > self._head:
                 raise BeyondHead(f"the record ends at {self._head}")
-        reached = asyncio.Event()
-        waiting = (position, reached)
-        self._waiting.append(waiting)
-        try:
-            if not self._stopped:
-                await first_of(reached.wait(), self._clock.sleep(seconds))
-        finally:
-            self._waiting.remove(waiting)
+        if position > self._position and not self._stopped:
+            await self._reached(position, seconds)
         if position <= self._position:
             return
         if self._stopped:
             raise Stopped(self._stopped)
         raise Behind(f"at {self._position}, {position} was asked for")
+
+    async def _reached(self, position: int, seconds: float) -> None:
+        """Until it is there or stops. Nothing may be awaited between the caller's look and this."""
+        waiting = (position, asyncio.Event())
+        self._waiting.append(waiting)
+        try:
+            await first_of(waiting[1].wait(), self._clock.sleep(seconds))
+        finally:
+            self._waiting.remove(waiting)
 
     def status(self) -> Status:
         return Status(
