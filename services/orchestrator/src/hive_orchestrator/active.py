@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
@@ -139,9 +140,16 @@ class Active:
     async def _in_order(self, orders: list[Order]) -> None:
         for order in orders:
             try:
-                await self._commands.execute(order, self._fence)
+                await self._once(order)
             except Rejected as refusal:
                 # What it was about has moved on since; the event that did so is still to be folded.
                 log.debug("%s: %s", type(order.command).__name__, refusal.message)
-            except CommandTooOld:
-                log.warning("%s is too old to be done once", type(order.command).__name__)
+
+    async def _once(self, order: Order) -> None:
+        """Under its own id; where that has grown too old (an approval that waited for months, a
+        hive that was down for so long), under a new one: the deciders do nothing twice by themselves.
+        """
+        try:
+            await self._commands.execute(order, self._fence)
+        except CommandTooOld:
+            await self._commands.execute(replace(order, id=self._new_id()), self._fence)

@@ -39,6 +39,11 @@ class Aggregates:
         self._store = store
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
 
+    @staticmethod
+    def nothing(category: str) -> Loaded:
+        """The state of a stream that does not exist."""
+        return Loaded(0, INITIAL[category])
+
     async def load(self, stream: str, *, fresh: bool = False) -> Loaded:
         """The state of a stream; with `fresh` nothing newer may be missed.
 
@@ -49,7 +54,7 @@ class Aggregates:
             self._loaded.move_to_end(stream)
             return loaded
         category, _ = split_stream(stream)
-        loaded = loaded or Loaded(0, INITIAL[category])
+        loaded = loaded or self.nothing(category)
         version, state = loaded.version, loaded.state
         while page := await self._store.read_stream(stream, after=version, limit=PAGE):
             for recorded in page:
@@ -64,7 +69,7 @@ class Aggregates:
         for event in events:
             stream = stream_of(event)
             category, _ = split_stream(stream)
-            before = versions.get(stream) or Loaded(0, INITIAL[category])
+            before = versions.get(stream) or self.nothing(category)
             after = Loaded(before.version + 1, EVOLVE[category](before.state, event))
             versions[stream] = after
         for stream, loaded in versions.items():

@@ -4,7 +4,7 @@ A pure fold of the log, held in memory by the active orchestrator and kept in Po
 its checkpoint, where beats read it. `take_changes` says what is to be kept anew.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -145,9 +145,9 @@ class Board:
         """How many slots of a session are taken."""
         return len(self._by_session.get(session_id, ()))
 
-    def queued(self) -> list[Card]:
+    def queued(self) -> Iterator[Card]:
         """Tasks that wait for a runner, the longest waiting first."""
-        return [self.cards[id] for id in self._queued]
+        return (self.cards[id] for id in self._queued)
 
     def due(self, now: datetime) -> list[Timer]:
         """Timers whose moment has come, the earliest first."""

@@ -34,8 +34,6 @@ class Replica:
         self._woken = Wake(clock)
         self.active = False
         """Whether this replica holds the fence."""
-        self.trouble = ""
-        """Why nothing goes on, for readiness; empty while it does."""
 
     def wake(self) -> None:
         """Something was appended: look at the log now."""
@@ -46,19 +44,12 @@ class Replica:
         while True:
             try:
                 await self._take_part()
-                self.trouble = ""
             except* (Superseded, Fenced):
                 log.warning("another orchestrator is active now")
-            except* StoreUnavailable as group:
-                self._report("the event store does not answer", group)
-            except* UnknownEvent as group:
-                self._report("the log holds events of a newer version", group)
+            except* (StoreUnavailable, UnknownEvent) as group:
+                log.error("nothing goes on: %s", _first(group))
             self.active = False
             await self._clock.sleep(self._pace.fence / 10)
-
-    def _report(self, trouble: str, error: BaseException) -> None:
-        self.trouble = trouble
-        log.error("%s", trouble, exc_info=error)
 
     async def _take_part(self) -> None:
         fence = await self._take()
@@ -68,7 +59,6 @@ class Replica:
         active = self._start(fence)
         await active.load()
         self.active = True
-        self.trouble = ""
         log.info("active, with fence %s", fence.token)
         try:
             await self._work(active, fence)
@@ -93,3 +83,11 @@ class Replica:
                 watched = now
             if not await active.turn():
                 await self._woken.wait(self._pace.watch)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group: the others are of the same outage."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -16,7 +16,7 @@ import msgspec
 from hive_contracts.codec import AnyEvent, encode, schema_of, stream_of
 from hive_contracts.envelope import Meta, NewEvent
 from hive_contracts.ids import NewId
-from hive_contracts.mission import AnyMissionCommand, MissionCommand
+from hive_contracts.mission import AnyMissionCommand, LaunchMission, MissionCommand
 from hive_contracts.runner import AnyRunnerCommand, RunnerCommand
 from hive_contracts.subjects import split_stream, stream_name
 from hive_contracts.task import AnyTaskCommand, TaskCommand
@@ -82,7 +82,10 @@ class Commands:
         key = CommandKey(order.actor, order.id, order.fingerprint or fingerprint(order.command))
         fresh = False
         for _ in range(MAX_CONFLICTS):
-            loaded = await self._aggregates.load(stream, fresh=fresh)
+            if isinstance(order.command, LaunchMission) and not fresh:
+                loaded = Aggregates.nothing("mission")  # its id was minted just now
+            else:
+                loaded = await self._aggregates.load(stream, fresh=fresh)
             try:
                 events = self._decide(loaded.state, order.command)
             except Rejected:
