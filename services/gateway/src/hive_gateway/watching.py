@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from hive_contracts.codec import decode_known
+from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
+from hive_contracts.mission import BranchAdvanced
 from hive_contracts.v1 import mission_pb2
 from hive_gateway.events import event_message
 from hive_gateway.refusals import Refusal
 from hive_gateway.views.messages import mission_message
-from hive_gateway.views.reader import MissionView, ViewsReader
+from hive_gateway.views.reader import ViewsReader
 from hive_shared.projection import Committed, Progress
 
 INBOX_EVENTS: Final = 1024
@@ -68,7 +70,7 @@ class Watchers:
     async def watch(self, mission_id: str) -> AsyncIterator[mission_pb2.WatchResponse]:
         """The mission as it is, then each change with its event, until the mission has ended.
 
-        After the first message, `tasks` holds those that the event is about. Raises Refusal.
+        Beside an event are the tasks that it and its neighbours changed. Raises Refusal.
         """
         with self._inbox(mission_id) as inbox:
             view = await self._views.mission(mission_id)
@@ -87,9 +89,12 @@ class Watchers:
                 if not events:
                     continue
                 view = await self._views.mission(mission_id, _tasks_of(events))
+                message = mission_message(view)
                 for event in events:
                     sent = event.position
-                    yield _change(view, event)
+                    yield mission_pb2.WatchResponse(
+                        mission=message, event=event_message(event), position=sent
+                    )
 
     @contextlib.contextmanager
     def _inbox(self, mission_id: str) -> Iterator[_Inbox]:
@@ -117,19 +122,15 @@ class Watchers:
 
 
 def _tasks_of(events: list[Recorded]) -> list[str]:
+    """Tasks whose rows these events changed."""
     return [id for event in events if (id := _task_of(event))]
 
 
 def _task_of(event: Recorded) -> str:
-    """The task of a task's event, or the one that a mission's event names; empty for none."""
     category, _, id = event.stream.partition("-")
     if category == "task":
         return id
-    return getattr(decode_known(event), "task_id", "")
-
-
-def _change(view: MissionView, event: Recorded) -> mission_pb2.WatchResponse:
-    message = mission_message(view)
-    return mission_pb2.WatchResponse(
-        mission=message, event=event_message(event), position=event.position
-    )
+    if event.type == BranchAdvanced.__name__:
+        moved = decode_known(event)
+        return moved.task_id if isinstance(moved, BranchAdvanced) else ""
+    return ""

@@ -1,4 +1,4 @@
-"""Artifacts through the gateway."""
+"""Artifacts over gRPC, with the door and without anything else of the gateway."""
 
 import asyncio
 import hashlib
@@ -7,15 +7,45 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from grpc import StatusCode
+from grpc import StatusCode, aio
+from nats.aio.client import Client
 
-from hive_contracts.v1 import plan_pb2, runner_pb2
-from hive_shared.artifacts import MAX_ARTIFACT, PIECE
+from hive_contracts.v1 import plan_pb2, runner_pb2, runner_pb2_grpc
+from hive_gateway.door import Door
+from hive_gateway.metrics import Metrics
+from hive_gateway.orchestrator import Orchestrator
+from hive_gateway.sessions import Runners
+from hive_gateway.submitter import Submitter
+from hive_gateway.tokens import Tokens
+from hive_gateway.transfer import ArtifactTransfer
+from hive_shared.artifacts import MAX_ARTIFACT, PIECE, Artifacts
 from tests.suites.bus import SOON, eventually
-from tests.suites.gateway import ADMIN, RUNNER, Gateway, bearer
+from tests.suites.gateway import ADMIN, RUNNER, bearer
 from tests.suites.refusals import refused
 
 AS_RUNNER = bearer(RUNNER)
+
+
+class Gateway:
+    """RunnerService behind the door; sessions would find no orchestrator."""
+
+    def __init__(self, root: Path, channel: aio.Channel) -> None:
+        self.root = root
+        self.runners = runner_pb2_grpc.RunnerServiceStub(channel)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
+    tokens = Tokens({"admin": ADMIN, "runner": RUNNER})
+    server = aio.server(interceptors=(Door(tokens, Metrics()),))
+    nobody = Orchestrator(Client())
+    runners = Runners(nobody, Submitter(nobody), ArtifactTransfer(Artifacts(tmp_path)))
+    runner_pb2_grpc.add_RunnerServiceServicer_to_server(runners, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Gateway(tmp_path, channel)
+    await server.stop(0)
 
 
 def ref_of(content: bytes) -> plan_pb2.ArtifactRef:
@@ -49,7 +79,7 @@ async def fetch(gateway: Gateway, digest: str) -> tuple[int, bytes]:
 
 
 def kept(gateway: Gateway) -> list[Path]:
-    return [path for path in gateway.settings.artifacts.rglob("*") if path.is_file()]
+    return [path for path in gateway.root.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 3 * PIECE + 17])

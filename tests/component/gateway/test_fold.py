@@ -1,0 +1,361 @@
+"""The read models as a fold: given a history, when an event comes, then these rows."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from hive_contracts.codec import AnyEvent, stream_of
+from hive_contracts.envelope import Meta, Recorded
+from hive_contracts.mission import (
+    BranchAdvanced,
+    ItemsFound,
+    MissionCancelled,
+    MissionFailed,
+    MissionLaunched,
+    MissionRefused,
+    MissionSucceeded,
+    PhaseCompleted,
+    PhaseDefined,
+    PhaseStarted,
+    PrerequisiteMet,
+    TaskSettled,
+)
+from hive_contracts.plan import (
+    ArtifactRef,
+    Failure,
+    ForEach,
+    GateResult,
+    Globbed,
+    Item,
+    MergeDone,
+    Phase,
+    Repository,
+    Retry,
+    TaskKind,
+    TaskSpec,
+    Tip,
+    WorkDone,
+)
+from hive_contracts.runner import SessionClosed, SessionOpened
+from hive_contracts.task import (
+    ApprovalGiven,
+    ApprovalRefused,
+    ApprovalRequested,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    GatesJudged,
+    ItemsReported,
+    LeaseLost,
+    LeaseWithdrawn,
+    ReportIgnored,
+    RetryScheduled,
+    TaskCancelled,
+    TaskFailed,
+    TaskLeased,
+    TaskPlanned,
+    TaskReopened,
+    TaskRequeued,
+    TaskSucceeded,
+)
+from hive_gateway.views.fold import Views, fold, needed
+from hive_gateway.views.rows import Approval, MissionRow, TaskRow
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+M, T = "m" * 32, "t" * 32
+DONE = WorkDone(commit="c" * 40, bundle=ArtifactRef("d" * 64, 9), files=1)
+FAILED = Failure("gate", "tests failed")
+
+
+def recorded(position: int, event: AnyEvent) -> Recorded:
+    meta = Meta(M, f"command-{position}", "tester", f"trace-{position}")
+    at = BEGAN + timedelta(seconds=position)
+    return Recorded(position, stream_of(event), 1, "", type(event).__name__, b"", meta, at)
+
+
+def folded(*events: AnyEvent, views: Views | None = None, after: int = 0) -> Views:
+    views = views or Views()
+    for position, event in enumerate(events, start=after + 1):
+        fold(views, event, recorded(position, event))
+    return views
+
+
+def launched(prerequisites: tuple[str, ...] = ()) -> MissionLaunched:
+    return MissionLaunched(M, "fix-1", "fix", "qa", "mend", prerequisites=prerequisites)
+
+
+def planned(kind: TaskKind = "work", attempts: int = 2) -> TaskPlanned:
+    spec = TaskSpec("work", run="true", retry=Retry(attempts=attempts))
+    return TaskPlanned(T, M, "fix-1", "main", kind, spec)
+
+
+def leased(epoch: int = 1, step: str = "work") -> TaskLeased:
+    return TaskLeased(T, epoch, step, f"runner-{epoch}", "s", 60)  # type: ignore[arg-type]
+
+
+def task(*events: AnyEvent) -> TaskRow:
+    row = folded(launched(), planned(), *events).tasks.get(T)
+    assert row is not None
+    return row
+
+
+def mission(*events: AnyEvent) -> MissionRow:
+    row = folded(*events).missions.get(M)
+    assert row is not None
+    return row
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "epoch", "attempt"),
+    [
+        pytest.param([], "queued", 0, 0, id="a planned task waits"),
+        pytest.param([leased()], "leased", 1, 1, id="a lease is the first attempt"),
+        pytest.param([leased(), AttemptStarted(T, 1)], "running", 1, 1, id="it began"),
+        pytest.param([leased(), LeaseLost(T, 1, "gone")], "queued", 1, 1, id="a lost lease waits"),
+        pytest.param(
+            [leased(), LeaseLost(T, 1, "gone"), leased(2)], "leased", 2, 1, id="nobody's fault"
+        ),
+        pytest.param([leased(2), LeaseWithdrawn(T, 2)], "queued", 2, 1, id="a withdrawn lease"),
+        pytest.param(
+            [leased(), AttemptFailed(T, 1, FAILED)], "backing-off", 1, 1, id="a failed attempt"
+        ),
+        pytest.param(
+            [leased(), AttemptFailed(T, 1, FAILED), RetryScheduled(T, 1, True), leased(2)],
+            "leased",
+            2,
+            2,
+            id="a retry that counts is the second attempt",
+        ),
+        pytest.param(
+            [RetryScheduled(T, 1, False), TaskRequeued(T, 60), leased()],
+            "leased",
+            1,
+            1,
+            id="a retry that does not count",
+        ),
+        pytest.param([leased(), AttemptSucceeded(T, 1, DONE)], "queued", 1, 1, id="gates follow"),
+        pytest.param(
+            [leased(2, "gates"), GatesJudged(T, 2, "c", (GateResult("tests", True),))],
+            "queued",
+            2,
+            1,
+            id="judged",
+        ),
+        pytest.param([ReportIgnored(T, 1, "late")], "queued", 0, 0, id="an ignored report"),
+        pytest.param([ItemsReported(T, M, "main", ())], "queued", 0, 0, id="items are found"),
+        pytest.param(
+            [ApprovalRequested(T, M, "ship", "?")], "awaiting-approval", 0, 0, id="it asks"
+        ),
+        pytest.param([TaskSucceeded(T, M, 1, DONE)], "succeeded", 0, 0, id="it succeeded"),
+        pytest.param([TaskFailed(T, M, 1, FAILED)], "failed", 0, 0, id="it failed"),
+        pytest.param([TaskCancelled(T, M)], "cancelled", 0, 0, id="it was cancelled"),
+        pytest.param(
+            [TaskSucceeded(T, M, 1, DONE), TaskReopened(T, Tip("t"), FAILED), leased(2)],
+            "leased",
+            2,
+            2,
+            id="work that conflicts is done again",
+        ),
+    ],
+)
+def test_status_and_attempt_of_a_task(
+    events: list[AnyEvent], status: str, epoch: int, attempt: int
+) -> None:
+    row = task(*events)
+    assert (row.status, row.epoch, row.attempt) == (status, epoch, attempt)
+
+
+def test_a_task_carries_what_it_came_to() -> None:
+    gates = (GateResult("tests", True),)
+    row = task(
+        leased(),
+        AttemptFailed(T, 1, FAILED),
+        leased(2),
+        AttemptSucceeded(T, 2, DONE),
+        GatesJudged(T, 3, "c", gates),
+        TaskSucceeded(T, M, 3),
+    )
+    assert (row.result, row.gates, row.failure) == (DONE, gates, None)
+    assert (row.runner_id, row.step, row.attempts) == ("runner-2", "work", 2)
+    assert (row.planned_at, row.changed_at) == (
+        BEGAN + timedelta(seconds=2),
+        BEGAN + timedelta(seconds=8),
+    )
+
+
+def test_a_reopened_task_has_nothing_to_show() -> None:
+    row = task(
+        TaskSucceeded(T, M, 1, DONE),
+        BranchAdvanced(M, "a", Tip("b"), T, 1),
+        TaskReopened(T, Tip("b"), FAILED),
+    )
+    assert (row.result, row.gates, row.failure, row.merged) == (None, (), FAILED, False)
+
+
+def test_the_branch_moves_with_the_work_that_was_merged() -> None:
+    views = folded(
+        launched(), planned(), TaskSucceeded(T, M, 1, DONE), BranchAdvanced(M, "a", Tip("b"), T, 1)
+    )
+    row, whole = views.tasks.get(T), views.missions.get(M)
+    assert row is not None
+    assert whole is not None
+    assert (row.merged, whole.tip) == (True, Tip("b"))
+
+
+def test_work_is_counted_when_it_is_known_and_when_it_is_done() -> None:
+    written = Phase("main", tasks=(TaskSpec("a"), TaskSpec("b")))
+    fan_out = Phase("each", for_each=ForEach(Globbed(("*",)), TaskSpec("t")))
+    history = [
+        launched(),
+        PhaseDefined(M, written),
+        PhaseDefined(M, fan_out),
+        ItemsFound(M, "each", (Item("x"), Item("y"), Item("z"))),
+        planned(),
+        TaskSucceeded(T, M, 1, DONE),
+        TaskSettled(M, T, "succeeded", 1, DONE),
+    ]
+    row = mission(*history)
+    assert (row.tasks, row.tasks_done) == (5, 1)
+    assert mission(*history, TaskReopened(T, Tip("t"), FAILED)).tasks_done == 0
+    assert mission(launched(), planned("merge"), TaskSucceeded(T, M, 1)).tasks_done == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "reason"),
+    [
+        (MissionSucceeded(M, "fix"), "succeeded", ""),
+        (MissionFailed(M, "work: no"), "failed", "work: no"),
+        (MissionRefused(M, "red base"), "refused", "red base"),
+        (MissionCancelled(M, "no need"), "cancelled", "no need"),
+    ],
+)
+def test_a_mission_ends_and_nothing_changes_that(event: AnyEvent, status: str, reason: str) -> None:
+    asks = ApprovalRequested(T, M, "ship", "?")
+    row = mission(launched(), planned(), asks, event, TaskCancelled(T, M))
+    assert (row.status, row.reason, row.ended_at) == (status, reason, BEGAN + timedelta(seconds=4))
+
+
+def test_a_mission_waits_while_a_person_or_another_mission_is_needed() -> None:
+    asks, other = ApprovalRequested(T, M, "ship", "?"), ApprovalRequested(T, M, "tell", "?")
+    history: list[AnyEvent] = [launched(("a", "b"))]
+    seen = []
+    for event in (
+        PrerequisiteMet(M, "a"),
+        PrerequisiteMet(M, "b"),
+        planned(),
+        asks,
+        other,
+        ApprovalGiven(T, "ship", "ann"),
+        ApprovalGiven(T, "tell", "ann"),
+    ):
+        history.append(event)
+        seen.append(mission(*history).status)
+    assert mission(*history[:1]).status == "waiting"
+    assert seen == ["waiting", "running", "running", "waiting", "waiting", "waiting", "running"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ApprovalRefused(T, "ship", "ann"),
+        TaskFailed(T, M, 0, FAILED),
+        TaskCancelled(T, M),
+        TaskSucceeded(T, M, 0),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_a_question_that_is_settled_waits_no_more(end: AnyEvent) -> None:
+    views = folded(launched(), planned(), ApprovalRequested(T, M, "ship", "Ship it?"), end)
+    row, whole = views.tasks.get(T), views.missions.get(M)
+    assert row is not None
+    assert whole is not None
+    [approval] = row.approvals
+    assert approval.answer in ("refused", "void")
+    assert (whole.pending, whole.status, row.asks) == (0, "running", True)
+
+
+def test_an_answer_remembers_its_command_and_a_new_question_replaces_the_old() -> None:
+    asks = ApprovalRequested(T, M, "ship", "Ship it?")
+    row = task(asks, ApprovalGiven(T, "ship", "ann"))
+    asked_at = BEGAN + timedelta(seconds=3)
+    assert row.approvals == (Approval("ship", "Ship it?", asked_at, "given", "command-4"),)
+    again = task(asks, ApprovalGiven(T, "ship", "ann"), asks)
+    assert [approval.answer for approval in again.approvals] == [""]
+
+
+def test_phases_go_from_waiting_to_completed() -> None:
+    history = [launched(), PhaseDefined(M, Phase("b", ("a",), (TaskSpec("t"),)))]
+    seen = []
+    for event in (PhaseStarted(M, "b"), PhaseCompleted(M, "b")):
+        seen.append(folded(*history).phases.get((M, "b")))
+        history.append(event)
+    seen.append(folded(*history).phases.get((M, "b")))
+    assert [phase.status for phase in seen if phase] == ["waiting", "running", "completed"]
+    assert seen[0] is not None
+    assert (seen[0].needs, seen[0].command_id) == (("a",), "command-2")
+
+
+def test_what_does_not_change_is_written_apart_and_once() -> None:
+    repository = Repository("/r", "b" * 40)
+    views = folded(msgspec.structs.replace(launched(), repository=repository))
+    [detail] = views.details.changed()
+    assert (detail.objective, detail.repository, detail.traceparent, detail.command_id) == (
+        "mend",
+        repository,
+        "trace-1",
+        "command-1",
+    )
+
+
+def test_runners_come_and_go_by_session() -> None:
+    opened = SessionOpened("r", "s1", "anvil", 4, ("claude",))
+    again = SessionOpened("r", "s2", "anvil", 4)
+    late = SessionClosed("r", "s1", "superseded")
+    statuses = []
+    for history in ([opened], [opened, again, late], [opened, late]):
+        row = folded(*history).runners.get("r")
+        assert row is not None
+        statuses.append((row.session_id, row.status))
+    assert statuses == [("s1", "connected"), ("s2", "connected"), ("s1", "closed")]
+
+
+ORPHANS: list[AnyEvent] = [
+    PhaseStarted(M, "main"),
+    BranchAdvanced(M, "a", Tip("b"), T, 1),
+    MissionSucceeded(M, "fix"),
+    leased(),
+    TaskSucceeded(T, M, 1, MergeDone("a", Tip("b"))),
+    SessionClosed("r", "s", "expired"),
+]
+
+
+@pytest.mark.parametrize("event", ORPHANS, ids=lambda event: type(event).__name__)
+def test_an_event_of_something_unknown_changes_nothing(event: AnyEvent) -> None:
+    views = folded(event)
+    tables = (views.missions, views.tasks, views.phases, views.runners)
+    assert all(table.changed() == [] for table in tables)
+
+
+def test_the_rows_that_a_batch_needs_are_named() -> None:
+    events: Iterable[AnyEvent] = [planned(), PhaseStarted("x", "p"), ORPHANS[1], ORPHANS[-1]]
+    keys = needed(events)
+    assert (keys.missions, keys.phases, keys.tasks, keys.runners) == (
+        {M, "x"},
+        {"x"},
+        {T},
+        {"r"},
+    )
+
+
+def test_only_rows_that_changed_are_written() -> None:
+    views = folded(launched(), planned())
+    reloaded = Views()
+    for row in views.tasks.changed():
+        reloaded.tasks.load(row.task_id, row)
+    for whole in views.missions.changed():
+        reloaded.missions.load(whole.mission_id, whole)
+    folded(leased(), views=reloaded, after=2)
+    assert [row.status for row in reloaded.tasks.changed()] == ["leased"]
+    assert reloaded.missions.changed() == []
