@@ -44,7 +44,8 @@ $(READY): requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml) Makefil
 		{ echo "$(PYTHON) has no pip: install it (Debian: python3-pip)" >&2; exit 1; }
 	test -x $(PY) || "$$("$(PYTHON)" -c 'import sys; print(sys.executable)')" -m venv --without-pip $(VENV)
 	"$(PYTHON)" -m pip --python $(PY) install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	$(UV) pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(PY) --compile-bytecode --require-hashes \
+		-r requirements.lock
 	$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
 	@touch $@
 
