@@ -228,7 +228,7 @@ class ScriptedOrchestrator:
         return Accepted(position, id, name)
 
     async def _beaten(self, message: Msg) -> None:
-        match msgspec.json.decode(message.data, type=Heard):  # type: ignore[arg-type]
+        match msgspec.json.decode(message.data, type=Heard):
             case Canary() as canary:
                 self.canaries.append(canary)
                 await message.respond(b"")

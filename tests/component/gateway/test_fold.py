@@ -207,7 +207,7 @@ def test_the_branch_moves_with_the_work_that_was_merged() -> None:
 def test_work_is_counted_when_it_is_known_and_when_it_is_done() -> None:
     written = Phase("main", tasks=(TaskSpec("a"), TaskSpec("b")))
     fan_out = Phase("each", for_each=ForEach(Globbed(("*",)), TaskSpec("t")))
-    history = [
+    history: list[AnyEvent] = [
         launched(),
         PhaseDefined(M, written),
         PhaseDefined(M, fan_out),
@@ -286,9 +286,10 @@ def test_an_answer_remembers_its_command_and_a_new_question_replaces_the_old() -
 
 
 def test_phases_go_from_waiting_to_completed() -> None:
-    history = [launched(), PhaseDefined(M, Phase("b", ("a",), (TaskSpec("t"),)))]
+    history: list[AnyEvent] = [launched(), PhaseDefined(M, Phase("b", ("a",), (TaskSpec("t"),)))]
     seen = []
-    for event in (PhaseStarted(M, "b"), PhaseCompleted(M, "b")):
+    changes: list[AnyEvent] = [PhaseStarted(M, "b"), PhaseCompleted(M, "b")]
+    for event in changes:
         seen.append(folded(*history).phases.get((M, "b")))
         history.append(event)
     seen.append(folded(*history).phases.get((M, "b")))

@@ -1,7 +1,7 @@
 """Who gets in, with what, and where."""
 
 import pytest
-from grpc import StatusCode
+from grpc import StatusCode, aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -77,6 +77,8 @@ async def test_reflection_names_all_services_to_whoever_has_a_token(gateway: Gat
 
 
 async def test_a_method_that_does_not_exist_is_unimplemented(gateway: Gateway) -> None:
-    call = gateway.channel.unary_unary("/hive.v1.MissionService/Pause")
+    call: aio.UnaryUnaryMultiCallable[bytes, bytes] = gateway.channel.unary_unary(
+        "/hive.v1.MissionService/Pause"
+    )
     with refused(StatusCode.UNIMPLEMENTED):
         await call(b"", metadata=bearer(ADMIN))

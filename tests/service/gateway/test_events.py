@@ -67,7 +67,7 @@ class Subscriber:
         self.messages += 1
         if response.HasField("event"):
             self.events.append(response.event)
-            return response.event.position
+            return int(response.event.position)
         return 0
 
     def positions(self) -> list[int]:

@@ -48,7 +48,7 @@ async def test_reasons_are_for_those_with_a_token(
 ) -> None:
     await orchestrator.leave()
     async with asyncio.timeout(15):
-        while await _reason(gateway) != "it does not answer":  # noqa: ASYNC110  nobody tells
+        while await _reason(gateway) != "it does not answer":
             await asyncio.sleep(0.05)
     answer = await http_get(gateway, "/health/ready")
     assert {check["reason"] for check in answer.json["checks"]} == {""}

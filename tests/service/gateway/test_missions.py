@@ -235,7 +235,8 @@ async def test_missions_are_listed_newest_first_in_pages(
     position = await orchestrator.chronicle.write(
         MissionCancelled(cancelled.mission_id, "no need"), correlation=cancelled.mission_id
     )
-    names, token = [], ""
+    names: list[list[str]] = []
+    token = ""
     while not names or token:
         request = mission_pb2.ListRequest(limit=2, page_token=token, at_least_position=position)
         page = await gateway.missions.List(request, metadata=AS_ADMIN)
