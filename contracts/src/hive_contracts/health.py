@@ -32,15 +32,16 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class BusSeen(msgspec.Struct, frozen=True):
-    """The bus as one sees it who only listens."""
+    """The bus as one sees it who only looks."""
 
     state: Literal["alive", "silent", "unknown"]
-    """`unknown`: health itself is cut off, or has not listened for long enough."""
+    """`silent`: connected, but nothing comes through. `unknown`: health itself is cut off."""
+    stream: str = ""
     last_position: int | None = None
-    """Of the newest event seen."""
-    seen_s_ago: float | None = None
-    gaps: int = 0
-    """Times that a position did not follow on since health began to listen."""
+    """Of the newest event on the bus; None where there is no event stream."""
+    moved_s_ago: float | None = None
+    """Since `last_position` last changed, as far as health has seen."""
+    holes: int = 0
 
 
 class Alive(msgspec.Struct, frozen=True):

@@ -1,0 +1,5 @@
+import sys
+
+from hive_github.main import main
+
+sys.exit(main())

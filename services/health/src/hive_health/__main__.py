@@ -1,0 +1,5 @@
+import sys
+
+from hive_health.main import main
+
+sys.exit(main())
