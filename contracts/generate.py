@@ -1,8 +1,9 @@
-"""Generate `hive_contracts.v1` from `proto/hive/v1`. With --check, only say whether it is in sync."""
+"""Generate `hive_contracts.v1` from `proto/hive/v1`; with --check, say whether it is in sync."""
 
 import filecmp
 import re
 import sys
+import sysconfig
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,9 @@ from grpc_tools import protoc
 
 HERE = Path(__file__).parent
 PROTO = HERE / "proto"
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+HEADER = '"""Generated from proto/hive/v1 by contracts/generate.py."""\n'
+PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
 TARGET = HERE / "src" / "hive_contracts" / "v1"
 
 
@@ -24,6 +28,7 @@ def generate(target: Path) -> None:
                 "protoc",
                 f"-I{PROTO}",
                 f"-I{google}",
+                *(f"--plugin={name}={SCRIPTS / name}" for name in PLUGINS),
                 f"--python_out={folder}",
                 f"--grpc_python_out={folder}",
                 f"--mypy_out={folder}",
@@ -39,7 +44,7 @@ def generate(target: Path) -> None:
             text = re.sub(r"\bimport hive\.v1\.(\w+)", r"import hive_contracts.v1.\1", text)
             text = re.sub(r"(?<![\w.'/])hive\.v1\.(\w+_pb2)", r"hive_contracts.v1.\1", text)
             (target / path.name).write_text(text)
-    (target / "__init__.py").write_text('"""Generated from proto/hive/v1 by contracts/generate.py."""\n')
+    (target / "__init__.py").write_text(HEADER)
 
 
 def main() -> None:
@@ -52,7 +57,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         generate(fresh)
-        names = {p.name for p in fresh.iterdir()} | {p.name for p in TARGET.iterdir() if p.is_file()}
+        names = {p.name for folder in (fresh, TARGET) for p in folder.iterdir() if p.is_file()}
         _, differs, missing = filecmp.cmpfiles(fresh, TARGET, sorted(names), shallow=False)
         if differs or missing:
             raise SystemExit(f"out of sync, run `make proto`: {', '.join(differs + missing)}")

@@ -1,5 +1,7 @@
-"""A whole hive in one thread, from one seed: deciders, policy, board, scheduler and handlers as they
-ship, over the store's twin and a virtual clock, with runners that are made up.
+"""A whole hive in one thread, from one seed.
+
+Deciders, policy, board, scheduler and handlers as they ship, over the store's twin and a virtual
+clock, with runners that are made up.
 
 Any call to the store or the desk may crash its process before or after it took effect, or leave it
 in doubt; replicas freeze and wake up late; runners crash, fall silent, repeat themselves and report

@@ -1,7 +1,7 @@
 """What runners and the orchestrator say to each other: `hive.commands.orchestrator.beat`.
 
-A beat says what a runner is doing, the reply what it should be doing. Both are whole, so that a lost
-offer, cancellation or report heals with the next beat.
+A beat says what a runner is doing, the reply what it should be doing. Both are whole, so that a
+lost offer, cancellation or report heals with the next beat.
 """
 
 from typing import Literal

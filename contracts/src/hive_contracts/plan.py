@@ -143,7 +143,7 @@ class Globbed(Value, frozen=True, tag="glob"):
     """The items are tracked files, or folders of such, on the tip when the phase starts."""
 
     patterns: tuple[str, ...]
-    """Git's glob pathspecs; one that begins with `!` takes away, one that ends in `/` names folders."""
+    """Git's glob pathspecs; `!` in front takes away, `/` at the end names folders."""
     per: Literal["path", "directory"] = "path"
     """`directory` yields each folder that holds a match, once."""
 

@@ -26,7 +26,7 @@ def test_an_event_survives_the_trip() -> None:
 
 
 def test_a_writer_fails_closed_on_an_event_of_a_newer_version() -> None:
-    with pytest.raises(UnknownEvent, match="TaskAbducted .*upgrade this service"):
+    with pytest.raises(UnknownEvent, match=r"TaskAbducted .*upgrade this service"):
         decode(recorded("TaskAbducted", b"{}"))
     with pytest.raises(UnknownEvent, match="schema 2"):
         decode(recorded("LeaseLost", encode(LeaseLost("a", 1, "x")), schema=2))

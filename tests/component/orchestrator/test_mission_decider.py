@@ -353,6 +353,7 @@ def test_a_launch_said_twice_is_done_once() -> None:
     assert story.do(LaunchMission(ID, plan=simple("a"), number=2)) == []
 
 
+UNKNOWN = TaskSpec("t", run="${x}")
 BAD_PLANS = {
     "a bad name": (simple("a"), {"name": "Fix It"}, "name"),
     "no phase": (simple("a"), {"phases": ()}, "phases"),
@@ -379,11 +380,13 @@ BAD_PLANS = {
     "a mission that needs itself": (simple("a"), {"prerequisites": ("fix",)}, "prerequisites"),
     "two gates of one name": (simple("a"), {"criteria": (TESTS, TESTS)}, "success_criteria"),
     "a phase that is too long": (
-        simple("a"), {"phases": (Phase("p", tasks=(TaskSpec("t", run="x" * 70_000),)),)}, "phases.p",
+        simple("a"),
+        {"phases": (Phase("p", tasks=(TaskSpec("t", run="x" * 70_000),)),)},
+        "phases.p",
     ),
     "a placeholder that nobody fills": (
         simple("a"),
-        {"phases": (Phase("p", for_each=ForEach(Listed((Item("a"),)), TaskSpec("t", run="${x}"))),)},
+        {"phases": (Phase("p", for_each=ForEach(Listed((Item("a"),)), UNKNOWN)),)},
         "phases.p.for_each",
     ),
 }  # fmt: skip

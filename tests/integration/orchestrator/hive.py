@@ -146,7 +146,7 @@ def plan(name: str = "m", tasks: int = 2) -> Plan:
 
 
 async def cancelled(*tasks: "asyncio.Task[None]") -> None:
-    """End tasks. Said again until heard: before Python 3.12 `wait_for` may swallow a cancellation."""
+    """End tasks; said again until heard: `wait_for` of Python 3.11 may swallow a cancellation."""
     while running := [task for task in tasks if not task.done()]:
         for task in running:
             task.cancel()

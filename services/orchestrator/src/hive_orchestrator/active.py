@@ -1,13 +1,14 @@
-"""The active orchestrator: the one that reacts to events, lets timers ring and gives work to runners.
+"""The active orchestrator: it reacts to events, lets timers ring and gives work to runners.
 
     ┌─▶ read the log after the checkpoint ─▶ fold the board, react ─▶ keep board and checkpoint ─┐
     │                                                                                            │
     └── wait for a hint, a timer or a second ◀── tell runners ◀── lease what waits ◀─────────────┘
 
 Any number of orchestrators may run; the one that holds the fence is active, and each of its appends
-carries the fence, so that one that was frozen and wakes up late is refused by the database. Reactions
-come before the checkpoint: after a crash between them they are repeated, under ids that follow from
-the event, and take effect once. The board is kept with the checkpoint, and only from where it was.
+carries the fence, so that one that was frozen and wakes up late is refused by the database.
+Reactions come before the checkpoint: after a crash between them they are repeated, under ids that
+follow from the event, and take effect once. The board is kept with the checkpoint, and only from
+where it was.
 """
 
 import asyncio
@@ -146,8 +147,8 @@ class Active:
                 log.debug("%s: %s", type(order.command).__name__, refusal.message)
 
     async def _once(self, order: Order) -> None:
-        """Under its own id; where that has grown too old (an approval that waited for months, a
-        hive that was down for so long), under a new one: the deciders do nothing twice by themselves.
+        """Under its own id; where that has grown too old (an approval that waited for months),
+        under a new one: the deciders do nothing twice by themselves.
         """
         try:
             await self._commands.execute(order, self._fence)

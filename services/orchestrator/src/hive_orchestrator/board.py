@@ -1,7 +1,7 @@
 """The board: every task that has not ended, every session that is open, every timer that runs.
 
-A pure fold of the log, held in memory by the active orchestrator and kept in PostgreSQL together with
-its checkpoint, where beats read it. `take_changes` says what is to be kept anew.
+A pure fold of the log, held in memory by the active orchestrator and kept in PostgreSQL together
+with its checkpoint, where beats read it. `take_changes` says what is to be kept anew.
 """
 
 from collections.abc import Iterable, Iterator
@@ -280,7 +280,7 @@ class Board:
         done: bool | None = None,
         since: int | None = None,
     ) -> None:
-        """The task is in another state: its timers are over, and so is its lease, if none is given."""
+        """The task is in another state: its timers are over, and its lease, if none is given."""
         for purpose in list(self.timers.get(id, ())):
             self._stop_timer(id, purpose)
         card = self.cards.get(id)

@@ -1,7 +1,7 @@
 """The orchestrator's edge on the bus: two request handlers by FastStream, and hints both ways.
 
-Everything here may be lost or late: callers repeat under the same command ids, beats come again, and
-the log is looked at once a second without any hint.
+Everything here may be lost or late: callers repeat under the same command ids, beats come again,
+and the log is looked at once a second without any hint.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ def serve(broker: NatsBroker, submit: Submit, beats: Beats, replica: Replica) ->
 
     @broker.subscriber(
         SUBMIT, queue=QUEUE, max_workers=WORKERS, decoder=_with_deadline, title="Submissions",
-        description="Commands from outside: a JSON list of Submission, answered by a list of Answer.",
+        description="Commands from outside: a list of Submission, answered by a list of Answer.",
     )  # fmt: skip
     async def on_submit(request: tuple[float, bytes]) -> bytes:
         deadline, body = request

@@ -38,7 +38,10 @@ async def open_service(
     new_id: NewId,
     jitter: Callable[[], float],
 ) -> AsyncIterator[Service]:
-    """A replica that serves; it takes part in being active while `replica.run` does. Raises StoreUnavailable where PostgreSQL does not answer at the start."""
+    """A replica that serves; it takes part in being active while `replica.run` does.
+
+    Raises StoreUnavailable where PostgreSQL does not answer at the start.
+    """
     async with AsyncExitStack() as stack:
         broker = broker_for(nats_url)
         client = await stack.enter_async_context(connected(nats_url, "orchestrator"))

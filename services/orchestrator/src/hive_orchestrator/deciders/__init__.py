@@ -1,1 +1,3 @@
-"""Every rule of the hive's work, as pure functions: `decide(state, command)` and `evolve(state, event)`."""
+"""Every rule of the hive's work, as pure functions: `decide(state, command)` and `evolve(state,
+event)`.
+"""

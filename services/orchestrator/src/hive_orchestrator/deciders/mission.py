@@ -4,9 +4,9 @@
                      red: refused                              a task failed for good: failed
 
 A mission plans a task, that is, begins its stream, when the task may run; so decisions here also
-return the first events of task streams. Work that was committed is merged one at a time, each merge a
-task of its own on the tip that it names; the tip moves only by `BranchAdvanced`, and only from where
-the merge started. Work that conflicts is sent back to be done again on the tip.
+return the first events of task streams. Work that was committed is merged one at a time, each merge
+a task of its own on the tip that it names; the tip moves only by `BranchAdvanced`, and only from
+where the merge started. Work that conflicts is sent back to be done again on the tip.
 """
 
 from msgspec.structs import replace

@@ -8,9 +8,9 @@
                     └─────────────────────────────────── BackingOff
 
 A `work` task is leased for `work`, then (where it has command gates) for `gates`, then waits in
-AwaitingApproval for its approval gates, then is Succeeded. Each lease mints an epoch. The report of an
-epoch is taken as long as no later epoch has begun, however late it comes; else it is recorded and
-changes nothing. Succeeded is left again only by ReopenTask, where the work did not merge.
+AwaitingApproval for its approval gates, then is Succeeded. Each lease mints an epoch. The report of
+an epoch is taken as long as no later epoch has begun, however late it comes; else it is recorded
+and changes nothing. Succeeded is left again only by ReopenTask, where the work did not merge.
 """
 
 from typing import Final, assert_never

@@ -1,8 +1,8 @@
 """One command: load what it is about, decide, append.
 
-A decision is written with the version that it was made on; where a stream has moved on, it is loaded
-and decided again. A command that was answered before gets its first answer: the store finds it under
-the lock of the append, and here before a rejection, as rejections are not stored.
+A decision is written with the version that it was made on; where a stream has moved on, it is
+loaded and decided again. A command that was answered before gets its first answer: the store finds
+it under the lock of the append, and here before a rejection, as rejections are not stored.
 """
 
 import asyncio
