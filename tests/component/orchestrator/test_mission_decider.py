@@ -1,11 +1,14 @@
 """A mission, step by step: what it plans when, and how it ends."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import (
     AddItems,
+    AdvanceMission,
     AnyMissionCommand,
     BranchAdvanced,
     CancelMission,
@@ -311,7 +314,7 @@ def test_ten_thousand_tasks_are_planned_in_appends_that_fit() -> None:
     assert any(isinstance(e, ItemsFound) for e in story.log)
     appends = [story.log[:]]
     while isinstance(appends[-1][-1], TasksPlanned) and appends[-1][-1].more:
-        appends.append(story.do(mission.AdvanceMission(ID)))
+        appends.append(story.do(AdvanceMission(ID)))
     assert max(map(len, appends)) <= 256
     assert len(story.planned()) == 10_000
     assert len(set(story.planned())) == 10_000
@@ -354,7 +357,7 @@ def test_a_launch_said_twice_is_done_once() -> None:
 
 
 UNKNOWN = TaskSpec("t", run="${x}")
-BAD_PLANS = {
+BAD_PLANS: dict[str, tuple[Plan, dict[str, Any], str]] = {
     "a bad name": (simple("a"), {"name": "Fix It"}, "name"),
     "no phase": (simple("a"), {"phases": ()}, "phases"),
     "an empty phase": (simple("a"), {"phases": (Phase("p"),)}, "phases.p"),

@@ -259,12 +259,10 @@ def test_a_failed_attempts_reason_is_the_next_ones_input() -> None:
 
 
 def test_too_many_losses_in_a_row_end_the_task() -> None:
+    losses = [LeaseLost(T, epoch, "gone") for epoch in range(1, task.MAX_UNCOUNTED)]
+    given: list[AnyTaskEvent] = [planned(), *losses, leased(99)]
     state: task.Task = task.INITIAL
-    for event in [
-        planned(),
-        *[LeaseLost(T, n, "gone") for n in range(1, task.MAX_UNCOUNTED)],
-        leased(99),
-    ]:
+    for event in given:
         state = task.evolve(state, event)
     lost, failed = task.decide(state, LoseLease(T, 99, "gone"))
     assert isinstance(lost, LeaseLost)
