@@ -1,0 +1,95 @@
+"""Health, github and the relay as processes: they beat, answer, and end when they are told."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import nats.errors
+from nats.aio.client import Client
+
+from hive_contracts.health import (
+    ALIVE,
+    GITHUB_STATUS,
+    REBUILD_BUS,
+    Alive,
+    BusRebuilt,
+    GithubStatus,
+    RebuildBus,
+)
+from hive_shared.bus.connection import connected
+from tests.conftest import Database, NatsAccount
+from tests.suites.bus import SOON, Writer, assert_bus_is_the_record, record
+
+
+@contextlib.asynccontextmanager
+async def process(module: str, folder: Path, **settings: str) -> AsyncIterator[Process]:
+    """A service's process with these settings; told to end, it must end in good order."""
+    env = {f"HIVE_{name.upper()}": value for name, value in settings.items()}
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "HIVE_DATA": str(folder), **env},
+        cwd=folder,
+    )  # fmt: skip
+    try:
+        yield started
+        started.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(SOON):
+            assert await started.wait() == 0
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
+
+
+async def ask(client: Client, subject: str, body: bytes = b"") -> bytes:
+    """The answer, once somebody is there to give one."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return bytes((await client.request(subject, body, timeout=5)).data)
+            except nats.errors.NoRespondersError:
+                await asyncio.sleep(0.05)
+
+
+async def test_health_says_who_is_alive_and_who_never_was_heard(
+    database: Database, nats: NatsAccount, tmp_path: Path
+) -> None:
+    url = nats.url_of
+    async with (
+        record(database, nats) as store,
+        process("hive_health", tmp_path, nats_url=url("health")),
+        process("hive_github", tmp_path, nats_url=url("github")),
+        process(
+            "hive_shared.relay", tmp_path,
+            nats_url=url("relay"), postgres_url=database.url("relay"),
+        ),
+        connected(url("gateway"), "tester") as client,
+    ):  # fmt: skip
+        last = await Writer(store).write(3)
+        status = msgspec.json.decode(await ask(client, GITHUB_STATUS), type=GithubStatus)
+        assert not status.configured
+        async with asyncio.timeout(SOON):
+            while True:
+                alive = msgspec.json.decode(await ask(client, ALIVE), type=Alive)
+                states = {member.service: member.state for member in alive.members}
+                if (states["relay"], alive.bus.last_position) == ("alive", last):
+                    break
+                await asyncio.sleep(0.1)
+        assert states == {
+            "health": "alive",
+            "github": "alive",
+            "relay": "alive",
+            "orchestrator": "unknown",
+            "gateway": "unknown",
+        }
+        assert (alive.bus.state, alive.bus.holes) == ("alive", 0)
+        order = msgspec.json.encode(RebuildBus())
+        rebuilt = msgspec.json.decode(await ask(client, REBUILD_BUS, order), type=BusRebuilt)
+        assert rebuilt == BusRebuilt(1, last)
+        await assert_bus_is_the_record(store, url("observer"))
