@@ -83,7 +83,7 @@ class GroupCommit:
 
     def _close_lane(self, lane: asyncio.Task[None]) -> None:
         self._lanes.discard(lane)
-        if self._queue and len(self._lanes) < LANES:
+        if self._queue and not self._lanes:
             self._open_lane()
 
     async def _empty_queue(self) -> None:
@@ -92,14 +92,16 @@ class GroupCommit:
                 while self._queue and not connection.is_closed():
                     batch = self._next_batch()
                     self._in_flight += len(batch)
-                    await self._write(connection, batch)
-                    self._in_flight -= len(batch)
+                    try:
+                        await self._write(connection, batch)
+                    finally:
+                        self._in_flight -= len(batch)
                     # Those who were answered just now may send their next append along.
                     await asyncio.sleep(0)  # noqa: TID251 - a turn of the loop, no time
         except FAILURES as error:
-            # No connection to be had. Where the other lane has none either, those who wait learn
-            # it now; whoever comes later tries again.
-            if len(self._lanes) == 1:
+            # No connection to be had. Unless the other lane has one, and will take them along,
+            # those who wait learn it now; whoever comes later tries again.
+            if not self._in_flight:
                 waiting, self._queue = self._queue, deque()
                 _fail(waiting, translated(error))
 

@@ -18,11 +18,10 @@ STATEMENT_SECONDS: Final = 10.0
 """A statement that takes longer is given up: the store is unavailable, its outcome unknown."""
 CONNECT_SECONDS: Final = 5.0
 
-# Classes of SQLSTATE that say nothing about the statement: connection, rollback of the transaction,
-# resources, the operator's intervention, the system, and a standby in place of the primary.
-_UNAVAILABLE: Final = ("08", "40", "53", "57", "58", "25")
-
-# Raised by hive.refuse_malformed().
+# Classes of SQLSTATE that blame what was sent: its data, its integrity, hive.refuse_malformed().
+# All others blame the server, the connection or the set-up, and say nothing about the append.
+_BLAMES_THE_APPEND: Final = ("22", "23", "H0")
+_NO_PARTITION: Final = "23514"
 _MALFORMED: Final[dict[str, type[InvalidAppend]]] = {
     "H0002": TooManyEvents,
     "H0003": EventTooLarge,
@@ -63,14 +62,14 @@ def translated(error: Exception) -> StoreError:
     """What a failure of asyncpg means to whoever called the store."""
     if not isinstance(error, asyncpg.PostgresError):
         return StoreUnavailable(f"PostgreSQL: {type(error).__name__}: {error}")
-    state = error.sqlstate or "08000"
-    if state.startswith(_UNAVAILABLE):
-        return StoreUnavailable(f"PostgreSQL: {error}")
+    state = error.sqlstate or ""
     if state == "42501":
         return NotAllowed(str(error))
-    if state == "23514":
-        return StoreUnavailable(f"{error}: call hive.ensure_partitions()")
-    return _MALFORMED.get(state, InvalidAppend)(f"PostgreSQL: {error}")
+    if state == _NO_PARTITION:
+        return StoreUnavailable(f"PostgreSQL: {error}: call hive.ensure_partitions()")
+    if state.startswith(_BLAMES_THE_APPEND):
+        return _MALFORMED.get(state, InvalidAppend)(f"PostgreSQL: {error}")
+    return StoreUnavailable(f"PostgreSQL: {error}")
 
 
 async def _exact_json(connection: asyncpg.Connection) -> None:
