@@ -123,12 +123,19 @@ def _detail(task: mission_pb2.TaskView) -> str:
     if task.status in ("leased", "running") and task.step not in ("", task.kind, "work"):
         parts.append(task.step)
     if task.HasField("failure") and task.status != "succeeded":
-        parts.append(f"{task.failure.kind}: {task.failure.detail}")
+        again = "after " if task.status in ("queued", "leased", "running") else ""
+        parts.append(f"{again}{_reason(task.failure)}")
     elif task.gates:
         parts += [gate_line(gate) for gate in task.gates]
     if task.kind == "work" and task.status == "succeeded":
         parts.append(_outcome(task))
     return ", ".join(part for part in parts if part)
+
+
+def _reason(failure: plan_pb2.Failure) -> str:
+    """Whose failure it was, unless its text says so, and what happened."""
+    said = failure.detail
+    return said if failure.kind in said else f"{failure.kind}: {said}"
 
 
 def _outcome(task: mission_pb2.TaskView) -> str:
@@ -144,7 +151,7 @@ def _waiting_phase(phase: mission_pb2.PhaseView) -> Text:
 
 
 def _failed_line(task: mission_pb2.TaskView) -> RenderableType:
-    line = Text(f"  ✗ {task_name(task)}: {task.failure.kind}: {task.failure.detail}", style="red")
+    line = Text(f"  ✗ {task_name(task)}: {_reason(task.failure)}", style="red")
     if not task.failure.tail:
         return line
     tail = "\n".join(f"      {row}" for row in task.failure.tail.rstrip().splitlines()[-12:])

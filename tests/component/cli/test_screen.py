@@ -34,6 +34,14 @@ def test_a_task_that_failed_shows_whose_failure_it_was() -> None:
     )
 
 
+def test_a_retry_says_what_it_is_the_answer_to() -> None:
+    failure = plan_pb2.Failure(kind="gate", detail="gate tests failed (exit 1)")
+    view = task("api", "running", attempt=2, failure=failure)
+    assert screen.change_line(view) == (
+        "● build/api: running · attempt 2 of 2, after gate tests failed (exit 1)"
+    )
+
+
 def test_a_running_mission_shows_tasks_phases_and_the_approve_command() -> None:
     mission = mission_pb2.Mission(
         summary=mission_pb2.MissionSummary(name="fix-1", status="waiting"),
