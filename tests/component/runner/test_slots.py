@@ -1,7 +1,7 @@
 """What orders make of what a runner holds."""
 
 from hive_contracts.orders import Holding, Lease, Orders
-from hive_runner.slots import Slots
+from hive_runner.slots import PATIENCE, Slots
 from tests.integration.runner.workshop import lease
 
 ONE = lease(None, run="true", task_id="1" * 32)
@@ -98,3 +98,26 @@ def test_an_epoch_that_the_hive_disowned_is_dropped_at_once() -> None:
     slots.drop(key(ONE))
     slots.drop(key(ONE))
     assert holding(slots) == {}
+
+
+def test_an_epoch_whose_answered_report_the_hive_has_lost_is_given_back_once() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    heard(slots)
+    for _ in range(PATIENCE):
+        assert slots.obey(orders(keep=(ONE,)), unanswered={key(ONE)}).give_back == ()
+    for _ in range(PATIENCE - 1):
+        assert slots.obey(orders(keep=(ONE,))).give_back == ()
+    assert slots.obey(orders(keep=(ONE,))).give_back == (key(ONE),)
+    assert slots.obey(orders(keep=(ONE,))).give_back == ()
+
+
+def test_what_the_hive_leases_again_after_it_has_lost_its_report_is_given_back() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    heard(slots).obey(orders())
+    given_back = [slots.obey(orders(ONE)) for _ in range(PATIENCE)]
+    assert [one.give_back for one in given_back if one.give_back] == [(key(ONE),)]
+    assert all(one.start == () for one in given_back)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from hive_contracts.ids import NewId
 from hive_contracts.orders import Beat, Lease, Orders
@@ -68,12 +69,16 @@ class Crew:
         if orders.session_id != self._session_id:
             return
         self.beat_seconds = orders.beat_seconds
-        instructions = self._slots.obey(orders)
+        unanswered = {(r.task_id, r.epoch) for r in self._outbox.pending if r.ends}
+        instructions = self._slots.obey(orders, unanswered)
         for key in instructions.stop:
             log.info("stopping %s/%d: the hive does not want it any more", *key)
             self._stop(key)
         for lease in instructions.start:
             self._begin(lease)
+        for key in instructions.give_back:
+            log.warning("giving back %s/%d: the hive has lost its report", *key)
+            self._attempt(key, self._report(key, Declined("the hive has lost its report")))
         if instructions.start or instructions.stop:
             self._changed()
 
@@ -109,8 +114,10 @@ class Crew:
     def _begin(self, lease: Lease) -> None:
         key = (lease.task.task_id, lease.epoch)
         # An earlier life of this epoch may still be ending its processes.
-        before = self._attempts.get(key)
-        task = asyncio.create_task(self._attend(lease, key, before), name=f"attempt {key}")
+        self._attempt(key, self._attend(lease, key, self._attempts.get(key)))
+
+    def _attempt(self, key: Key, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing, name=f"attempt {key}")
         self._attempts[key] = task
         task.add_done_callback(lambda done: self._over(key, done))
 

@@ -5,10 +5,12 @@
 
 Orders are whole, so a lost one heals with the next. Two of them may overtake each other on their
 way: what the hive has not been told of yet is not stopped for being absent, and an epoch that was
-reported is never begun again.
+reported is never begun again. Where the hive goes on naming one whose report it has answered, it
+was put back to a time before the report: the lease is given back.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final, Literal
 
 import msgspec
@@ -18,6 +20,8 @@ from hive_contracts.orders import Holding, Lease, Orders
 Key = tuple[str, int]
 """Task id and epoch."""
 
+PATIENCE: Final = 10
+"""Orders that may name an epoch after its report was answered: what the hive reads lags behind."""
 _REMEMBERED: Final = 4_096
 """Reported epochs that are recognised if a late order names them."""
 
@@ -26,6 +30,8 @@ class _Held(msgspec.Struct):
     state: Literal["starting", "running", "reported"]
     told: bool = False
     """Whether a beat has named it."""
+    overdue: int = 0
+    """Orders that have named it since its report was answered."""
 
 
 class Instructions(msgspec.Struct, frozen=True):
@@ -33,6 +39,8 @@ class Instructions(msgspec.Struct, frozen=True):
 
     start: tuple[Lease, ...] = ()
     stop: tuple[Key, ...] = ()
+    give_back: tuple[Key, ...] = ()
+    """Over and reported, and the hive does not know it any more."""
 
 
 class Slots:
@@ -40,8 +48,11 @@ class Slots:
         self._held: dict[Key, _Held] = {}
         self._reported: OrderedDict[Key, None] = OrderedDict()
 
-    def obey(self, orders: Orders) -> Instructions:
-        """Compare what is held with what should be. What is to be started is held from here on."""
+    def obey(self, orders: Orders, unanswered: Collection[Key] = ()) -> Instructions:
+        """Compare what is held with what should be. What is to be started is held from here on.
+
+        `unanswered` are epochs whose last report is still on its way.
+        """
         leased = {(lease.task.task_id, lease.epoch): lease for lease in orders.leases}
         kept = {(holding.task_id, holding.epoch) for holding in orders.keep}
         dropped = [
@@ -53,7 +64,8 @@ class Slots:
         for key in dropped:
             del self._held[key]
         start = tuple(lease for key, lease in leased.items() if self._take(key))
-        return Instructions(start, stop)
+        named = [key for key in (*leased, *kept) if key not in unanswered]
+        return Instructions(start, stop, tuple(key for key in named if self._is_forgotten(key)))
 
     def running(self, key: Key) -> None:
         if key in self._held:
@@ -81,6 +93,13 @@ class Slots:
             held = self._held.get((known.task_id, known.epoch))
             if held is not None:
                 held.told = True
+
+    def _is_forgotten(self, key: Key) -> bool:
+        held = self._held.get(key)
+        if held is None or held.state != "reported":
+            return False
+        held.overdue += 1
+        return held.overdue == PATIENCE
 
     def _take(self, key: Key) -> bool:
         """Hold a leased epoch; answers whether it is to be begun."""
