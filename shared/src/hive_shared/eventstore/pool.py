@@ -54,7 +54,14 @@ async def open_pool(url: str, connections: int) -> asyncpg.Pool:
         raise translated(error) from error
 
 
-FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+FAILURES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # Of a connection that the server closed while it was handed out.
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 """What asyncpg raises: the server's errors, its own, and the network's."""
 
 
