@@ -33,7 +33,6 @@ from hive_orchestrator.policy import react
 from hive_orchestrator.scheduling import assign
 from hive_shared.eventstore.errors import CommandTooOld
 from hive_shared.eventstore.port import EventStore, Fence
-from hive_shared.telemetry import span
 
 FENCE: Final = "scheduler"
 ACTOR: Final = "orchestrator"
@@ -104,8 +103,8 @@ class Active:
         return bool(events or leases)
 
     def _to_lease(self, lease: LeaseTask) -> Order:
-        with span("lease", self._board.cards[lease.task_id].traceparent) as step:
-            return Order(self._new_id(), ACTOR, lease, step.traceparent)
+        cause = self._board.cards[lease.task_id].traceparent
+        return Order(self._new_id(), ACTOR, lease, cause)
 
     async def watch(self) -> None:
         """Let timers ring, end sessions that fell silent."""
@@ -125,8 +124,7 @@ class Active:
         self._board.apply(recorded, event)
         for number, command in enumerate(react(event, self._board)):
             id = derived_id(recorded.id, "reaction", number)
-            with span(f"react {recorded.type}", recorded.meta.traceparent) as step:
-                yield Order(id, ACTOR, command, step.traceparent)
+            yield Order(id, ACTOR, command, recorded.meta.traceparent)
 
     async def _execute(self, orders: list[Order]) -> None:
         """All orders; those about one stream in their order, the others side by side."""

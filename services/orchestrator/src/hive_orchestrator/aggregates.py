@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hive_contracts.codec import AnyEvent, decode, stream_of
 from hive_contracts.subjects import split_stream
-from hive_orchestrator.deciders import mission_state, runner, task
+from hive_orchestrator.deciders import mission_state, runner, task_state
 from hive_shared.eventstore.port import EventStore
 
 REMEMBERED: Final = 20_000
@@ -16,12 +16,12 @@ PAGE: Final = 1000
 
 INITIAL: Final[dict[str, Any]] = {
     "mission": mission_state.INITIAL,
-    "task": task.INITIAL,
+    "task": task_state.INITIAL,
     "runner": runner.INITIAL,
 }
 EVOLVE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "mission": mission_state.evolve,
-    "task": task.evolve,
+    "task": task_state.evolve,
     "runner": runner.evolve,
 }
 
@@ -30,6 +30,8 @@ class Loaded(Struct, frozen=True):
     version: int
     state: Any
     """Of the category's decider."""
+    traceparent: str = ""
+    """The context of its last event."""
 
 
 class Aggregates:
@@ -55,22 +57,24 @@ class Aggregates:
             return loaded
         category, _ = split_stream(stream)
         loaded = loaded or self.nothing(category)
-        version, state = loaded.version, loaded.state
+        version, state, traceparent = loaded.version, loaded.state, loaded.traceparent
         while page := await self._store.read_stream(stream, after=version, limit=PAGE):
             for recorded in page:
                 state = EVOLVE[category](state, decode(recorded))
-            version = page[-1].version
+            version, traceparent = page[-1].version, page[-1].meta.traceparent
             if len(page) < PAGE:
                 break
-        return self._remember(stream, Loaded(version, state))
+        return self._remember(stream, Loaded(version, state, traceparent))
 
-    def appended(self, events: list[AnyEvent], versions: dict[str, Loaded]) -> None:
+    def appended(
+        self, events: list[AnyEvent], versions: dict[str, Loaded], traceparent: str
+    ) -> None:
         """Fold what was just written on the states that it was decided on."""
         for event in events:
             stream = stream_of(event)
             category, _ = split_stream(stream)
             before = versions.get(stream) or self.nothing(category)
-            after = Loaded(before.version + 1, EVOLVE[category](before.state, event))
+            after = Loaded(before.version + 1, EVOLVE[category](before.state, event), traceparent)
             versions[stream] = after
         for stream, loaded in versions.items():
             self._remember(stream, loaded)

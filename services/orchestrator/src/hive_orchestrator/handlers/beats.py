@@ -6,7 +6,7 @@ from hive_contracts.plan import WorkDone
 from hive_contracts.runner import CloseSession, OpenSession
 from hive_contracts.subjects import stream_name
 from hive_orchestrator.aggregates import Aggregates
-from hive_orchestrator.deciders import task
+from hive_orchestrator.deciders import task_state
 from hive_orchestrator.deciders.rejected import Rejected
 from hive_orchestrator.desk import Desk, HeldLease
 from hive_orchestrator.handlers.commands import Commands, Order
@@ -68,7 +68,10 @@ class Beats:
         """The lease as the task's stream tells it; None where the board lags behind."""
         loaded = await self._aggregates.load(stream_name("task", held.task_id))
         state = loaded.state
-        if not isinstance(state, task.Leased | task.Running) or state.facts.minted != held.epoch:
+        if (
+            not isinstance(state, task_state.Leased | task_state.Running)
+            or state.facts.minted != held.epoch
+        ):
             return None
         facts = state.facts
         return Lease(

@@ -21,8 +21,9 @@ from hive_contracts.runner import AnyRunnerCommand, RunnerCommand
 from hive_contracts.subjects import split_stream, stream_name
 from hive_contracts.task import AnyTaskCommand, TaskCommand
 from hive_orchestrator.aggregates import Aggregates, Loaded
-from hive_orchestrator.deciders import mission, runner, task
+from hive_orchestrator.deciders import mission, runner, task, task_state
 from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.handlers.tracing import deciding
 from hive_shared.eventstore.errors import VersionConflict
 from hive_shared.eventstore.port import (
     Append,
@@ -46,6 +47,7 @@ class Order(msgspec.Struct, frozen=True):
     actor: str
     command: AnyCommand
     traceparent: str = ""
+    """The context of what caused it; empty is that of the stream's last event."""
     answer: bytes = b"{}"
     """What it is answered, should it be taken."""
     fingerprint: bytes = b""
@@ -123,19 +125,20 @@ class Commands:
     ) -> Appended:
         streams = dict.fromkeys([stream, *map(stream_of, events)])
         expected = tuple(StreamVersion(s, loaded.version if s == stream else 0) for s in streams)
-        meta = Meta(
-            correlation(order.command, loaded.state), order.id, order.actor, order.traceparent
-        )
-        append = Append(
-            expected,
-            tuple(self._new_event(event, meta) for event in events),
-            key,
-            order.answer,
-            fence,
-        )
-        appended = await self._store.append(append)
+        with deciding(order.command, order.traceparent, loaded.traceparent) as step:
+            meta = Meta(
+                correlation(order.command, loaded.state), order.id, order.actor, step.traceparent
+            )
+            append = Append(
+                expected,
+                tuple(self._new_event(event, meta) for event in events),
+                key,
+                order.answer,
+                fence,
+            )
+            appended = await self._store.append(append)
         if not appended.repeated:
-            self._aggregates.appended(events, {stream: loaded})
+            self._aggregates.appended(events, {stream: loaded}, step.traceparent)
         return appended
 
     def _new_event(self, event: AnyEvent, meta: Meta) -> NewEvent:
@@ -165,7 +168,7 @@ def correlation(command: AnyCommand, state: Any) -> str:
             return id
         case RunnerCommand(runner_id=id):
             return id
-    assert not isinstance(state, task.Unplanned)
+    assert not isinstance(state, task_state.Unplanned)
     mission_id: str = state.facts.planned.mission_id
     return mission_id
 

@@ -22,7 +22,6 @@ from hive_shared.eventstore.errors import (
     StoreUnavailable,
 )
 from hive_shared.eventstore.port import Appended
-from hive_shared.telemetry import span
 
 
 class Submit:
@@ -64,28 +63,27 @@ class Submit:
     async def _answer(self, submission: Submission, sent: bytes) -> Answer:
         if not is_id(submission.command_id):
             return Refused("invalid", "the command id is no UUIDv7 in 32 hex digits", "command_id")
-        with span(f"decide {type(submission.command).__name__}", submission.traceparent) as step:
-            try:
-                return await self._execute(submission, sent, step.traceparent)
-            except Rejected as no:
-                return Refused(no.code, no.message, no.where, no.remedy)
-            except CommandReused as error:
-                return Refused("reused", str(error), "command_id", "use a new command id")
-            except CommandTooOld as error:
-                return Refused("too-old", str(error), "command_id", "use a new command id")
-            except InvalidAppend as error:
-                return Refused("invalid", str(error))
-            except (StoreUnavailable, UnknownEvent) as error:
-                return Refused("unavailable", str(error), remedy="repeat with the same command id")
+        try:
+            return await self._execute(submission, sent)
+        except Rejected as no:
+            return Refused(no.code, no.message, no.where, no.remedy)
+        except CommandReused as error:
+            return Refused("reused", str(error), "command_id", "use a new command id")
+        except CommandTooOld as error:
+            return Refused("too-old", str(error), "command_id", "use a new command id")
+        except InvalidAppend as error:
+            return Refused("invalid", str(error))
+        except (StoreUnavailable, UnknownEvent) as error:
+            return Refused("unavailable", str(error), remedy="repeat with the same command id")
 
-    async def _execute(self, submission: Submission, sent: bytes, traceparent: str) -> Accepted:
+    async def _execute(self, submission: Submission, sent: bytes) -> Accepted:
         command = submission.command
         answer = await self._describe(submission)
         order = Order(
             submission.command_id,
             submission.actor,
             command,
-            traceparent,
+            submission.traceparent,
             msgspec.json.encode(answer),
             sent,
         )
