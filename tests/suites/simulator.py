@@ -47,8 +47,7 @@ from hive_contracts.task import ApproveGate, LoseLease, RejectGate, ReportAttemp
 from hive_orchestrator.active import FENCE, Active, Pace
 from hive_orchestrator.aggregates import Aggregates
 from hive_orchestrator.board import Changes
-from hive_orchestrator.deciders import mission_state
-from hive_orchestrator.deciders import task as tasks
+from hive_orchestrator.deciders import mission_state, task_state
 from hive_orchestrator.desk import Superseded
 from hive_orchestrator.desk_memory import MemoryDesk
 from hive_orchestrator.handlers.beats import Beats
@@ -242,7 +241,7 @@ class Simulation:
                 continue
             id = recorded.stream.removeprefix("task-")
             state = (await Aggregates(self.store).load(recorded.stream)).state
-            if isinstance(state, tasks.AwaitingApproval) and state.pending:
+            if isinstance(state, task_state.AwaitingApproval) and state.pending:
                 refuse = not self.trouble_free and self.chance.random() < 0.2
                 kind = RejectGate if refuse else ApproveGate
                 self.ask(kind(id, state.pending[0], "ann"))

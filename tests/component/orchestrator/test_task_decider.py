@@ -54,7 +54,7 @@ from hive_contracts.task import (
     TaskSucceeded,
     TimeOutTask,
 )
-from hive_orchestrator.deciders import task
+from hive_orchestrator.deciders import task, task_state
 from hive_orchestrator.deciders.rejected import Rejected
 
 T, M = "0" * 31 + "1", "0" * 31 + "2"
@@ -231,9 +231,9 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_task(case: Case) -> None:
-    state: task.Task = task.INITIAL
+    state: task_state.Task = task_state.INITIAL
     for event in case.given:
-        state = task.evolve(state, event)
+        state = task_state.evolve(state, event)
     if isinstance(case.then, str):
         with pytest.raises(Rejected) as refusal:
             task.decide(state, case.when)
@@ -242,7 +242,7 @@ def test_task(case: Case) -> None:
     events = task.decide(state, case.when)
     assert events == case.then
     for event in events:  # what was decided can be folded
-        state = task.evolve(state, event)
+        state = task_state.evolve(state, event)
 
 
 def test_a_gate_for_people_alone_waits_for_them_from_the_start() -> None:
@@ -251,19 +251,19 @@ def test_a_gate_for_people_alone_waits_for_them_from_the_start() -> None:
 
 
 def test_a_failed_attempts_reason_is_the_next_ones_input() -> None:
-    state: task.Task = task.INITIAL
+    state: task_state.Task = task_state.INITIAL
     for event in [planned(), *red_epoch(1), leased(2)]:
-        state = task.evolve(state, event)
-    assert isinstance(state, task.Leased)
+        state = task_state.evolve(state, event)
+    assert isinstance(state, task_state.Leased)
     assert state.facts.feedback == BROKEN
 
 
 def test_too_many_losses_in_a_row_end_the_task() -> None:
     losses = [LeaseLost(T, epoch, "gone") for epoch in range(1, task.MAX_UNCOUNTED)]
     given: list[AnyTaskEvent] = [planned(), *losses, leased(99)]
-    state: task.Task = task.INITIAL
+    state: task_state.Task = task_state.INITIAL
     for event in given:
-        state = task.evolve(state, event)
+        state = task_state.evolve(state, event)
     lost, failed = task.decide(state, LoseLease(T, 99, "gone"))
     assert isinstance(lost, LeaseLost)
     assert isinstance(failed, TaskFailed) and failed.failure.kind == "infrastructure"
@@ -271,16 +271,17 @@ def test_too_many_losses_in_a_row_end_the_task() -> None:
 
 @pytest.mark.parametrize(("jitter", "delay"), [(-1, 0.8), (0, 1.0), (1, 1.2)])
 def test_back_off_is_spread_by_a_fifth(jitter: float, delay: float) -> None:
-    state: task.Task = task.INITIAL
+    state: task_state.Task = task_state.INITIAL
     for event in [planned(), *begun(1)]:
-        state = task.evolve(state, event)
+        state = task_state.evolve(state, event)
     _, retry = task.decide(state, ReportAttempt(T, 1, BROKEN), jitter)
     assert retry == RetryScheduled(T, delay, True)
 
 
 def test_a_glob_is_carried_to_the_runner() -> None:
     expand = Globbed(("src/*/",))
-    state = task.evolve(
-        task.INITIAL, TaskPlanned(T, M, "m-1", "p", "expand", TaskSpec("expand"), expand=expand)
+    state = task_state.evolve(
+        task_state.INITIAL,
+        TaskPlanned(T, M, "m-1", "p", "expand", TaskSpec("expand"), expand=expand),
     )
-    assert isinstance(state, task.Queued) and state.facts.step == "expand"
+    assert isinstance(state, task_state.Queued) and state.facts.step == "expand"

@@ -13,22 +13,16 @@ an epoch is taken as long as no later epoch has begun, however late it comes; el
 and changes nothing. Succeeded is left again only by ReopenTask, where the work did not merge.
 """
 
-from typing import Final, assert_never
-
-from msgspec import Struct
-from msgspec.structs import replace
+from typing import Final
 
 from hive_contracts.plan import (
     ApprovalGate,
-    CommandGate,
     Failure,
     GateResult,
     GatesRun,
     ItemsListed,
     MergeDone,
     Outcome,
-    Step,
-    Tip,
     WorkDone,
 )
 from hive_contracts.task import (
@@ -66,6 +60,21 @@ from hive_contracts.task import (
 )
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.deciders.task_state import (
+    AwaitingApproval,
+    BackingOff,
+    Ended,
+    Facts,
+    Leased,
+    Open,
+    Queued,
+    Running,
+    Succeeded,
+    Task,
+    Unplanned,
+    command_gates,
+    first_step,
+)
 
 MAX_UNCOUNTED: Final = 20
 """Epochs that may be lost by nobody's fault before the task is given up."""
@@ -76,87 +85,9 @@ PROMPT_LOSSES: Final = 3
 """Leases that may be lost in a row before the next one waits."""
 
 
-class Facts(Struct, frozen=True):
-    """What a task remembers in every state."""
-
-    planned: TaskPlanned
-    step: Step
-    """What it is, or will next be, leased for."""
-    tip: Tip | None
-    """Where work starts: the planned tip, or a newer one after a conflict."""
-    minted: int = 0
-    """The last epoch that was leased."""
-    begun: int = 0
-    """The last epoch that has begun."""
-    reported: int = 0
-    """The last epoch of which a report was taken."""
-    failed: int = 0
-    """Attempts that failed by the agent's or a gate's fault."""
-    uncounted: int = 0
-    """Epochs in a row that failed by nobody's fault."""
-    feedback: Failure | GatesRun | None = None
-    result: WorkDone | MergeDone | None = None
-    approved: tuple[str, ...] = ()
-
-    def at_tip(self) -> TaskPlanned:
-        """What was planned, to be started from the newest tip."""
-        return replace(self.planned, tip=self.tip)
-
-
-class Unplanned(Struct, frozen=True):
-    """Nothing is known of it yet."""
-
-
-class Queued(Struct, frozen=True):
-    facts: Facts
-
-
-class Leased(Struct, frozen=True):
-    facts: Facts
-    runner_id: str
-    session_id: str
-
-
-class Running(Struct, frozen=True):
-    facts: Facts
-    runner_id: str
-    session_id: str
-
-
-class BackingOff(Struct, frozen=True):
-    facts: Facts
-
-
-class AwaitingApproval(Struct, frozen=True):
-    facts: Facts
-    pending: tuple[str, ...]
-
-
-class Succeeded(Struct, frozen=True):
-    facts: Facts
-
-
-class Failed(Struct, frozen=True):
-    facts: Facts
-
-
-class Cancelled(Struct, frozen=True):
-    facts: Facts
-
-
-Open = Queued | Leased | Running | BackingOff | AwaitingApproval
-Ended = Succeeded | Failed | Cancelled
-Task = Unplanned | Open | Ended
-
-INITIAL: Final = Unplanned()
-
-
-# --- decide ---------------------------------------------------------------------------------------
-
-
 def plan(planned: TaskPlanned) -> list[AnyTaskEvent]:
     """The first events of a task's stream."""
-    approvals = _approvals(planned) if _first_step(planned) is None else ()
+    approvals = _approvals(planned) if first_step(planned) is None else ()
     return [planned, *(_requested(planned, gate) for gate in approvals)]
 
 
@@ -240,7 +171,7 @@ def _outcome(facts: Facts, epoch: int, outcome: Outcome, jitter: float) -> list[
             return _failed(facts, epoch, outcome, jitter)
         case WorkDone(), "work":
             done = AttemptSucceeded(id, epoch, outcome)
-            if _command_gates(facts.planned):
+            if command_gates(facts.planned):
                 return [done]
             return [done, *_passed(facts, epoch, outcome)]
         case GatesRun(), "gates":
@@ -384,7 +315,7 @@ def _gate_failure(red: list[GateResult]) -> Failure:
 
 def _unjudged(planned: TaskPlanned, results: tuple[GateResult, ...]) -> list[str]:
     judged = {result.name for result in results}
-    return [gate.name for gate in _command_gates(planned) if gate.name not in judged]
+    return [gate.name for gate in command_gates(planned) if gate.name not in judged]
 
 
 def _doubling(first: float, most: float, before: int, jitter: float) -> float:
@@ -401,95 +332,5 @@ def _requested(planned: TaskPlanned, gate: ApprovalGate) -> ApprovalRequested:
     )
 
 
-def _command_gates(planned: TaskPlanned) -> tuple[CommandGate, ...]:
-    return tuple(gate for gate in planned.spec.gates if isinstance(gate, CommandGate))
-
-
 def _approvals(planned: TaskPlanned) -> tuple[ApprovalGate, ...]:
     return tuple(gate for gate in planned.spec.gates if isinstance(gate, ApprovalGate))
-
-
-# --- evolve ---------------------------------------------------------------------------------------
-
-
-def evolve(task: Task, event: AnyTaskEvent) -> Task:
-    """The task after an event."""
-    if isinstance(event, TaskPlanned):
-        step = _first_step(event)
-        facts = Facts(event, step or "gates", event.tip)
-        return AwaitingApproval(facts, ()) if step is None else Queued(facts)
-    if isinstance(task, Unplanned):
-        raise ValueError(f"{type(event).__name__} before TaskPlanned in task {event.task_id}")
-    facts = task.facts
-    match event:
-        case TaskLeased(epoch=epoch, runner_id=runner, session_id=session):
-            return Leased(replace(facts, minted=epoch), runner, session)
-        case AttemptStarted(epoch=epoch):
-            assert isinstance(task, Leased)
-            return Running(replace(facts, begun=epoch), task.runner_id, task.session_id)
-        case LeaseLost():
-            return Queued(replace(facts, uncounted=facts.uncounted + 1))
-        case LeaseWithdrawn():
-            return Queued(facts)
-        case AttemptSucceeded(epoch=epoch, result=result):
-            return Queued(
-                replace(facts, reported=epoch, result=result, uncounted=0, step=_next_step(facts))
-            )
-        case AttemptFailed(epoch=epoch, failure=failure):
-            return BackingOff(_after_failure(replace(facts, reported=epoch), failure))
-        case GatesJudged(epoch=epoch, commit=commit, results=results):
-            red = not all(result.passed for result in results)
-            feedback = GatesRun(commit, results) if red else facts.feedback
-            return Queued(replace(facts, reported=epoch, feedback=feedback, uncounted=0))
-        case RetryScheduled():
-            return BackingOff(facts)
-        case TaskRequeued():
-            return Queued(facts)
-        case ApprovalRequested(gate=gate):
-            pending = task.pending if isinstance(task, AwaitingApproval) else ()
-            return AwaitingApproval(facts, (*pending, gate))
-        case ApprovalGiven(gate=gate):
-            assert isinstance(task, AwaitingApproval)
-            left = tuple(name for name in task.pending if name != gate)
-            return AwaitingApproval(replace(facts, approved=(*facts.approved, gate)), left)
-        case TaskReopened(tip=tip, failure=failure):
-            return Queued(_after_failure(replace(facts, tip=tip), failure))
-        case TaskSucceeded():
-            return Succeeded(facts)
-        case TaskFailed():
-            return Failed(facts)
-        case TaskCancelled():
-            return Cancelled(facts)
-        case ItemsReported() | ReportIgnored() | ApprovalRefused():
-            return task
-    assert_never(event)
-
-
-def _after_failure(facts: Facts, failure: Failure) -> Facts:
-    """Work is done again from its first step; what nobody is to blame for, from where it stood."""
-    if failure.kind in ("infrastructure", "limit"):
-        return replace(facts, uncounted=facts.uncounted + 1)
-    step = _first_step(facts.planned) or facts.step
-    feedback = facts.feedback if failure.kind == "gate" else failure
-    return replace(
-        facts,
-        failed=facts.failed + 1,
-        uncounted=0,
-        step=step,
-        feedback=feedback,
-        result=None,
-        approved=(),
-    )
-
-
-def _first_step(planned: TaskPlanned) -> Step | None:
-    """What the first lease is for; None where only people are asked."""
-    match planned.kind:
-        case "gate":
-            return "gates" if _command_gates(planned) else None
-        case kind:
-            return kind
-
-
-def _next_step(facts: Facts) -> Step:
-    return "gates" if facts.step == "work" else facts.step
