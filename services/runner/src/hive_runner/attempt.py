@@ -32,10 +32,8 @@ async def perform(place: Place, lease: Lease, traceparent: str) -> Outcome:
             raise failed("infrastructure", f"{folder} holds work that cannot be kept")
         workspace = Workspace(folder, place.git)
         await workspace.create()
-        with span(
-            f"attempt.{lease.step}", traceparent, task_id=name.task_id, epoch=name.epoch
-        ) as step:
-            return await _step(Job(place, lease, name, workspace, step.traceparent))
+        with span(f"attempt.{lease.step}", traceparent, task_id=name.task_id, epoch=name.epoch):
+            return await _step(Job(place, lease, name, workspace, traceparent))
     except StepFailed as error:
         return error.failure
     except GitFailed as error:

@@ -141,12 +141,13 @@ class Crew:
             return
         async with self._free:
             self._slots.running(key)
+            # Over before the work begins: what a killed runner had begun still has its parent.
             with span(
                 "attempt", lease.traceparent, task_id=key[0], epoch=key[1], step=lease.step
             ) as step:
                 await self._outbox.add(self._new_report(key, Started(), step.traceparent))
-                outcome = bounded(await self._perform(lease, step.traceparent))
-                await self._report(key, outcome, step.traceparent)
+            outcome = bounded(await self._perform(lease, step.traceparent))
+            await self._report(key, outcome, step.traceparent)
 
     async def _report(self, key: Key, report: Declined | Outcome, traceparent: str = "") -> None:
         await self._outbox.add(self._new_report(key, report, traceparent))
