@@ -338,3 +338,19 @@ async def reached(gateway: Gateway, position: int) -> None:
     await gateway.missions.List(
         mission_pb2.ListRequest(at_least_position=position), metadata=AS_ADMIN
     )
+
+
+async def test_after_a_time_without_subscribers_the_next_one_misses_nothing(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    first = Subscriber(gateway)
+    await first.read_to(await noise(orchestrator.chronicle, 4))
+    first.cancel()
+    # It is noticed when something comes, or within a second.
+    for _ in range(3):
+        last = await noise(orchestrator.chronicle, 2)
+        await asyncio.sleep(0)
+    again = Subscriber(gateway, after=4)
+    last = await noise(orchestrator.chronicle, 2)
+    await again.read_to(last)
+    assert again.positions() == list(range(5, last + 1))

@@ -99,20 +99,21 @@ class Events(event_pb2_grpc.EventServiceServicer):
         context: aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[event_pb2.SubscribeResponse]:
         filter, begin = await self._filter(request.filter)
-        head = await self._live.head()
-        start = self._start(request, filter, head)
-        follower = _Follower(self._store, self._live, filter, head.log_id, max(start, begin))
-        seal, digest = self._tokens.seal, filter.digest()
-        try:
-            async for position, event in follower.deliveries():
-                yield event_pb2.SubscribeResponse(
-                    event=None if event is None else event_message(event),
-                    resume_token=seal(Place(head.log_id, position, digest)),
-                    log_id=head.log_id,
-                    head=max(self._live.last, position),
-                )
-        except OtherHistory:
-            raise _other_history(await self._store.head()) from None
+        with self._live.followed():
+            head = await self._live.head()
+            start = max(begin, self._start(request, filter, head))
+            follower = _Follower(self._store, self._live, filter, head.log_id, start)
+            try:
+                async for position, event in follower.deliveries():
+                    place = Place(head.log_id, position, filter.digest())
+                    yield event_pb2.SubscribeResponse(
+                        event=None if event is None else event_message(event),
+                        resume_token=self._tokens.seal(place),
+                        log_id=head.log_id,
+                        head=max(self._live.last, position),
+                    )
+            except OtherHistory:
+                raise _other_history(await self._store.head()) from None
 
     def _start(self, request: event_pb2.SubscribeRequest, filter: Filter, head: Head) -> int:
         """The position after which to begin. Raises Refusal."""

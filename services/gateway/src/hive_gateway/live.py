@@ -4,9 +4,10 @@
                                                        │
     record ◀── whoever is older than the ring ─────────┘
 
-A follower holds nothing but its position: one that is slow falls out of the ring and reads the
-record until it has caught up. So nobody waits for the slow, nothing grows with them, and there is
-no seam at which an event could be lost, as positions are dense.
+With nobody following, nothing is read. A follower holds nothing but its position: one that is slow
+falls out of the ring and reads the record until it has caught up. So nobody waits for the slow,
+nothing grows with them, and there is no seam at which an event could be lost, as positions are
+dense.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import contextlib
 import itertools
 import logging
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 from hive_contracts.envelope import Recorded
@@ -42,13 +44,28 @@ class Live:
         self._ring: deque[Recorded] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
+        self._followers = 0
+        self._wanted = asyncio.Event()
         self.log_id = ""
         self.last = 0
         """The newest position that was heard of."""
 
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[None]:
+        """Somebody reads here for as long as this is open; with nobody, nothing is read."""
+        self._followers += 1
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._wanted.clear()
+
     async def run(self) -> None:
         """Fill the ring for ever; a record that is away is waited for."""
         while True:
+            await self._wanted.wait()
             try:
                 head = await self._store.head()
                 if head.log_id != self.log_id:
@@ -67,6 +84,10 @@ class Live:
                     return
                 if batch.events:
                     self._add(batch.events)
+                if not self._followers:
+                    # The next one begins at the head of that time, not here.
+                    self._begin("", 0)
+                    return
 
     def after(self, position: int, limit: int) -> list[Recorded] | None:
         """Events with a greater position; None where the ring begins later than that."""

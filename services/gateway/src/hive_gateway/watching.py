@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 from hive_contracts.codec import decode_known
-from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
 from hive_contracts.mission import BranchAdvanced
 from hive_contracts.v1 import mission_pb2

@@ -146,7 +146,7 @@ def fold(views: Views, event: AnyEvent, recorded: Recorded) -> None:
 # --- missions -------------------------------------------------------------------------------------
 
 
-def _fold_mission(  # noqa: C901  # one case for each event
+def _fold_mission(  # one case for each event
     views: Views, event: AnyMissionEvent, recorded: Recorded
 ) -> None:
     if isinstance(event, MissionLaunched):
@@ -320,7 +320,7 @@ _TaskChange = (
 )
 
 
-def _after(  # noqa: C901  # one case for each event
+def _after(  # one case for each event
     task: TaskRow, event: _TaskChange, recorded: Recorded
 ) -> TaskRow:
     at = recorded.recorded_at

@@ -13,7 +13,7 @@ import msgspec
 
 from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.envelope import Recorded
-from hive_gateway.views.fold import Needed, Table, Views, fold, needed
+from hive_gateway.views.fold import Table, Views, fold, needed
 from hive_gateway.views.rows import MissionRow, PhaseRow, RunnerRow, TaskRow
 from hive_shared.projection import Connection
 
@@ -51,41 +51,37 @@ class ViewsProjection:
 
 async def _load(connection: Connection, events: Iterable[AnyEvent]) -> Views:
     views, keys = Views(), needed(events)
-    for task in await _rows(connection, "load_tasks", TaskRow, keys.tasks):
+    found = await connection.fetchrow(
+        query("load"), *map(list, (keys.missions, keys.phases, keys.tasks, keys.runners))
+    )
+    for mission in rows_of(found["missions"], MissionRow):
+        views.missions.load(mission.mission_id, mission)
+    for phase in rows_of(found["phases"], PhaseRow):
+        views.phases.load((phase.mission_id, phase.name), phase)
+    for task in rows_of(found["tasks"], TaskRow):
         views.tasks.load(task.task_id, task)
-        keys.missions.add(task.mission_id)
-    await _load_missions(connection, views, keys)
-    for runner in await _rows(connection, "load_runners", RunnerRow, keys.runners):
+    for runner in rows_of(found["runners"], RunnerRow):
         views.runners.load(runner.runner_id, runner)
     return views
 
 
-async def _load_missions(connection: Connection, views: Views, keys: Needed) -> None:
-    for mission in await _rows(connection, "load_missions", MissionRow, keys.missions):
-        views.missions.load(mission.mission_id, mission)
-    for phase in await _rows(connection, "load_phases", PhaseRow, keys.phases):
-        views.phases.load((phase.mission_id, phase.name), phase)
-
-
-async def _rows(connection: Connection, name: str, row: type[R], keys: set[str]) -> list[R]:
-    if not keys:
-        return []
-    return rows_of(await connection.fetchval(query(name), list(keys)), row)
-
-
-def rows_of(found: str | None, row: type[R]) -> list[R]:
-    """Rows out of what `json_agg` answers: None where there are none."""
-    return [] if found is None else msgspec.json.decode(found, type=list[row])  # type: ignore[valid-type]
-
-
 async def _store(connection: Connection, views: Views) -> None:
-    tables: dict[str, Table[Any, Any]] = {
-        "store_missions": views.missions,
-        "store_mission_details": views.details,
-        "store_phases": views.phases,
-        "store_tasks": views.tasks,
-        "store_runners": views.runners,
-    }
-    for name, table in tables.items():
-        if changed := table.changed():
-            await connection.execute(query(name), msgspec.json.encode(changed).decode())
+    tables: tuple[Table[Any, Any], ...] = (
+        views.missions,
+        views.details,
+        views.phases,
+        views.tasks,
+        views.runners,
+    )
+    changed = [table.changed() for table in tables]
+    if any(changed):
+        as_json = (msgspec.json.encode(rows).decode() for rows in changed)
+        await connection.execute(query("store"), *as_json)
+
+
+def rows_of(found: str | bytes | None, row: type[R]) -> list[R]:
+    """Rows out of what `json_agg` answers: None where there are none."""
+    if found is None:
+        return []
+    rows: list[R] = msgspec.json.decode(found, type=list[row])  # type: ignore[valid-type]
+    return rows
