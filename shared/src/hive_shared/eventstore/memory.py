@@ -69,8 +69,8 @@ class MemoryEventStore:
         admit(append)
         if append.command is not None and (first := self._first_answer(append.command)):
             return first
-        self._check_rights(append)
         self._check_fence(append.fence)
+        self._check_rights(append)
         self._check_versions(append)
         self._write(append)
         appended = Appended(len(self._log), append.answer)
