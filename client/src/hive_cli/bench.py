@@ -1,0 +1,60 @@
+"""`hive bench`: what this machine reaches."""
+
+import json
+import sys
+from typing import Final
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from hive_cli.exits import Exit
+from hive_cli.problems import Problem, verb
+
+_WIDTH: Final = 140
+"""Columns of a table that is not printed on a terminal."""
+CASES: Final = ("eventstore", "gateway", "missions", "feed", "rebuild")
+
+
+@click.command("bench")
+@click.argument("cases", nargs=-1, type=click.Choice(CASES))
+@click.option("--seconds", type=click.FloatRange(min=0.5), help="How long each case is measured.")
+@verb
+def bench_command(cases: tuple[str, ...], seconds: float | None, as_json: bool) -> int:
+    """Measure parts of the hive on this machine; without CASES all of them.
+
+    Starts what it needs on free ports and takes it down again. Every figure stands beside a limit
+    that was measured in the same run, and is durable: with fsync off nothing is measured.
+    """
+    from hive_bench.main import measure
+    from hive_bench.result import BenchRefused, CaseResult
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+    def show(results: list[CaseResult]) -> None:
+        if as_json:
+            for case in results:
+                print(json.dumps(msgspec.to_builtins(case)), flush=True)
+            return
+        table = Table("bench", box=None, pad_edge=False)
+        table.add_column("case", no_wrap=True)
+        for head in ("value", "unit", "p50 ms", "p99 ms", "limit", "ratio"):
+            table.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
+        for case in results:
+            figures = (case.p50_ms, case.p99_ms, case.limit, case.ratio)
+            table.add_row(case.bench, case.case, _said(case.value), case.unit, *map(_said, figures))
+        console.print(table, "")
+
+    try:
+        # What is told about the machine goes to stderr, so that stdout stays lines of JSON.
+        measure(cases or CASES, seconds, lambda line: click.echo(line, err=as_json), show)
+    except BenchRefused as refused:
+        raise Problem(
+            str(refused), code="refused", where="postgresql.conf", remedy="turn it on"
+        ) from refused
+    return Exit.SUCCESS
+
+
+def _said(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:,g}" if figure < 1000 else f"{figure:,.0f}"
