@@ -54,6 +54,7 @@ async def open_service(
         commands = Commands(store, aggregates, new_id, jitter)
 
         def start(fence: Fence) -> Active:
+            aggregates.forget()  # the record was away, or another replica was active
             return Active(store, desk, commands, new_id, hints.tell, pace, fence)
 
         replica = Replica(store, start, new_id(), pace, clock)

@@ -66,14 +66,9 @@ class Beats:
 
     async def _offer(self, held: HeldLease) -> Lease | None:
         """The lease as the task's stream tells it; None where the board lags behind."""
-        loaded = await self._aggregates.load(stream_name("task", held.task_id))
-        state = loaded.state
-        if (
-            not isinstance(state, task_state.Leased | task_state.Running)
-            or state.facts.minted != held.epoch
-        ):
+        facts = await self._leased(held) or await self._leased(held, fresh=True)
+        if facts is None:
             return None
-        facts = state.facts
         return Lease(
             held.epoch,
             facts.step,
@@ -83,3 +78,10 @@ class Beats:
             facts.result if isinstance(facts.result, WorkDone) else None,
             held.traceparent,
         )
+
+    async def _leased(self, held: HeldLease, *, fresh: bool = False) -> task_state.Facts | None:
+        """What is remembered may be older than the lease, which another replica may have made."""
+        loaded = await self._aggregates.load(stream_name("task", held.task_id), fresh=fresh)
+        state = loaded.state
+        leased = isinstance(state, task_state.Leased | task_state.Running)
+        return state.facts if leased and state.facts.minted == held.epoch else None

@@ -138,7 +138,8 @@ class Commands:
             )
             appended = await self._store.append(append)
         if not appended.repeated:
-            self._aggregates.appended(events, {stream: loaded}, step.traceparent)
+            written = zip((new.id for new in append.events), events, strict=True)
+            self._aggregates.appended(written, {stream: loaded}, step.traceparent)
         return appended
 
     def _new_event(self, event: AnyEvent, meta: Meta) -> NewEvent:
