@@ -60,9 +60,9 @@ async def eventually(
 
 
 class RealHive:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         passed = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
-        sources = Sources(env=passed | SETTINGS, home=folder, cwd=folder)
+        sources = Sources(env=passed | SETTINGS | settings, home=folder, cwd=folder)
         self.folder = folder
         self.stack = Stack(sources, data=folder / "data", port=_free_pair())
         self.data = self.stack.paths.data
@@ -184,7 +184,9 @@ class RealHive:
         try:
             return await self.until(lambda log: len(ends(log)) >= missions, seconds)
         except TimeoutError as error:
-            error.add_note(f"{len(ends(await self.log()))} of {missions} missions have ended")
+            log = await self.log()
+            last = {recorded.stream: f"{recorded.version} {recorded.type}" for recorded in log}
+            error.add_note(f"{len(ends(log))} of {missions} missions have ended; streams: {last}")
             raise
 
     # --- what must hold ---------------------------------------------------------------------------
