@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+from testcontainers.core.wait_strategies import ExecWaitStrategy, LogMessageWaitStrategy
 
 # The end of the run removes the containers itself, so no helper container is needed for it.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -36,8 +36,8 @@ def start_postgres() -> tuple[str, str]:
         .with_env("POSTGRES_INITDB_ARGS", "--auth=scram-sha-256 --no-locale --encoding=UTF8")
         .with_command("postgres -c fsync=off -c max_connections=300")
         .with_exposed_ports(5432)
-        # Said twice: first by the server that runs the image's set-up, then by the real one.
-        .waiting_for(LogMessageWaitStrategy("ready to accept connections", times=2))
+        # Over TCP: the server that runs the image's set-up listens on a socket alone.
+        .waiting_for(ExecWaitStrategy(["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]))
     )
     container.start()
     place = f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}"
