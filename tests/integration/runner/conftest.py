@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.runner.workshop import Source, Workshop
+from tests.integration.runner.workshop import Source, Workshop, new_nap
 
 
 @pytest.fixture
@@ -15,3 +15,8 @@ def source(tmp_path: Path) -> Source:
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path / "data")
+
+
+@pytest.fixture
+def nap() -> str:
+    return new_nap()

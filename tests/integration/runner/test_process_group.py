@@ -87,24 +87,24 @@ async def test_a_hundred_megabytes_of_output_leave_their_beginning_and_end(tmp_p
     assert len(content) < 1.1 * (1 << 20)
 
 
-async def test_a_daemon_ends_with_the_command_that_left_it(tmp_path: Path) -> None:
-    with nothing_left_behind("sleep 4711"):
-        script = "setsid sleep 4711 >/dev/null 2>&1 & (sleep 4711 &) ; echo done"
+async def test_a_daemon_ends_with_the_command_that_left_it(tmp_path: Path, nap: str) -> None:
+    with nothing_left_behind(nap):
+        script = f"setsid {nap} >/dev/null 2>&1 & ({nap} &) ; echo done"
         ended = await process_group.run(command(tmp_path, script), output(tmp_path))
         assert ended.exit_code == 0
 
 
 async def test_a_daemon_that_holds_the_output_open_does_not_hold_up_the_end(
-    tmp_path: Path,
+    tmp_path: Path, nap: str
 ) -> None:
-    with nothing_left_behind("sleep 4712"):
+    with nothing_left_behind(nap):
         async with asyncio.timeout(10):
-            await process_group.run(command(tmp_path, "sleep 4712 &"), output(tmp_path))
+            await process_group.run(command(tmp_path, f"{nap} &"), output(tmp_path))
 
 
-async def test_a_command_that_ignores_term_is_killed(tmp_path: Path) -> None:
-    with nothing_left_behind("sleep 4713"):
-        script = "trap '' TERM; echo begun; while true; do sleep 4713; done"
+async def test_a_command_that_ignores_term_is_killed(tmp_path: Path, nap: str) -> None:
+    with nothing_left_behind(nap):
+        script = f"trap '' TERM; echo begun; while true; do {nap}; done"
         ended = await process_group.run(
             command(tmp_path, script, run_timeout=0.4), output(tmp_path)
         )
@@ -126,10 +126,10 @@ async def test_silence_is_measured_from_the_last_byte(tmp_path: Path) -> None:
     assert (ended.reason, kept.tail()) == ("silence", "...")
 
 
-async def test_cancelling_ends_the_command(tmp_path: Path) -> None:
-    with nothing_left_behind("sleep 4714"):
+async def test_cancelling_ends_the_command(tmp_path: Path, nap: str) -> None:
+    with nothing_left_behind(nap):
         running = asyncio.create_task(
-            process_group.run(command(tmp_path, "sleep 4714"), output(tmp_path))
+            process_group.run(command(tmp_path, f"{nap}"), output(tmp_path))
         )
         await until((tmp_path / process_group.GROUP_FILE).exists)
         running.cancel()
@@ -138,15 +138,15 @@ async def test_cancelling_ends_the_command(tmp_path: Path) -> None:
     assert not (tmp_path / process_group.GROUP_FILE).exists()
 
 
-async def test_an_output_that_cannot_be_kept_ends_the_command(tmp_path: Path) -> None:
+async def test_an_output_that_cannot_be_kept_ends_the_command(tmp_path: Path, nap: str) -> None:
     class FullDisk(Output):
         def write(self, piece: bytes) -> None:
             raise OSError(28, "No space left on device")
 
     full = FullDisk(tmp_path / "o", 1 << 20)
     OPEN.append(full)
-    with nothing_left_behind("sleep 4715"), pytest.raises(OSError, match="No space left"):
-        await process_group.run(command(tmp_path, "echo hello; sleep 4715"), full)
+    with nothing_left_behind(nap), pytest.raises(OSError, match="No space left"):
+        await process_group.run(command(tmp_path, f"echo hello; {nap}"), full)
 
 
 RUNNER = """
@@ -155,7 +155,7 @@ from pathlib import Path
 from hive_runner import process_group, processes
 from hive_runner.output import Output
 folder = Path(sys.argv[1])
-env = {"PATH": os.environ["PATH"], processes.MARKER: "left-by-a-runner-1"}
+env = {"PATH": os.environ["PATH"], processes.MARKER: folder.name}
 if sys.argv[2] == "before":
     def die(*_):
         os.kill(os.getpid(), 9)
@@ -165,32 +165,42 @@ asyncio.run(process_group.run(command, Output(folder / "output.log", 1 << 20)))
 """
 
 
-def killed_runner(tmp_path: Path, when: str, script: str) -> subprocess.Popen[bytes]:
+def killed_runner(folder: Path, when: str, script: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", RUNNER, str(tmp_path), when, script],
+        [sys.executable, "-c", RUNNER, str(folder), when, script],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
 
-async def test_a_group_whose_runner_was_killed_is_ended_by_the_next_one(tmp_path: Path) -> None:
-    with nothing_left_behind("sleep 4716"):
-        script = "trap '' TERM PIPE HUP; setsid sleep 4716 & touch begun; sleep 4716"
-        runner = killed_runner(tmp_path, "after", script)
-        await until(lambda: (tmp_path / "begun").exists())
+@pytest.fixture
+def attempt(tmp_path: Path) -> Path:
+    """A folder whose name no other process of this machine is marked with."""
+    folder = tmp_path / new_id()
+    folder.mkdir()
+    return folder
+
+
+async def test_a_group_whose_runner_was_killed_is_ended_by_the_next_one(
+    attempt: Path, nap: str
+) -> None:
+    with nothing_left_behind(nap):
+        script = f"trap '' TERM PIPE HUP; setsid {nap} & touch begun; {nap}"
+        runner = killed_runner(attempt, "after", script)
+        await until(lambda: (attempt / "begun").exists())
         runner.kill()
         runner.wait()
-        process_group.kill_left(tmp_path)
-        await until(lambda: not processes.marked("left-by-a-runner-1"))
+        process_group.kill_left(attempt)
+        await until(lambda: not processes.marked(attempt.name))
 
 
 async def test_a_command_whose_runner_was_killed_before_it_was_written_down_never_begins(
-    tmp_path: Path,
+    attempt: Path, nap: str
 ) -> None:
-    with nothing_left_behind("sleep 4717"):
-        runner = killed_runner(tmp_path, "before", "touch begun; sleep 4717")
+    with nothing_left_behind(nap):
+        runner = killed_runner(attempt, "before", f"touch begun; {nap}")
         assert runner.wait(20) == -signal.SIGKILL
-        await until(lambda: not processes.marked("left-by-a-runner-1"))
-        assert not (tmp_path / "begun").exists()
+        await until(lambda: not processes.marked(attempt.name))
+        assert not (attempt / "begun").exists()
 
 
 def test_a_process_that_only_has_the_number_of_a_group_is_left_alone(tmp_path: Path) -> None:

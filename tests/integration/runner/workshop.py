@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -227,6 +228,11 @@ def with_epoch(lease: Lease, epoch: int) -> Lease:
     return msgspec.structs.replace(lease, epoch=epoch)
 
 
+def new_nap() -> str:
+    """A command that sleeps for days, recognisable among all processes of this machine."""
+    return f"sleep {random.randrange(10**5, 10**6)}.{random.randrange(10**6):06}"
+
+
 @contextmanager
 def nothing_left_behind(marker: str) -> Iterator[None]:
     """No process whose command line has this marker is alive afterwards."""
@@ -243,5 +249,5 @@ def nothing_left_behind(marker: str) -> Iterator[None]:
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Wait for something that other processes do. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # processes set no events
+        while not condition():  # processes set no events
             await asyncio.sleep(0.01)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.runner.workshop import Source
+from tests.integration.runner.workshop import Source, new_nap
 from tests.service.runner.hive import Hive, write_token
 from tests.service.runner.process import RunnerProcess
 
@@ -31,3 +31,8 @@ async def runner(hive: Hive, tmp_path: Path) -> AsyncIterator[RunnerProcess]:
     runner = RunnerProcess(data, hive.port)
     yield runner
     await runner.kill()
+
+
+@pytest.fixture
+def nap() -> str:
+    return new_nap()

@@ -94,9 +94,9 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
             if (report.task_id, report.epoch) == key
         ]
 
-    async def outcome(self, lease: Lease) -> Any:
+    async def outcome(self, lease: Lease, seconds: float = 20) -> Any:
         """How an epoch ended."""
-        await self.until(lambda: len(self.outcomes(lease)) == 2)
+        await self.until(lambda: len(self.outcomes(lease)) == 2, seconds)
         begun, ended = self.outcomes(lease)
         assert begun == "started"
         return ended

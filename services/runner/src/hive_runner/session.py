@@ -71,7 +71,7 @@ class Session:
             if reason != self._complaint:
                 log.warning("no session with the hive: %s", reason)
                 self._complaint = reason
-            await asyncio.sleep(self._delay * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            await asyncio.sleep(self._delay * random.uniform(0.5, 1.0))
             self._delay = min(self._delay * 2, _LONGEST_DELAY)
 
     async def _converse(self) -> str:
