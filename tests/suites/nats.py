@@ -14,9 +14,10 @@ from tests.run import NatsServer
 
 class OwnNats:
     def __init__(self, folder: Path) -> None:
+        self.store = folder / "nats"
         self._config = nats.NatsConfig(
             binary=binaries.find_nats(),
-            store=folder / "nats",
+            store=self.store,
             config=folder / "nats.conf",
             port=free_port(),
             log=folder / "nats.log",

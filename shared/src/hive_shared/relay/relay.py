@@ -103,7 +103,7 @@ class Relay:
                     continue
                 standby = False
                 if (last := await self._agree(looked)) is not None:
-                    await self._publish(looked.head.log_id, last)
+                    await self._publish(looked.head.log_id, *last)
             except Overtaken:
                 standby = True
             except StreamChanged as change:
@@ -123,12 +123,15 @@ class Relay:
             return False
         return held.stream == looked.held.stream and held.last >= looked.head.position
 
-    async def _agree(self, looked: Survey) -> int | None:
-        """Make the bus a true copy so far; answers its last position, None to look again."""
+    async def _agree(self, looked: Survey) -> tuple[int, str] | None:
+        """Make the bus a true copy so far; None to look again.
+
+        Answers its last position, and the id of the event there, if the bus could tell it.
+        """
         head, held = looked.head, looked.held
         match looked.verdict:
             case "ok" | "behind" if held is not None and not self._asked:
-                return held.last
+                return held.last, held.last_id
             case "ahead" | "different" if held is not None:
                 log_id = await self._log.renew_if_bus_is_wrong(held, head.log_id)
                 if log_id != head.log_id:
@@ -141,9 +144,9 @@ class Relay:
             answer = self._asked.pop()
             if not answer.done():
                 answer.set_result(BusRebuilt(began, head.position))
-        return began - 1
+        return began - 1, ""
 
-    async def _publish(self, log_id: str, last: int) -> None:
+    async def _publish(self, log_id: str, last: int, last_id: str) -> None:
         """Publish from there on, until it is time to look again."""
         until = self._clock.monotonic() + DOUBT_SECONDS
         while self._clock.monotonic() < until and not self._asked:
@@ -153,9 +156,22 @@ class Relay:
             if head.position == last:
                 await self._wake.wait(POLL_SECONDS)
                 continue
-            events = await self._store.read_all(last, WINDOW)
+            events = await self._following(last, last_id)
             await self._send(log_id, events)
-            last = events[-1].position
+            last, last_id = events[-1].position, events[-1].id
+
+    async def _following(self, last: int, last_id: str) -> list[Recorded]:
+        """The next window. Raises StreamChanged where it does not follow on what was published.
+
+        The event before it is read with it: a record that lost its end in a promotion, and has
+        grown past the bus since, has the same `log_id` and the right positions.
+        """
+        if last == 0:
+            return await self._store.read_all(0, WINDOW)
+        before, *events = await self._store.read_all(last - 1, WINDOW + 1)
+        if before.position != last or (last_id and before.id != last_id) or not events:
+            raise StreamChanged(f"position {last} is another event now")
+        return events
 
     async def _send(self, log_id: str, events: Sequence[Recorded]) -> None:
         stored = await self._bus.publish(log_id, events)

@@ -1,0 +1,120 @@
+"""What the relay decides, over a record and a bus in memory."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from hive_contracts.envelope import Recorded
+from hive_contracts.health import BusRebuilt
+from hive_contracts.subjects import event_stream_name
+from hive_shared.bus.survey import Held
+from hive_shared.clock import SystemClock
+from hive_shared.eventstore.memory import MemoryEventStore
+from hive_shared.eventstore.port import Head
+from hive_shared.relay.relay import Relay
+from hive_shared.wake import Wake
+from tests.suites.bus import FastClock, MemoryBus, Writer, eventually, running
+
+OLD, NEW = "a" * 32, "b" * 32
+
+
+class Primary:
+    """A record that can be replaced by another one, and what the relay may do to it."""
+
+    def __init__(self, store: MemoryEventStore) -> None:
+        self.store = store
+        self.log_id = OLD
+
+    async def head(self) -> Head:
+        return Head((await self.store.head()).position, self.log_id)
+
+    async def read_all(self, after: int, limit: int = 1000) -> list[Recorded]:
+        return await self.store.read_all(after, limit)
+
+    async def renew_if_bus_is_wrong(self, held: Held, log_id: str) -> str:
+        if log_id == self.log_id and held.stream == event_stream_name(log_id):
+            self.log_id = NEW
+        return self.log_id
+
+    async def recent_position(self) -> int:
+        return 1
+
+
+def memory() -> MemoryEventStore:
+    return MemoryEventStore(SystemClock())
+
+
+@contextlib.asynccontextmanager
+async def relaying(primary: Primary, bus: MemoryBus) -> AsyncIterator[Relay]:
+    clock = FastClock()
+    relay = Relay(primary, primary, bus, clock, Wake(clock))  # type: ignore[arg-type]  # it only reads
+    async with running(relay.run()):
+        yield relay
+
+
+async def is_the_record(bus: MemoryBus, primary: Primary) -> bool:
+    return bus.messages == await primary.read_all(bus.began - 1, 10_000)
+
+
+async def test_what_is_missing_is_published_and_nothing_made_anew_when_all_is_well() -> None:
+    primary, bus = Primary(memory()), MemoryBus()
+    writer = Writer(primary.store)
+    await writer.write(700)
+    async with relaying(primary, bus):
+        await eventually(lambda: bus.last == 700)
+        await writer.write(20)
+        await eventually(lambda: bus.last == 720)
+    async with relaying(primary, bus):
+        await writer.write(20)
+        await eventually(lambda: bus.last == 740)
+    assert bus.made == 1
+    assert await is_the_record(bus, primary)
+
+
+async def test_a_record_that_lost_its_end_and_outgrew_the_bus_begins_a_new_history() -> None:
+    """The same log_id, the right positions, other events: only the ids tell."""
+    before, after = memory(), memory()
+    primary, bus = Primary(before), MemoryBus()
+    await Writer(before).write(50)
+    await Writer(after).write(80)
+    async with relaying(primary, bus):
+        await eventually(lambda: bus.last == 50)
+        primary.store = after
+        await eventually(lambda: bus.last == 80)
+    assert primary.log_id == NEW
+    assert await is_the_record(bus, primary)
+
+
+async def test_a_bus_of_another_history_is_made_anew_without_a_new_log_id() -> None:
+    primary, bus = Primary(memory()), MemoryBus()
+    await bus.make(NEW, 1)
+    await Writer(primary.store).write(5)
+    async with relaying(primary, bus):
+        await eventually(lambda: bus.last == 5)
+    assert primary.log_id == OLD
+    assert bus.stream == event_stream_name(OLD)
+
+
+async def test_a_relay_that_lost_the_race_stands_by_and_takes_over() -> None:
+    primary, bus = Primary(memory()), MemoryBus()
+    writer = Writer(primary.store)
+    await writer.write(100)
+    async with relaying(primary, bus):
+        async with relaying(primary, bus):
+            for _ in range(20):
+                await writer.write(30)
+            await eventually(lambda: bus.last == 700)
+        await writer.write(30)
+        await eventually(lambda: bus.last == 730)
+    assert bus.made == 1
+    assert await is_the_record(bus, primary)
+
+
+async def test_an_operator_may_have_the_stream_made_anew() -> None:
+    primary, bus = Primary(memory()), MemoryBus()
+    await Writer(primary.store).write(40)
+    async with relaying(primary, bus) as relay:
+        await eventually(lambda: bus.last == 40)
+        assert await relay.rebuild() == BusRebuilt(1, 40)
+        await eventually(lambda: bus.last == 40)
+    assert bus.made == 2
+    assert primary.log_id == OLD
