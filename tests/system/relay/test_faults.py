@@ -255,8 +255,8 @@ async def test_a_bus_that_is_ahead_of_the_record_begins_a_new_history(
         await assert_bus_is_the_record(store, nats.url_of("observer"))
         now = await store.head()
         assert now.log_id != lost.log_id
-        await one.projector.wait_for(last, SOON)
         await eventually(lambda: one.projector.status().log_id == now.log_id)
+        await one.projector.wait_for(last, SOON)
         assert await one.pool.fetchval("select sum(events) from gateway.counts") == last
 
 
