@@ -27,7 +27,6 @@ CALLERS: Final = (1, 16, 64)
 SECONDS: Final = 5.0
 """How long each case is measured; a tenth of it goes before, unmeasured."""
 
-_ROLE: Final = "hive_orchestrator"
 _DATA: Final = (
     b'{"task":"018f3a1e6c5d7b2a9c4e8f0a1b2c3d4e","epoch":1,"runner":"' + b"r" * 190 + b'"}'
 )
@@ -50,10 +49,9 @@ _LIMIT_INSERT: Final = """
 async def run(
     admin_url: str, *, callers: Sequence[int] = CALLERS, seconds: float = SECONDS
 ) -> list[CaseResult]:
-    """Measure in a database of its own on the server of `admin_url`, dropped afterwards.
+    """Measure in a database and by a login of its own, both dropped afterwards.
 
-    The server's login hive_orchestrator gets a password for the time of the run. Raises
-    BenchRefused where fsync or synchronous_commit is off.
+    Raises BenchRefused where fsync or synchronous_commit is off.
     """
     results = []
     async with _database(admin_url) as (owner_url, service_url):
@@ -129,7 +127,7 @@ async def _plain_inserts(owner_url: str, appends: int, seconds: float) -> float:
 
 @asynccontextmanager
 async def _database(admin_url: str) -> AsyncIterator[tuple[str, str]]:
-    """The administrator's and the service's URL of a migrated database for this run."""
+    """The administrator's and the writer's URL of a migrated database for this run."""
     name = f"hive_bench_{os.urandom(6).hex()}"
     password = os.urandom(16).hex()
     admin = await asyncpg.connect(admin_url)
@@ -139,12 +137,25 @@ async def _database(admin_url: str) -> AsyncIterator[tuple[str, str]]:
         try:
             owner_url = _with(admin_url, database=name)
             await migrate(owner_url)
-            await admin.execute(f"alter role {_ROLE} password '{password}'")
-            yield owner_url, _with(owner_url, login=f"{_ROLE}:{password}")
+            await _make_writer(owner_url, name, password)
+            yield owner_url, _with(owner_url, login=f"{name}:{password}")
         finally:
             await admin.execute(f"drop database {name} with (force)")
+            await admin.execute(f"drop role if exists {name}")
     finally:
         await admin.close()
+
+
+async def _make_writer(owner_url: str, role: str, password: str) -> None:
+    """A login with the orchestrator's rights, so that nobody else's password need change."""
+    owner = await asyncpg.connect(owner_url)
+    try:
+        await owner.execute(
+            f"create role {role} login password '{password}' in role hive_orchestrator"
+        )
+        await owner.execute("insert into hive.writers values ($1, 'task')", role)
+    finally:
+        await owner.close()
 
 
 async def _refuse_unsafe(connection: asyncpg.Connection) -> None:

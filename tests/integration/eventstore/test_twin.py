@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
@@ -171,6 +172,8 @@ async def replay(store: EventStore, steps: list[Step]) -> None:
     await sides.hold_the_same()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_both_stores_say_and_hold_the_same(
     database: Database, seed: int, size: Callable[[int, int], int]
 ) -> None:
@@ -180,7 +183,7 @@ def test_both_stores_say_and_hold_the_same(
 
         @seeded(seed)
         @settings(
-            max_examples=size(80, 2_000),
+            max_examples=size(80, 1_000),
             deadline=None,
             database=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
