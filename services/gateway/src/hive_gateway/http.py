@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hive_gateway.health import Check, Dependencies
 from hive_gateway.metrics import Metrics
+from hive_gateway.ports import port_in_use
 from hive_gateway.refusals import Refusal
 from hive_gateway.tokens import Tokens
 from hive_shared.wake import first_of
@@ -119,7 +120,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
-    """Serve in this loop; yields the port (another one only for port 0). Raises OSError."""
+    """Serve in this loop; yields the port (another one only for port 0). Raises SettingsError."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -146,9 +147,9 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise port_in_use(host, port, "gateway_http_port") from error
     return bound
 
 

@@ -23,6 +23,7 @@ from hive_gateway.door import Door
 from hive_gateway.events import Events
 from hive_gateway.missions import Missions
 from hive_gateway.operations import Operations
+from hive_gateway.ports import port_in_use
 from hive_gateway.sessions import Runners
 
 SERVICES: Final = tuple(
@@ -66,7 +67,7 @@ class Services(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def serving(services: Services, door: Door, host: str, port: int) -> AsyncIterator[int]:
-    """Serve in this loop; yields the port (another one only for port 0). Raises OSError."""
+    """Serve in this loop; yields the port (another one only for port 0). Raises SettingsError."""
     server = aio.server(interceptors=(door,), options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
     mission_pb2_grpc.add_MissionServiceServicer_to_server(services.missions, server)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(services.runners, server)
@@ -79,7 +80,7 @@ async def serving(services: Services, door: Door, host: str, port: int) -> Async
     try:
         bound = server.add_insecure_port(f"{bracketed}:{port}")
     except RuntimeError as error:
-        raise OSError(f"port {port} of {host} cannot be used: {error}") from error
+        raise port_in_use(bracketed, port, "gateway_grpc_port") from error
     await server.start()
     try:
         yield bound
