@@ -29,11 +29,11 @@ TEST_SECONDS: Final = 60
 """For one test of a mutant: one that waits for ever is red, too."""
 ROW_SECONDS: Final = 600
 _PROBE: Final = """
-import importlib, pathlib, sys
+import importlib.util, pathlib, sys
 for name in ("hive_contracts", "hive_shared", "hive_orchestrator", "hive_gateway", "hive_runner",
              "hive_github", "hive_health", "hive_client", "hive_cli", "hive_stack", "hive_bench"):
-    origin = pathlib.Path(importlib.import_module(name).__path__[0])
-    assert origin.is_relative_to(sys.argv[1]), f"{name} is imported from {origin}"
+    origin = pathlib.Path(importlib.util.find_spec(name).origin)
+    assert origin.is_relative_to(sys.argv[1]), f"{name} would be imported from {origin}"
 """
 
 
@@ -44,7 +44,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promise: int
     """Of section 12 of the architecture."""
     test: str
-    """The test that goes red, as pytest names it; a test with parameters counts as one."""
+    """The test that goes red, as pytest names it; without parameters, one of them is enough."""
     protects: str
     """`path:function`, of the lines that the patch takes out."""
     patch: str
@@ -150,12 +150,11 @@ def _judge(fault: Fault, tree: Path) -> Verdict:
 
 
 def _compare(fault: Fault, outcomes: dict[str, bool]) -> str:
-    red = {_without_parameters(test) for test, green in outcomes.items() if not green}
-    if _without_parameters(fault.test) not in red:
+    red = [test for test, green in outcomes.items() if not green]
+    if not any(_is_named(test, [fault.test]) for test in red):
         return "the test stays green without its protection"
-    if other := red - {_without_parameters(test) for test in (fault.test, *fault.also)}:
-        return f"also red: {', '.join(sorted(other))}"
-    return ""
+    other = [test for test in red if not _is_named(test, [fault.test, *fault.also])]
+    return f"also red: {', '.join(sorted(other))}" if other else ""
 
 
 def _assert_green(faults: list[Fault], folder: Path) -> None:
@@ -167,8 +166,7 @@ def _assert_green(faults: list[Fault], folder: Path) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     if red := sorted(test for test, green in outcomes.items() if not green):
         raise Wrong("red without any patch: " + ", ".join(red))
-    ran = {_without_parameters(test) for test in outcomes}
-    if missing := sorted(test for test in tests if _without_parameters(test) not in ran):
+    if missing := [test for test in tests if not any(_is_named(ran, [test]) for ran in outcomes)]:
         raise Wrong("there is no " + ", ".join(missing))
     print(f"{len(tests)} tests are green as it is")
 
@@ -253,8 +251,8 @@ def _node_id(classname: str, name: str, tree: Path) -> str:
     return f"{classname}::{name}"
 
 
-def _without_parameters(test: str) -> str:
-    return test.partition("[")[0]
+def _is_named(test: str, names: Iterable[str]) -> bool:
+    return test in names or test.partition("[")[0] in names
 
 
 def _environment(tree: Path) -> dict[str, str]:
