@@ -18,6 +18,7 @@ async def relay_process(database: Database, nats: NatsAccount) -> AsyncIterator[
     """A relay of its own; killed at the end, if it still runs."""
     env = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
         "HIVE_POSTGRES_URL": database.url("relay"),
         "HIVE_NATS_URL": nats.url_of("relay"),
         "HIVE_LOG_LEVEL": "error",
