@@ -54,7 +54,7 @@ async def run(
     Raises BenchRefused where fsync or synchronous_commit is off.
     """
     results = []
-    async with _database(admin_url) as (owner_url, service_url):
+    async with scratch_database(admin_url) as (owner_url, service_url):
         for number in callers:
             limit = await _plain_inserts(owner_url, number, seconds)
             async with open_postgres_store(service_url) as store:
@@ -126,7 +126,7 @@ async def _plain_inserts(owner_url: str, appends: int, seconds: float) -> float:
 
 
 @asynccontextmanager
-async def _database(admin_url: str) -> AsyncIterator[tuple[str, str]]:
+async def scratch_database(admin_url: str) -> AsyncIterator[tuple[str, str]]:
     """The administrator's and the writer's URL of a migrated database for this run."""
     name = f"hive_bench_{os.urandom(6).hex()}"
     password = os.urandom(16).hex()
@@ -135,10 +135,10 @@ async def _database(admin_url: str) -> AsyncIterator[tuple[str, str]]:
         await _refuse_unsafe(admin)
         await admin.execute(f"create database {name}")
         try:
-            owner_url = _with(admin_url, database=name)
+            owner_url = changed_url(admin_url, database=name)
             await migrate(owner_url)
             await _make_writer(owner_url, name, password)
-            yield owner_url, _with(owner_url, login=f"{name}:{password}")
+            yield owner_url, changed_url(owner_url, login=f"{name}:{password}")
         finally:
             await admin.execute(f"drop database {name} with (force)")
             await admin.execute(f"drop role if exists {name}")
@@ -164,7 +164,7 @@ async def _refuse_unsafe(connection: asyncpg.Connection) -> None:
             raise BenchRefused(f"{setting} is off: what an append costs would not be measured")
 
 
-def _with(url: str, *, login: str = "", database: str = "") -> str:
+def changed_url(url: str, *, login: str = "", database: str = "") -> str:
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(

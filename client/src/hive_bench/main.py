@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from hive_bench import eventstore, gateway, missions
+from hive_bench import eventstore, feed, gateway, missions, rebuild
 from hive_bench.ground import Ground, describe, prepared
 from hive_bench.result import CaseResult
 
@@ -23,10 +23,20 @@ async def _missions(ground: Ground, seconds: float | None) -> list[CaseResult]:
     return await missions.run(ground, seconds=seconds or missions.SECONDS)
 
 
+async def _feed(ground: Ground, seconds: float | None) -> list[CaseResult]:
+    return await feed.run(ground.postgres_admin_url, seconds=seconds or feed.SECONDS)
+
+
+async def _rebuild(ground: Ground, seconds: float | None) -> list[CaseResult]:
+    return await rebuild.run(ground.postgres_admin_url, seconds=seconds or rebuild.SECONDS)
+
+
 BENCHES: Final[dict[str, Bench]] = {
     "eventstore": _eventstore,
     "gateway": _gateway,
     "missions": _missions,
+    "feed": _feed,
+    "rebuild": _rebuild,
 }
 
 
