@@ -121,3 +121,20 @@ def test_what_the_hive_leases_again_after_it_has_lost_its_report_is_given_back()
     given_back = [slots.obey(orders(ONE)) for _ in range(PATIENCE)]
     assert [one.give_back for one in given_back if one.give_back] == [(key(ONE),)]
     assert all(one.start == () for one in given_back)
+
+
+def test_an_epoch_that_is_named_on_and_on_after_its_report_was_answered_is_given_back() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    back = [heard(slots).obey(orders(keep=(ONE,))).give_back for _ in range(2 * PATIENCE)]
+    assert back.count((key(ONE),)) == 1
+    assert back.index((key(ONE),)) == PATIENCE - 1
+
+
+def test_an_epoch_whose_report_is_on_its_way_is_not_given_back() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    for _ in range(2 * PATIENCE):
+        assert heard(slots).obey(orders(keep=(ONE,)), [key(ONE)]).give_back == ()

@@ -92,3 +92,18 @@ async def test_a_pattern_that_leaves_the_repository_is_refused(
 ) -> None:
     failed = failure(await expand(source, workshop, "../*.py"))
     assert failed.kind == "permanent"
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_ITEMS", 2), ("MAX_BYTES", 100)])
+async def test_more_than_a_message_can_carry_is_refused(
+    limit: str,
+    value: int,
+    source: Source,
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(f"hive_runner.expand.{limit}", value)
+    source.commit(FILES)
+    failed = failure(await expand(source, workshop, "**/*.py"))
+    assert failed.kind == "permanent"
+    assert f"at most {value}" in failed.detail

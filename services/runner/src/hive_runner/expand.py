@@ -5,11 +5,15 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
+import msgspec
+
 from hive_contracts.plan import Item, ItemsListed
 from hive_runner.errors import failed
 from hive_runner.job import Job
 
 MAX_ITEMS: Final = 10_000
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of a phase's items together, as JSON: they travel in one message."""
 
 
 async def expand(job: Job) -> ItemsListed:
@@ -50,7 +54,15 @@ def _items(values: set[str]) -> tuple[Item, ...]:
             "permanent",
             f"the patterns match {len(values)} items; a phase has at most {MAX_ITEMS}",
         )
-    return tuple(_item(value) for value in sorted(values))
+    items = tuple(_item(value) for value in sorted(values))
+    size = len(msgspec.json.encode(items))
+    if size > MAX_BYTES:
+        raise failed(
+            "permanent",
+            f"the items that the patterns match take {size} bytes; at most {MAX_BYTES} are taken:"
+            " match folders in place of files, or split the phase",
+        )
+    return items
 
 
 def _item(value: str) -> Item:

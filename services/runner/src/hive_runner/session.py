@@ -24,7 +24,6 @@ from hive_contracts.wire import Misfit, from_proto, to_proto
 from hive_runner.crew import Crew
 from hive_runner.gateway import Gateway, SessionCall
 from hive_runner.outbox import Outbox
-from hive_runner.reports import Report
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,9 @@ SILENT_SECONDS: Final = 20.0
 _RESEND_SECONDS: Final = 10.0
 """A report without a receipt is sent again on the same stream."""
 _BATCH: Final = 32
-"""Reports in one message."""
+"""Reports in one message, at most."""
+_BATCH_BYTES: Final = 2 * 1024 * 1024
+"""Of reports in one message: gRPC takes 4 MiB, and refuses a larger one each time it comes."""
 _GATHER_SECONDS: Final = 0.005
 """Changes that come this close together travel in one beat."""
 _FIRST_DELAY: Final = 0.2
@@ -97,16 +98,13 @@ class Session:
         while True:
             self._changed.clear()
             beat = self._crew.beat()
-            reports = self._due()
             request = runner_pb2.SessionRequest(
-                beat=to_proto(beat, runner_pb2.Beat),
-                reports=[to_proto(report, runner_pb2.Report) for report in reports],
+                beat=to_proto(beat, runner_pb2.Beat), reports=self._due()
             )
             await call.write(request)
             self._crew.told(beat)
             self._last = beat
-            if len(reports) < _BATCH:
-                await self._pause()
+            await self._pause()
             if time.monotonic() - self._heard > SILENT_SECONDS:
                 raise TimeoutError(f"nothing was heard for {SILENT_SECONDS:.0f} s")
 
@@ -119,15 +117,21 @@ class Session:
             return
         await asyncio.sleep(_GATHER_SECONDS)
 
-    def _due(self) -> list[Report]:
+    def _due(self) -> list[runner_pb2.Report]:
+        """The next reports to send, as much as fits into one message."""
         now = time.monotonic()
-        due = [
-            report
-            for report in self._outbox.sendable()
-            if now - self._sent.get(report.command_id, -_RESEND_SECONDS) >= _RESEND_SECONDS
-        ][:_BATCH]
-        for report in due:
+        due: list[runner_pb2.Report] = []
+        size = 0
+        for report in self._outbox.sendable():
+            if now - self._sent.get(report.command_id, -_RESEND_SECONDS) < _RESEND_SECONDS:
+                continue
+            message = to_proto(report, runner_pb2.Report)
+            size += message.ByteSize()
+            if due and (size > _BATCH_BYTES or len(due) == _BATCH):
+                self._changed.set()
+                break
             self._sent[report.command_id] = now
+            due.append(message)
         return due
 
     async def _listen(self, call: SessionCall) -> None:
