@@ -67,10 +67,10 @@ class MemoryEventStore:
 
     async def append(self, append: Append) -> Appended:
         admit(append)
+        self._check_rights(append)
         if append.command is not None and (first := self._first_answer(append.command)):
             return first
         self._check_fence(append.fence)
-        self._check_rights(append)
         self._check_versions(append)
         self._write(append)
         appended = Appended(len(self._log), append.answer)

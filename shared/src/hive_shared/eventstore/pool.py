@@ -18,7 +18,7 @@ STATEMENT_SECONDS: Final = 10.0
 """A statement that takes longer is given up: the store is unavailable, its outcome unknown."""
 CONNECT_SECONDS: Final = 5.0
 
-# Classes of SQLSTATE that blame what was sent: its data, its integrity, hive.refuse_malformed().
+# Classes of SQLSTATE that blame what was sent: its data, its integrity, hive.admit().
 # All others blame the server, the connection or the set-up, and say nothing about the append.
 _BLAMES_THE_APPEND: Final = ("22", "23", "H0")
 _NO_PARTITION: Final = "23514"

@@ -10,7 +10,6 @@ from hive_shared.eventstore.errors import (
     CommandReused,
     CommandTooOld,
     Fenced,
-    NotAllowed,
     StoreError,
     VersionConflict,
 )
@@ -26,7 +25,6 @@ _APPEND: Final = files(__package__).joinpath("queries", "append.sql").read_text(
 _REFUSALS: Final[dict[str, type[StoreError]]] = {
     "reused": CommandReused,
     "old": CommandTooOld,
-    "forbidden": NotAllowed,
     "fenced": Fenced,
     "conflict": VersionConflict,
 }

@@ -47,7 +47,9 @@ create table hive.writers (
     primary key (role, category)
 );
 insert into hive.writers values
-    ('hive_orchestrator', 'mission'), ('hive_orchestrator', 'task'), ('hive_orchestrator', 'runner');
+    ('hive_orchestrator', 'mission'),
+    ('hive_orchestrator', 'task'),
+    ('hive_orchestrator', 'runner');
 
 -- Who alone may act, each role among its own fences.
 create table hive.fences (
@@ -69,7 +71,8 @@ insert into hive.log_ids (id) values (replace(gen_random_uuid()::text, '-', ''))
 
 create function hive.refuse_change() returns trigger language plpgsql as $$
 begin
-    raise exception 'hive.% is append-only: % refused', tg_table_name, tg_op using errcode = '42501';
+    raise exception 'hive.% is append-only: % refused', tg_table_name, tg_op
+        using errcode = '42501';
 end
 $$;
 

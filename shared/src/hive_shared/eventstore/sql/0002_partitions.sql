@@ -19,8 +19,8 @@ begin
         execute format('create trigger no_truncate before truncate on hive.%I
             for each statement execute function hive.refuse_change()', partition);
         execute format('alter table hive.%I enable always trigger no_truncate', partition);
-        execute format('alter table hive.events attach partition hive.%I for values from (%s) to (%s)',
-            partition, number * size, (number + 1) * size);
+        execute format('alter table hive.events attach partition hive.%I
+            for values from (%s) to (%s)', partition, number * size, (number + 1) * size);
         made := made + 1;
     end loop;
     return made;
