@@ -1,0 +1,34 @@
+"""The `hive` command as people start it."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.system.hive import RealHive
+
+
+async def command(hive: RealHive, endpoint: str, *arguments: str) -> int:
+    """Its exit status, once it has ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hive_cli.main", *arguments,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "HOME": str(hive.folder),
+            "HIVE_DATA": str(hive.data),
+            "HIVE_OTLP_ENDPOINT": endpoint,
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await process.communicate()
+    print(said.decode())
+    assert process.returncode is not None
+    return process.returncode
+
+
+def mission_file(folder: Path, text: str) -> str:
+    path = folder / "mission.yaml"
+    path.write_text(text)
+    return str(path)

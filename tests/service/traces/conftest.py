@@ -1,0 +1,53 @@
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.traces.collector import Collector
+from tests.system.hive import RealHive
+
+StartHive = Callable[[str], RealHive]
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector().listening() as listening:
+        yield listening
+
+
+@pytest.fixture
+def start_hive() -> Iterator[StartHive]:
+    """`start_hive(endpoint)`: a hive of real processes that sends its traces there."""
+    folder = Path(tempfile.mkdtemp(prefix="hive-traces-"))
+    # PostgreSQL's account must pass through.
+    folder.chmod(0o755)
+    started: list[RealHive] = []
+
+    def start(endpoint: str) -> RealHive:
+        hive = RealHive(folder, HIVE_OTLP_ENDPOINT=endpoint)
+        started.append(hive)
+        hive.stack.up()
+        return hive
+
+    yield start
+    for hive in started:
+        hive.stack.down()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    path = tmp_path / "repository"
+    path.mkdir()
+    (path / "README").write_text("Nothing yet.\n")
+    for arguments in (
+        ("init", "-q", "-b", "main"),
+        ("add", "."),
+        ("-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "Begin"),
+    ):
+        subprocess.run(["git", *arguments], cwd=path, check=True)
+    return path
