@@ -21,9 +21,10 @@ from hive_contracts.envelope import Meta, NewEvent
 from hive_contracts.ids import uuid7
 from hive_contracts.mission import CancelMission, LaunchMission, MissionLaunched, PhaseDefined
 from hive_contracts.orders import Beat, Canary, Heard, Orders
-from hive_contracts.plan import Plan
+from hive_contracts.plan import Plan, TaskSpec
 from hive_contracts.subjects import BEAT, DEADLINE_HEADER, SUBMIT, orders_hint
 from hive_contracts.submit import Accepted, Answer, Refused, Submission
+from hive_contracts.task import TaskPlanned
 from hive_contracts.v1 import (
     event_pb2_grpc,
     mission_pb2,
@@ -63,6 +64,10 @@ def plan_message(name: str = "fix", **fields: Any) -> plan_pb2.Plan:
 
 def launch_request(name: str = "fix", **fields: Any) -> mission_pb2.LaunchRequest:
     return mission_pb2.LaunchRequest(command_id=new_id(), plan=plan_message(name, **fields))
+
+
+def planned_task(mission_id: str, task_id: str) -> TaskPlanned:
+    return TaskPlanned(task_id, mission_id, "fix-1", "main", "work", TaskSpec("work", run="true"))
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
@@ -250,13 +255,12 @@ class Gateway:
         self.events = event_pb2_grpc.EventServiceStub(channel)
         self.operations = operations_pb2_grpc.OperationsServiceStub(channel)
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.settings.gateway_grpc_port}"
+    async def launch(self, name: str = "fix", **plan: str) -> mission_pb2.LaunchResponse:
+        return await self.missions.Launch(launch_request(name, **plan), metadata=bearer(ADMIN))
 
-    @property
-    def http(self) -> str:
-        return f"http://127.0.0.1:{self.settings.gateway_http_port}"
+    async def get(self, mission: str, position: int = 0) -> mission_pb2.Mission:
+        request = mission_pb2.GetRequest(mission=mission, at_least_position=position)
+        return (await self.missions.Get(request, metadata=bearer(ADMIN))).mission
 
 
 def gateway_settings(

@@ -60,8 +60,9 @@ from hive_contracts.task import (
     TaskRequeued,
     TaskSucceeded,
 )
-from hive_gateway.views.fold import Views, fold, needed
+from hive_gateway.views.fold import fold
 from hive_gateway.views.rows import Approval, MissionRow, TaskRow
+from hive_gateway.views.tables import Views, needed
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 M, T = "m" * 32, "t" * 32

@@ -47,9 +47,10 @@ from hive_contracts.task import (
     TaskPlanned,
     TaskSucceeded,
 )
-from hive_gateway.views.fold import Table, Views, fold
+from hive_gateway.views.fold import fold
 from hive_gateway.views.projection import TABLES, ViewsProjection, query, rows_of
 from hive_gateway.views.rows import MissionDetailRow, MissionRow, PhaseRow, RunnerRow, TaskRow
+from hive_gateway.views.tables import Table, Views
 from tests.conftest import Database
 from tests.suites.bus import pool_of
 from tests.suites.gateway import new_id

@@ -13,8 +13,9 @@ import msgspec
 
 from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.envelope import Recorded
-from hive_gateway.views.fold import Table, Views, fold, needed
+from hive_gateway.views.fold import fold
 from hive_gateway.views.rows import MissionRow, PhaseRow, RunnerRow, TaskRow
+from hive_gateway.views.tables import Table, Views, needed
 from hive_shared.projection import Connection
 
 R = TypeVar("R", bound=msgspec.Struct)

@@ -1,0 +1,126 @@
+"""Events of a mission, folded into its rows."""
+
+from datetime import datetime
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from hive_contracts.envelope import Recorded
+from hive_contracts.mission import (
+    AnyMissionEvent,
+    BranchAdvanced,
+    ItemsFound,
+    MergeConflicted,
+    MissionCancelled,
+    MissionFailed,
+    MissionLaunched,
+    MissionRefused,
+    MissionSucceeded,
+    PhaseCompleted,
+    PhaseDefined,
+    PhaseStarted,
+    PrerequisiteMet,
+    TaskSettled,
+    TasksPlanned,
+)
+from hive_contracts.plan import Listed
+from hive_gateway.views.rows import (
+    MissionDetailRow,
+    MissionRow,
+    MissionStatus,
+    PhaseRow,
+    PhaseStatus,
+)
+from hive_gateway.views.tables import Views
+
+
+def fold_mission(  # one case for each event
+    views: Views, event: AnyMissionEvent, recorded: Recorded
+) -> None:
+    if isinstance(event, MissionLaunched):
+        _launched(views, event, recorded)
+        return
+    mission = views.missions.get(event.mission_id)
+    if mission is None:
+        return
+    match event:
+        case PhaseDefined():
+            _phase_defined(views, mission, event, recorded)
+        case PrerequisiteMet(series=series):
+            unmet = tuple(name for name in mission.unmet if name != series)
+            views.put_mission(replace(mission, unmet=unmet))
+        case PhaseStarted(phase=phase):
+            _phase_is(views, mission, phase, "running")
+        case PhaseCompleted(phase=phase):
+            _phase_is(views, mission, phase, "completed")
+        case ItemsFound(items=items):
+            views.put_mission(replace(mission, tasks=mission.tasks + len(items)))
+        case BranchAdvanced(new=tip, task_id=task_id):
+            views.put_mission(replace(mission, tip=tip))
+            if (task := views.tasks.get(task_id)) is not None:
+                views.tasks.put(task_id, replace(task, merged=True))
+        case MissionSucceeded():
+            _end(views, mission, "succeeded", "", recorded.recorded_at)
+        case MissionFailed(reason=reason):
+            _end(views, mission, "failed", reason, recorded.recorded_at)
+        case MissionRefused(reason=reason):
+            _end(views, mission, "refused", reason, recorded.recorded_at)
+        case MissionCancelled(reason=reason):
+            _end(views, mission, "cancelled", reason, recorded.recorded_at)
+        case TasksPlanned() | TaskSettled() | MergeConflicted():
+            # The tasks' own streams say the same.
+            pass
+        case _:
+            assert_never(event)
+
+
+def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
+    mission = MissionRow(
+        mission_id=event.mission_id,
+        name=event.name,
+        series=event.series,
+        agent_type=event.agent_type,
+        launched_at=recorded.recorded_at,
+        position=recorded.position,
+        unmet=event.prerequisites,
+    )
+    views.put_mission(mission)
+    detail = MissionDetailRow(
+        event.mission_id,
+        event.objective,
+        event.repository,
+        recorded.meta.traceparent,
+        recorded.meta.causation,
+    )
+    views.details.put(event.mission_id, detail)
+
+
+def _phase_defined(
+    views: Views, mission: MissionRow, event: PhaseDefined, recorded: Recorded
+) -> None:
+    phase = event.phase
+    row = PhaseRow(
+        mission.mission_id,
+        phase.name,
+        phase.needs,
+        recorded.position,
+        recorded.meta.causation,
+    )
+    views.phases.put((mission.mission_id, phase.name), row)
+    known = len(phase.tasks)
+    if phase.for_each is not None and isinstance(phase.for_each.source, Listed):
+        known += len(phase.for_each.source.items)
+    if known:
+        views.put_mission(replace(mission, tasks=mission.tasks + known))
+
+
+def _phase_is(views: Views, mission: MissionRow, name: str, status: PhaseStatus) -> None:
+    key = (mission.mission_id, name)
+    if (phase := views.phases.get(key)) is not None:
+        views.phases.put(key, replace(phase, status=status))
+
+
+def _end(
+    views: Views, mission: MissionRow, status: MissionStatus, reason: str, at: datetime
+) -> None:
+    views.put_mission(replace(mission, status=status, reason=reason, ended_at=at))
