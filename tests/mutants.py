@@ -75,9 +75,9 @@ class Wrong(Exception):
 
 def main() -> int:
     arguments = _arguments()
-    faults = read_register(arguments.ids)
     began = time.monotonic()
     try:
+        faults = read_register(arguments.ids)
         with tempfile.TemporaryDirectory(prefix="hive-mutants-") as name:
             folder = Path(name)
             folder.chmod(0o755)  # PostgreSQL's account must pass through
