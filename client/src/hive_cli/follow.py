@@ -13,13 +13,21 @@ from rich.text import Text
 
 from hive_cli import screen
 from hive_cli.exits import OF_STATUS, Exit
-from hive_client.hive import ENDED, Arrived, Hive
+from hive_client.hive import ENDED, Hive
 from hive_client.watched import Change
 from hive_contracts.envelope import Recorded
 from hive_contracts.v1 import event_pb2, mission_pb2
 
 MAX_APPEND: Final = 256
 """Events of one append at most: the launch's end at the position that it answers."""
+
+
+_ENDS: Final = {
+    "MissionSucceeded": "succeeded",
+    "MissionFailed": "failed",
+    "MissionRefused": "refused",
+    "MissionCancelled": "cancelled",
+}
 
 
 async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, wait: bool) -> Exit:
@@ -78,28 +86,23 @@ async def _follow_lines(console: Console, changes: AsyncIterator[Change]) -> mis
 
 async def _follow_events(hive: Hive, mission_id: str, position: int, *, wait: bool) -> Exit:
     """Every event of the mission, then one line with its end."""
-    status = ""
+    asked, status = False, ""
+    # The filter is resolved by the read models: a launch that was just answered must be in them.
+    await hive.get(mission_id, at_least_position=position)
     filter = event_pb2.EventFilter(mission=mission_id)
-    await hive.get(mission_id, at_least_position=position)  # from here on the filter is known
     async for arrived in hive.subscribe(filter, after=max(0, position - MAX_APPEND)):
-        print_event(arrived.event, arrived.log_id)
-        if arrived.event.position < position:
-            continue
-        if _may_stop(arrived):
-            mission = await hive.get(mission_id, at_least_position=arrived.event.position)
-            status = mission.summary.status
-            if status in ENDED or (asks_a_person(mission) and not wait):
+        event = arrived.event
+        print_event(event, arrived.log_id)
+        status = _ENDS.get(event.type, "")
+        asked = asked or event.type == "ApprovalRequested"
+        if status or (asked and not wait):
+            # What is asked next of the hive, by anyone, is to know of this event.
+            mission = await hive.get(mission_id, at_least_position=event.position)
+            if status or asks_a_person(mission):
+                status = status or mission.summary.status
                 break
     print_result(OF_STATUS[status], status)
     return OF_STATUS[status]
-
-
-def _may_stop(arrived: Arrived) -> bool:
-    """Whether the mission may have ended with this event, or begun to wait for a person."""
-    return arrived.event.stream.startswith("mission-") or arrived.event.type in (
-        "ApprovalRequested",
-        "TaskSucceeded",
-    )
 
 
 def print_event(event: Recorded, log_id: str) -> None:

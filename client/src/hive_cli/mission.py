@@ -15,7 +15,7 @@ from hive_cli.exits import Exit
 from hive_cli.problems import verb
 from hive_cli.statement import read_call
 from hive_cli.target import ask_hive, tell_hive
-from hive_client.hive import ENDED
+from hive_client.hive import ENDED, Continued, Hive
 
 STATUSES = ("running", "waiting", *sorted(ENDED))
 
@@ -75,7 +75,11 @@ def show_command(mission: str, as_json: bool) -> int:
 @verb
 def approve_command(mission: str, gate: str, note: str, as_json: bool) -> int:
     """Answer yes to what a mission asks."""
-    tell_hive("mission approve", lambda hive: hive.approve(mission, gate, note))
+
+    async def approve(hive: Hive) -> None:
+        await _seen(hive, mission, await hive.approve(mission, gate, note))
+
+    tell_hive("mission approve", approve)
     return _said("approved", mission, as_json)
 
 
@@ -86,7 +90,11 @@ def approve_command(mission: str, gate: str, note: str, as_json: bool) -> int:
 @verb
 def reject_command(mission: str, gate: str, note: str, as_json: bool) -> int:
     """Answer no to what a mission asks."""
-    tell_hive("mission reject", lambda hive: hive.reject(mission, gate, note))
+
+    async def reject(hive: Hive) -> None:
+        await _seen(hive, mission, await hive.reject(mission, gate, note))
+
+    tell_hive("mission reject", reject)
     return _said("rejected", mission, as_json)
 
 
@@ -100,7 +108,13 @@ def continue_command(file: Path, repo: Path | None, as_json: bool) -> int:
     FILE holds the dictionary of continue_agent_mission, as JSON or YAML.
     """
     plan = read_call(file, repo)
-    done = tell_hive("mission continue", lambda hive: hive.continue_(plan))
+
+    async def go_on(hive: Hive) -> Continued:
+        done = await hive.continue_(plan)
+        await _seen(hive, done.mission_id, done.position)
+        return done
+
+    done = tell_hive("mission continue", go_on)
     word = "continued" if done.continued else "launched"
     if as_json:
         body: dict[str, Any] = {"mission": done.name, "mission_id": done.mission_id}
@@ -116,8 +130,17 @@ def continue_command(file: Path, repo: Path | None, as_json: bool) -> int:
 @verb
 def cancel_command(mission: str, reason: str, as_json: bool) -> int:
     """Stop a mission. What its agents have done so far is kept."""
-    tell_hive("cancel", lambda hive: hive.cancel(mission, reason))
+
+    async def cancel(hive: Hive) -> None:
+        await _seen(hive, mission, await hive.cancel(mission, reason))
+
+    tell_hive("cancel", cancel)
     return _said("cancelled", mission, as_json)
+
+
+async def _seen(hive: Hive, mission: str, position: int) -> None:
+    """Until whoever asks next sees what was changed."""
+    await hive.get(mission, at_least_position=position)
 
 
 def _said(word: str, mission: str, as_json: bool) -> int:

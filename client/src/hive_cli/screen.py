@@ -169,7 +169,9 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
     if work:
         added = sum(task.result.insertions for task in merged)
         removed = sum(task.result.deletions for task in merged)
-        lines.append(f"  work   {len(merged)} of {len(work)} merged, +{added} −{removed} in all")
+        idle = sum(bool(task.result.no_change) for task in work)
+        nothing = f", {idle} had nothing to change" if idle else ""
+        lines.append(f"  work   {len(merged)} of {len(work)} merged{nothing}: +{added} −{removed}")
     if merged and mission.tip.chain:
         lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed")
         lines.append(f"  next   hive diff {name} · hive land {name}")

@@ -82,6 +82,7 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
         ),
         tasks=[
             task("api", "succeeded", merged=True, result=done),
+            task("ui", "succeeded", result=plan_pb2.WorkDone(no_change="fine as it is")),
             task("gates", "succeeded", kind="gate", phase="", gates=[gate]),
         ],
         tip=plan_pb2.Tip(commit="9ab17d0" + "0" * 33, chain="c"),
@@ -89,7 +90,7 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
     assert shown(screen.ending(mission)) == (
         "✓ succeeded in 3:05\n"
         "  gate   tests ✓ exit 0, run by the hive\n"
-        "  work   1 of 1 merged, +31 −9 in all\n"
+        "  work   1 of 2 merged, 1 had nothing to change: +31 −9\n"
         "  branch hive/fix-1 at 9ab17d0, not pushed\n"
         "  next   hive diff fix-1 · hive land fix-1"
     )
@@ -106,5 +107,5 @@ def test_a_failed_mission_ends_with_the_reason_and_the_end_of_the_output() -> No
         "  ✗ build/api: gate: tests: exit 1\n"
         "      a\n"
         "      b [x]\n"
-        "  work   0 of 1 merged, +0 −0 in all"
+        "  work   0 of 1 merged: +0 −0"
     )

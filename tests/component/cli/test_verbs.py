@@ -174,10 +174,12 @@ async def test_missions_are_listed(hive: Hive, gateway: FakeGateway) -> None:
 
 
 async def test_a_person_s_answers_reach_the_hive(hive: Hive, gateway: FakeGateway) -> None:
+    gateway.missions = AnyName(mission_pb2.Mission())
     assert (await hive("mission", "approve", "fix-1", "--gate", "ok")).exit_code == 0
     assert (await hive("mission", "reject", "fix-1", "--note", "too wide")).exit_code == 0
     assert (await hive("cancel", "fix-1", "--reason", "not now")).exit_code == 0
-    approved, rejected, cancelled = gateway.asked
+    approved, _, rejected, _, cancelled, seen = gateway.asked
+    assert seen.at_least_position == 9, "the next command sees what this one has changed"
     assert (approved.mission, approved.gate) == ("fix-1", "ok")
     assert rejected.note == "too wide"
     assert cancelled.reason == "not now"
@@ -187,6 +189,7 @@ async def test_a_mission_is_continued_from_an_original_call(
     hive: Hive, gateway: FakeGateway, repository: Path
 ) -> None:
     (repository / "p.json").write_text('{"type": "qa-test-guardian", "remaining_tasks": ["a"]}')
+    gateway.missions = AnyName(mission_pb2.Mission())
     result = await hive("mission", "continue", "p.json")
     assert result.output == (
         "continued qa-test-guardian-1 · next: hive mission show qa-test-guardian-1\n"

@@ -1,0 +1,215 @@
+"""The command and the original calls, through a hive of real processes."""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hive_cli.main import main
+from hive_client import Refused, continue_agent_mission, deploy_agent
+from hive_contracts.v1 import mission_pb2
+from tests.component.client.repositories import commit, make_repository, run_git
+from tests.component.client.test_original_calls import CONTINUE, DEPLOY
+from tests.system.hive import RealHive
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+AGENT = "cat >> asked.txt"
+"""Does what an agent does: it reads its prompt and changes the repository."""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def module_hive() -> Iterator[RealHive]:
+    """One for the whole module: its tests use repositories of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="hive-cli-"))
+    folder.chmod(0o755)
+    profiles = {"qa-test-guardian": {"command": ["sh", "-c", AGENT]}}
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
+    try:
+        hive.stack.up()
+        yield hive
+    finally:
+        hive.stack.down()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def hive(module_hive: RealHive, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.setenv("HIVE_DATA", str(module_hive.data))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, list(arguments))
+
+    return run
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = make_repository(tmp_path / "app")
+    commit(path, ".hive/repo.yaml", "gates: {good: test ! -e bad.txt}\n")
+    monkeypatch.chdir(path)
+    return path
+
+
+def view_at(hive: RealHive, mission: str, position: int) -> mission_pb2.Mission:
+    async def get() -> mission_pb2.Mission:
+        async with hive.client() as client:
+            return await client.get(mission, at_least_position=position)
+
+    return asyncio.run(get())
+
+
+def asked_by(hive: RealHive, mission: str) -> list[str]:
+    """What it asks a person, once it asks."""
+
+    async def watch() -> list[str]:
+        async with hive.client() as client:
+            async for change in client.watch(mission):
+                if change.mission.approvals:
+                    return [asked.text for asked in change.mission.approvals]
+        return []
+
+    return asyncio.run(watch())
+
+
+def end_of(hive: RealHive, mission: str) -> str:
+    async def watch() -> str:
+        status = ""
+        async with hive.client() as client:
+            async for change in client.watch(mission):
+                status = change.mission.summary.status
+        return status
+
+    return asyncio.run(watch())
+
+
+def test_a_mission_is_run_shown_compared_and_landed(hive: Command, repository: Path) -> None:
+    (repository / "m.yaml").write_text("mission: add\nrun: echo new > new.txt\n")
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 0, ran.output
+    assert "work   1 of 1 merged: +1 −0" in ran.output
+    assert "gate   good ✓ exit 0, run by the hive" in ran.output
+    shown = json.loads(hive("mission", "show", "add-1", "--json").stdout)
+    assert shown["summary"]["status"] == "succeeded"
+    compared = json.loads(hive("diff", "add-1", "--json").stdout)
+    assert compared["files"] == ["1\t0\tnew.txt"]
+    landed = hive("land", "add-1")
+    assert landed.exit_code == 0, landed.output
+    assert (repository / "new.txt").read_text() == "new\n"
+    assert run_git(repository, "rev-parse", "HEAD") == compared["tip"]
+
+
+def test_work_that_does_not_pass_its_gate_fails_and_its_output_is_shown(
+    hive: Command, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text("mission: spoil\nrun: touch bad.txt\nattempts: 1\n")
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 1, ran.output
+    assert "work/work: gate good failed" in ran.output
+    assert hive("land", "spoil-1").exit_code == 2
+
+
+def test_a_red_base_is_refused_before_anything_is_started(hive: Command, repository: Path) -> None:
+    commit(repository, "bad.txt", "bad\n")
+    (repository / "m.yaml").write_text("mission: red\nrun: echo new > new.txt\n")
+    ran = hive("run", "m.yaml", "--json")
+    assert ran.exit_code == 2, ran.output
+    *events, last = map(json.loads, ran.stdout.splitlines())
+    assert last == {"result": "refused", "exit": 2}
+    assert events[0]["type"] == "MissionLaunched"
+    assert events[-1]["type"] == "MissionRefused"
+    assert [event["position"] for event in events] == sorted({e["position"] for e in events})
+    assert "AttemptSucceeded" not in {event["type"] for event in events}
+
+
+def test_a_person_is_asked_and_the_mission_goes_on_with_the_answer(
+    hive: Command, repository: Path
+) -> None:
+    text = 'mission: ask\nrun: echo new > new.txt\ngates: [{approval: "Is it good?", name: ok}]\n'
+    (repository / "m.yaml").write_text(text)
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 3, ran.output
+    assert "hive mission approve ask-1 --gate ok" in ran.output
+    assert hive("mission", "approve", "ask-1", "--gate", "ok").exit_code == 0
+    assert hive("mission", "approve", "ask-1", "--gate", "no-such").exit_code == 2
+    followed = hive("run", "m.yaml", "--json")
+    assert followed.exit_code == 3, followed.output
+    assert hive("cancel", "ask-2", "--reason", "enough").exit_code == 0
+    names = {
+        mission["name"]: mission["status"]
+        for mission in map(json.loads, hive("mission", "list", "--json").stdout.splitlines())
+    }
+    assert (names["ask-1"], names["ask-2"]) == ("succeeded", "cancelled")
+
+
+def test_the_modernising_example_works_folder_by_folder(hive: Command, repository: Path) -> None:
+    (repository / "pyproject.toml").write_text('[project]\nname="a"\nrequires-python=">=3.11"\n')
+    old = "from typing import List\n\n\ndef f(a: List[int]) -> List[int]:\n    return list([a])\n"
+    for name in ("a.py", "src/one/b.py", "src/two/c d.py", "src/two/test_c.py", "tests/t.py"):
+        commit(repository, name, old)
+    commit(repository, "src/three/fine.py", "x = 1\n")
+    run_git(repository, "add", "pyproject.toml")
+    run_git(repository, "commit", "-q", "-m", "name it")
+    ran = hive("run", str(EXAMPLES / "modernise.yaml"), "--repo", str(repository))
+    assert ran.exit_code == 0, ran.output
+    assert "3 of 4 merged, 1 had nothing to change" in ran.output
+    assert "nothing to modernise in src/three" in ran.output
+    assert hive("land", "modernise-1").exit_code == 0
+    changed = run_git(repository, "diff", "--name-only", "HEAD@{1}", "HEAD").splitlines()
+    assert changed == ["a.py", "src/one/b.py", "src/two/c d.py"]
+    assert "def f(a: list[int]) -> list[int]:" in (repository / "a.py").read_text()
+
+
+def test_an_agent_without_a_command_is_refused_with_the_line_to_write(
+    hive: Command, repository: Path
+) -> None:
+    with pytest.raises(Refused) as caught:
+        deploy_agent(DEPLOY)
+    assert caught.value.code == "no-command"
+    assert "profiles.devops-deployer.command" in caught.value.remedy
+
+
+def test_the_original_calls_launch_then_continue_the_same_mission(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    launched = deploy_agent({**DEPLOY, "type": "qa-test-guardian"})
+    assert launched.name == "qa-test-guardian-1"
+    continued = continue_agent_mission(CONTINUE, repository=repository)
+    assert (continued.name, continued.continued) == (launched.name, True)
+    shown = view_at(module_hive, continued.mission_id, continued.position)
+    assert [phase.name for phase in shown.phases] == ["week-1", "week-2", "week-3", "remaining"]
+    assert asked_by(module_hive, launched.name) == [DEPLOY["prerequisites"]]
+    assert hive("cancel", launched.name).exit_code == 0
+    again = continue_agent_mission(CONTINUE, repository=repository)
+    assert (again.name, again.continued) == ("qa-test-guardian-2", False)
+
+
+def test_continuing_does_each_remaining_task_in_order(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    call = {"type": "qa-test-guardian", "remaining_tasks": ["First: a", "Second: b"]}
+    (repository / "call.json").write_text(json.dumps({**call, "mission": "Do it"}))
+    for mission in map(json.loads, hive("mission", "list", "--json").stdout.splitlines()):
+        if mission["status"] in ("running", "waiting"):
+            hive("cancel", mission["name"])
+    said = json.loads(hive("mission", "continue", "call.json", "--json").stdout)
+    assert end_of(module_hive, said["mission"]) == "succeeded"
+    assert hive("land", said["mission"]).exit_code == 0
+    asked = (repository / "asked.txt").read_text()
+    assert asked.index("First: a") < asked.index("Second: b")
+    assert asked.count("Do it") == 2, "the objective is part of every prompt"
+
+
+def test_the_first_screen_names_what_is_up(hive: Command, module_hive: RealHive) -> None:
+    shown = hive("status")
+    assert shown.exit_code == 0, shown.output
+    assert f"API {module_hive.state.gateway}" in shown.output
+    assert "services 4/4  runner 1, 4 slots" in shown.output
