@@ -1,6 +1,8 @@
-"""What a benchmark runs on: a whole hive of its own, on free ports, gone afterwards."""
+"""What a benchmark runs on: a PostgreSQL, or a whole hive, of its own; gone afterwards."""
 
 import os
+import platform
+import secrets
 import shutil
 import statistics
 import tempfile
@@ -15,19 +17,28 @@ import msgspec
 
 from hive_bench.result import BenchRefused
 from hive_shared.settings import Sources
-from hive_stack import Stack, StackState, nats, postgres
+from hive_stack import Stack, StackState, binaries, postgres
 from hive_stack.ports import free_port, is_free
 from hive_stack.vault import Vault
 
-SETTINGS: Final = ("fsync", "synchronous_commit", "shared_buffers", "full_page_writes")
+SETTINGS: Final = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 """Of PostgreSQL: printed with every figure."""
 _SYNCS: Final = 200
 
 
+class Record(msgspec.Struct, frozen=True):
+    """A PostgreSQL server."""
+
+    folder: Path
+    """On the disk that its data is on."""
+    admin_url: str
+
+
 class Ground(msgspec.Struct, frozen=True):
+    """A whole hive."""
+
     stack: Stack
-    postgres_admin_url: str
-    nats_admin_url: str
+    record: Record
     gateway: str
     token: str
 
@@ -39,50 +50,62 @@ class Ground(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def prepared() -> Iterator[Ground]:
+def record() -> Iterator[Record]:
     """Raises StackError."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-bench-"))
-    # Started by root, the database runs as another account, which must reach its data.
-    folder.chmod(0o755)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("HIVE_")}
-    # A runner that is stopped is to be missed soon: `missions` brings runners of its own.
-    env |= {"HIVE_SESSION_TTL": "6", "HIVE_RUNNER_SLOTS": "1"}
-    sources = Sources(env=env, home=folder, cwd=folder)
-    stack = Stack(sources, data=folder / "hive", port=_free_pair())
-    try:
-        state = stack.up()
-        vault = Vault(stack.paths.secrets)
-        yield Ground(
-            stack,
-            postgres.url(state.postgres_port, postgres.ADMIN, vault.postgres("admin"), "postgres"),
-            nats.url(state.nats_port, nats.ADMIN, vault.nats(nats.ADMIN)),
-            state.gateway,
-            vault.admin_token(),
+    with _folder() as folder:
+        password = secrets.token_hex(16)
+        config = postgres.PostgresConfig(
+            binary=postgres.reachable(binaries.find_postgres(), folder / "bin"),
+            data=folder / "pg",
+            port=free_port(),
+            log=folder / "postgres.log",
         )
-    finally:
-        stack.down()
-        shutil.rmtree(folder, ignore_errors=True)
+        postgres.create(config, password)
+        server = postgres.start(config)
+        try:
+            yield Record(folder, _admin_url(config.port, password))
+        finally:
+            postgres.stop_server(server)
 
 
-async def describe(ground: Ground) -> list[str]:
+@contextmanager
+def hive() -> Iterator[Ground]:
+    """Raises StackError."""
+    with _folder() as folder:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("HIVE_")}
+        # A runner that is stopped is to be missed soon: `missions` brings runners of its own.
+        env |= {"HIVE_SESSION_TTL": "6", "HIVE_RUNNER_SLOTS": "1"}
+        sources = Sources(env=env, home=folder, cwd=folder)
+        stack = Stack(sources, data=folder / "hive", port=_free_pair())
+        try:
+            state = stack.up()
+            vault = Vault(stack.paths.secrets)
+            url = _admin_url(state.postgres_port, vault.postgres("admin"))
+            yield Ground(stack, Record(folder, url), state.gateway, vault.admin_token())
+        finally:
+            stack.down()
+
+
+async def describe(record: Record) -> list[str]:
     """Versions, settings and the cost of a sync. Raises BenchRefused where durability is off."""
-    connection = await asyncpg.connect(ground.postgres_admin_url)
+    connection = await asyncpg.connect(record.admin_url)
     try:
         settings = {
             name: str(await connection.fetchval("select current_setting($1)", name))
-            for name in SETTINGS
+            for name in ("server_version", *SETTINGS)
         }
     finally:
         await connection.close()
     for name in ("fsync", "synchronous_commit"):
         if settings[name] == "off":
             raise BenchRefused(f"{name} is off: what durability costs would not be measured")
-    state, uname = ground.state, os.uname()
+    version = settings.pop("server_version")
     told = " ".join(f"{name}={value}" for name, value in settings.items())
     return [
-        f"{os.cpu_count()} CPUs · {uname.sysname} {uname.release} {uname.machine}",
-        f"{state.postgres} · {state.nats} · {told}",
-        f"fsync of 8 KiB: {sync_ms(ground.stack.settings.data):.2f} ms (median of {_SYNCS})",
+        f"{os.cpu_count()} CPUs · {platform.system()} {platform.release()} {platform.machine()}"
+        f" · Python {platform.python_version()} · NATS {binaries.find_nats().shown()}",
+        f"PostgreSQL {version} · {told}",
+        f"fsync of 8 KiB: {sync_ms(record.folder):.2f} ms (median of {_SYNCS})",
     ]
 
 
@@ -97,6 +120,21 @@ def sync_ms(folder: Path) -> float:
             os.fsync(file.fileno())
             durations.append(time.perf_counter() - began)
     return statistics.median(durations) * 1000
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hive-bench-"))
+    # Started by root, the database runs as another account, which must reach its data.
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _admin_url(port: int, password: str) -> str:
+    return postgres.url(port, postgres.ADMIN, password, "postgres")
 
 
 def _free_pair() -> int:

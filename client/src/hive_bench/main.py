@@ -1,34 +1,47 @@
 """Benchmarks: each case is measured against a limit of the same machine in the same run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from hive_bench import eventstore, feed, gateway, missions, rebuild
-from hive_bench.ground import Ground, describe, prepared
+from hive_bench.ground import Record, describe, hive, record
 from hive_bench.result import CaseResult
 
-Bench = Callable[[Ground, float | None], Awaitable[list[CaseResult]]]
+Told = Callable[[str], None]
+Bench = Callable[[float | None, Told], list[CaseResult]]
+"""Measures for so many seconds a case, or its default; tells about the machine first."""
 
 
-async def _eventstore(ground: Ground, seconds: float | None) -> list[CaseResult]:
-    return await eventstore.run(ground.postgres_admin_url, seconds=seconds or eventstore.SECONDS)
+def _eventstore(seconds: float | None, told: Told) -> list[CaseResult]:
+    with record() as ground:
+        _describe(ground, told)
+        return asyncio.run(eventstore.run(ground.admin_url, seconds=seconds or eventstore.SECONDS))
 
 
-async def _gateway(ground: Ground, seconds: float | None) -> list[CaseResult]:
-    return await gateway.run(ground.gateway, ground.token, seconds=seconds or gateway.SECONDS)
+def _feed(seconds: float | None, told: Told) -> list[CaseResult]:
+    with record() as ground:
+        _describe(ground, told)
+        return asyncio.run(feed.run(ground.admin_url, seconds=seconds or feed.SECONDS))
 
 
-async def _missions(ground: Ground, seconds: float | None) -> list[CaseResult]:
-    return await missions.run(ground, seconds=seconds or missions.SECONDS)
+def _rebuild(seconds: float | None, told: Told) -> list[CaseResult]:
+    with record() as ground:
+        _describe(ground, told)
+        return asyncio.run(rebuild.run(ground.admin_url, seconds=seconds or rebuild.SECONDS))
 
 
-async def _feed(ground: Ground, seconds: float | None) -> list[CaseResult]:
-    return await feed.run(ground.postgres_admin_url, seconds=seconds or feed.SECONDS)
+def _gateway(seconds: float | None, told: Told) -> list[CaseResult]:
+    with hive() as ground:
+        _describe(ground.record, told)
+        measured = gateway.run(ground.gateway, ground.token, seconds=seconds or gateway.SECONDS)
+        return asyncio.run(measured)
 
 
-async def _rebuild(ground: Ground, seconds: float | None) -> list[CaseResult]:
-    return await rebuild.run(ground.postgres_admin_url, seconds=seconds or rebuild.SECONDS)
+def _missions(seconds: float | None, told: Told) -> list[CaseResult]:
+    with hive() as ground:
+        _describe(ground.record, told)
+        return asyncio.run(missions.run(ground, seconds=seconds or missions.SECONDS))
 
 
 BENCHES: Final[dict[str, Bench]] = {
@@ -43,7 +56,7 @@ BENCHES: Final[dict[str, Bench]] = {
 def measure(
     names: Sequence[str],
     seconds: float | None,
-    told: Callable[[str], None],
+    told: Told,
     shown: Callable[[list[CaseResult]], None],
 ) -> None:
     """Run benchmarks, each on a ground of its own: none leaves the next one a fuller disk.
@@ -52,11 +65,9 @@ def measure(
     Raises BenchRefused where durability is off, StackError where the ground cannot be made.
     """
     for name in names:
-        with prepared() as ground:
-            for line in asyncio.run(describe(ground)):
-                told(line)
-            shown(asyncio.run(_collected(BENCHES[name](ground, seconds))))
+        shown(BENCHES[name](seconds, told))
 
 
-async def _collected(results: Awaitable[list[CaseResult]]) -> list[CaseResult]:
-    return await results
+def _describe(ground: Record, told: Told) -> None:
+    for line in asyncio.run(describe(ground)):
+        told(line)

@@ -149,7 +149,7 @@ class _Tries:
 
     async def pause(self) -> bool:
         """Wait before the next try; False, at once, where there is to be none."""
-        delay = self._delay * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+        delay = self._delay * random.uniform(0.8, 1.2)  # no secret
         if time.monotonic() + delay > self._until:
             return False
         await asyncio.sleep(delay)

@@ -187,7 +187,7 @@ class Artifacts:
         return ref
 
     def get(self, digest: str, limit: int) -> bytes:
-        """A whole blob. Raises ArtifactMissing, ArtifactCorrupt, ArtifactTooLarge beyond `limit`."""
+        """A whole blob. Raises ArtifactMissing, ArtifactCorrupt; ArtifactTooLarge over `limit`."""
         with self.reader(digest) as reader:
             if reader.ref.size > limit:
                 raise ArtifactTooLarge(f"{reader.ref.size} bytes; at most {limit} were expected")

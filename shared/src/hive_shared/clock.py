@@ -1,7 +1,7 @@
 """Time, as a port: only `main` and adapters hold a real clock."""
 
 import asyncio
-import time  # noqa: TID251  this is the adapter
+import time
 from typing import Protocol
 
 
@@ -27,4 +27,4 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)  # noqa: TID251  this is the adapter
+        await asyncio.sleep(seconds)

@@ -105,7 +105,10 @@ phases:
     )
     assert plan.phases[0].for_each is not None
     assert plan.phases[0].for_each.source == Listed(
-        (Item("src/a", {"path": "src/a", "name": "a", "dir": "src"}), Item("b", {"name": "b", "owner": "team-b"}))
+        (
+            Item("src/a", {"path": "src/a", "name": "a", "dir": "src"}),
+            Item("b", {"name": "b", "owner": "team-b"}),
+        )
     )
 
 
