@@ -25,7 +25,8 @@ class CommandKey(msgspec.Struct, frozen=True):
     caller: str
     """Ids are scoped to the caller: an opaque actor id."""
     id: str
-    """UUIDv7, minted by the caller."""
+    """UUIDv7, minted by the caller: derive it from what caused the command, not from what it is
+    about, or it is refused as too old while a mission of 31 days still runs."""
     fingerprint: bytes
     """SHA-256 of the payload (32 bytes): another payload under the same id is an error."""
 
@@ -37,8 +38,11 @@ class StreamVersion(msgspec.Struct, frozen=True):
 
 
 class Fence(msgspec.Struct, frozen=True):
+    """The right to act alone. Each database role has fences of its own."""
+
     name: str
     token: int
+    """As long as nobody else has taken the fence, it holds, even where its time ran out."""
 
 
 class Append(msgspec.Struct, frozen=True):
