@@ -66,6 +66,7 @@ def free_pair() -> int:
 
 
 def stack_at(data: Path, standins: Path, **env: str) -> Stack:
-    surroundings = {"PATH": os.environ["PATH"], "PYTHONPATH": str(standins), **env}
+    path = os.pathsep.join([str(standins), *filter(None, [os.environ.get("PYTHONPATH")])])
+    surroundings = {"PATH": os.environ["PATH"], "PYTHONPATH": path, **env}
     sources = Sources(env=surroundings, home=standins, cwd=standins)
     return Stack(sources, data=data, port=free_pair())
