@@ -102,13 +102,12 @@ async def test_a_daemon_that_holds_the_output_open_does_not_hold_up_the_end(
             await process_group.run(command(tmp_path, f"{nap} &"), output(tmp_path))
 
 
-async def test_a_command_that_ignores_term_is_killed(tmp_path: Path, nap: str) -> None:
-    with nothing_left_behind(nap):
-        script = f"trap '' TERM; echo begun; while true; do {nap}; done"
-        ended = await process_group.run(
-            command(tmp_path, script, run_timeout=0.4), output(tmp_path)
-        )
-        assert (ended.reason, ended.exit_code) == ("run", -signal.SIGKILL)
+async def test_a_command_that_ignores_term_is_killed(tmp_path: Path) -> None:
+    # It ends by itself some day, so that a runner which does not kill it leaves nothing either.
+    script = "trap '' TERM; for i in $(seq 100); do sleep 0.1; done"
+    ended = await process_group.run(command(tmp_path, script, run_timeout=0.4), output(tmp_path))
+    assert (ended.reason, ended.exit_code) == ("run", -signal.SIGKILL)
+    assert ended.seconds < 5
 
 
 async def test_a_command_is_given_time_to_end_by_itself(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ Output travels through a pipe, because that is how its silence is measured and i
 """
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -25,6 +26,8 @@ import psutil
 from hive_runner import processes
 from hive_runner.output import Output
 from hive_runner.unhurried import unhurried
+
+log = logging.getLogger(__name__)
 
 GROUP_FILE: Final = "group.json"
 _GATE: Final = 'read -r _ && exec "$@" <"$0"'
@@ -99,7 +102,7 @@ async def run(command: Command, output: Output) -> Ended:
             # After a while the number of an older process may be that of a new one.
             brief = time.monotonic() - began < _BRIEF_SECONDS
             await _end_in_peace(process.pid, command, older if brief else frozenset())
-            await process.wait()
+            await _exit_code(process)
     finally:
         tap.close()
         (command.folder / GROUP_FILE).unlink(missing_ok=True)
@@ -147,7 +150,7 @@ async def _watch(process: asyncio.subprocess.Process, command: Command, tap: "_T
             if tap.broken.done():
                 tap.broken.result()
             reason = "exit"
-        code = await waiting
+        code = await _exit_code(process)
     finally:
         for future in both:
             future.cancel()
@@ -162,6 +165,16 @@ def _next_limit(
     run = began + command.run_timeout - now
     silence = last + command.silence_timeout - now if command.silence_timeout else run
     return ("silence", silence) if silence < run else ("run", run)
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Of a process that has ended, or is being killed. One that hangs in the kernel is left."""
+    try:
+        async with asyncio.timeout(_AFTER_KILL_SECONDS):
+            return await process.wait()
+    except TimeoutError:
+        log.error("process %d does not end although it was killed", process.pid)
+        return -signal.SIGKILL
 
 
 async def _end_in_peace(group: int, command: Command, older: frozenset[int] = frozenset()) -> None:
