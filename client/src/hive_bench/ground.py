@@ -101,9 +101,10 @@ async def describe(record: Record) -> list[str]:
             raise BenchRefused(f"{name} is off: what durability costs would not be measured")
     version = settings.pop("server_version")
     told = " ".join(f"{name}={value}" for name, value in settings.items())
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    programs = f"Python {platform.python_version()} · NATS {binaries.find_nats().shown()}"
     return [
-        f"{os.cpu_count()} CPUs · {platform.system()} {platform.release()} {platform.machine()}"
-        f" · Python {platform.python_version()} · NATS {binaries.find_nats().shown()}",
+        f"{os.cpu_count()} CPUs · {system} · {programs}",
         f"PostgreSQL {version} · {told}",
         f"fsync of 8 KiB: {sync_ms(record.folder):.2f} ms (median of {_SYNCS})",
     ]
