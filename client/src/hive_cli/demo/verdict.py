@@ -8,7 +8,7 @@ import msgspec
 from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import BranchAdvanced, MissionSucceeded, TaskSettled, TasksPlanned
 from hive_contracts.plan import MergeDone
-from hive_contracts.task import AttemptStarted, GatesJudged, TaskPlanned
+from hive_contracts.task import GatesJudged, LeaseLost, TaskPlanned
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -98,9 +98,9 @@ def _one_retried(events: Sequence[AnyEvent], names: dict[str, str]) -> Finding:
             verdict = passed if all(result.passed for result in event.results) else failed
             verdict[event.task_id] = event.epoch
     retried = [id for id, epoch in failed.items() if passed.get(id, 0) > epoch]
-    starts = sum(isinstance(event, AttemptStarted) for event in events)
+    lost = sum(isinstance(event, LeaseLost) for event in events)
     task = names[retried[0]] if retried else "no task"
     return Finding(
         len(retried) == 1,
-        f"{task} failed its gate first and passed on retry ({starts} attempts were begun in all)",
+        f"{task} failed its gate first and passed on retry; {lost} leases were lost and given anew",
     )
