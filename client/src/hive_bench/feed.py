@@ -211,8 +211,8 @@ async def _relay(owner_url: str, bus_url: str) -> AsyncIterator[None]:
         await owner.execute(f"create role {role} login password '{password}' in role hive_relay")
         relay = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hive_shared.relay"),
-            env={
-                "PATH": os.environ.get("PATH", ""),
+            env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+            | {
                 "HIVE_POSTGRES_URL": changed_url(owner_url, login=f"{role}:{password}"),
                 "HIVE_NATS_URL": bus_url,
                 "HIVE_LOG_LEVEL": "error",

@@ -31,9 +31,10 @@ from tests.suites.bus import SOON, Writer, assert_bus_is_the_record, record
 async def process(module: str, folder: Path, **settings: str) -> AsyncIterator[Process]:
     """A service's process with these settings; told to end, it must end in good order."""
     env = {f"HIVE_{name.upper()}": value for name, value in settings.items()}
+    env |= {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     started = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "HIVE_DATA": str(folder), **env},
+        env={"HOME": str(folder), "HIVE_DATA": str(folder), **env},
         cwd=folder,
     )  # fmt: skip
     try:

@@ -16,8 +16,7 @@ from tests.conftest import Database, NatsAccount
 @contextlib.asynccontextmanager
 async def relay_process(database: Database, nats: NatsAccount) -> AsyncIterator[Process]:
     """A relay of its own; killed at the end, if it still runs."""
-    env = {
-        "PATH": os.environ["PATH"],
+    env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "HIVE_POSTGRES_URL": database.url("relay"),
         "HIVE_NATS_URL": nats.url_of("relay"),

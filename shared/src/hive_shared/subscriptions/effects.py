@@ -99,9 +99,9 @@ class EffectRunner:
             while True:
                 try:
                     await self._follow_feed()
-                except (HistoryChanged, _TakenOver) as change:
-                    _log.info("%s begins again: %s", self._effect.name, change)
-                except (*FAILURES, StoreUnavailable) as error:
+                except _TakenOver:
+                    _log.info("%s is performed by another process", self._effect.name)
+                except (*FAILURES, StoreUnavailable, HistoryChanged) as error:
                     _log.warning("%s waits: %r", self._effect.name, error)
                     await self._clock.sleep(RETRY_SECONDS)
         finally:

@@ -88,8 +88,12 @@ class Projector:
         while True:
             try:
                 await self._follow_feed()
-            except (HistoryChanged, _Rewound) as change:
-                _log.info("%s begins again: %s", self._projection.name, change or "rebuild")
+            except _Rewound:
+                _log.info("%s is built again", self._projection.name)
+            except HistoryChanged as change:
+                # Until the relay has put the bus right, it may give the same event again.
+                _log.warning("%s begins again: %s", self._projection.name, change)
+                await self._clock.sleep(RETRY_SECONDS)
             except _Failing as failing:
                 await self._stop(failing)
             except (*FAILURES, StoreUnavailable) as error:
