@@ -1,6 +1,7 @@
 """What the hive does while a part of it cannot hear, or cannot be heard."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
@@ -10,6 +11,8 @@ from hive_contracts.envelope import Recorded
 from tests.suites.verdict import judge
 from tests.system.cut import CutOffRunner
 from tests.system.hive import TTL, Ground, RealHive, eventually, of_type
+
+DEAF = (("gateway", "orchestrator"), ("nats",), ("orchestrator",), ("gateway",))
 
 
 def started(log: list[Recorded]) -> int:
@@ -33,14 +36,14 @@ async def heard_for_longer_than_a_session_may_be_silent(hive: RealHive) -> None:
 
 @pytest.mark.slow
 async def test_while_the_hive_is_deaf_no_lease_ends(
-    hive: RealHive, ground: Ground, tmp_path: Path
+    hive: RealHive, ground: Ground, tmp_path: Path, size: Callable[[int, int], int]
 ) -> None:
     go_on = tmp_path / "go-on"
     plan = ground.plan("deaf", first=f"while [ ! -e {go_on} ]; do sleep 0.1; done")
     async with hive.client() as client:
         mission = await client.launch(plan)
         await hive.until(lambda log: started(log) == 2)
-        for deaf in (("gateway", "orchestrator"), ("orchestrator",), ("nats",), ("gateway",)):
+        for deaf in DEAF[: size(2, len(DEAF))]:
             with hive.frozen(*deaf):
                 await asyncio.sleep(1.5 * TTL)  # the fault itself: an outage has a length
         await heard_for_longer_than_a_session_may_be_silent(hive)
