@@ -1,0 +1,51 @@
+"""The programs of the API's page, run as they stand against a hive."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.component.docs.pages import ROOT, blocks
+from tests.system.hive import RealHive
+
+
+@pytest.fixture
+def hive() -> Iterator[RealHive]:
+    folder = Path(tempfile.mkdtemp(prefix="hive-docs-"))
+    # PostgreSQL's account must pass through.
+    folder.chmod(0o755)
+    hive = RealHive(folder)
+    try:
+        hive.stack.up()
+        yield hive
+    finally:
+        hive.stack.down()
+        shutil.rmtree(folder)
+
+
+def test_the_programs_of_the_page_do_what_they_show(hive: RealHive) -> None:
+    programs = [text for note, text in blocks(ROOT / "docs/api.md", "python") if note == "run"]
+    launching, over_the_api, over_nats = (run(hive, program) for program in programs)
+    assert launching.splitlines()[-1] == "hello-1 succeeded"
+    assert "MissionSucceeded\nnext time: " in over_the_api
+    assert " MissionLaunched " in over_nats
+
+
+def run(hive: RealHive, program: str) -> str:
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "HOME": str(hive.folder),
+        "HIVE_DATA": str(hive.data),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=env, cwd=hive.folder, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
