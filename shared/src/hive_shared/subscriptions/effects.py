@@ -32,6 +32,7 @@ from hive_shared.eventstore.pool import FAILURES
 from hive_shared.eventstore.port import EventStore
 from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
 from hive_shared.subscriptions.place import Place, query
+from hive_shared.telemetry import span
 
 MAX_TRIES: Final = 8
 HELD_SECONDS: Final = 15.0
@@ -177,7 +178,8 @@ class EffectRunner:
     async def _perform(self, event: Recorded) -> str | None:
         """Why it failed; None when it is done."""
         try:
-            await self._effect.perform(event, derived_id(event.id, "effect", self._effect.name))
+            with span(f"effect {self._effect.name}", event.meta.traceparent):
+                await self._effect.perform(event, derived_id(event.id, "effect", self._effect.name))
         except Exception as error:  # noqa: BLE001  an effect fails as it likes; it is kept and shown
             _log.warning("%s failed at %d: %r", self._effect.name, event.position, error)
             return f"{type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
