@@ -6,10 +6,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import nats as nats_client
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.mission import CancelMission, LaunchMission
 from hive_contracts.orders import Lease
-from hive_contracts.plan import Failure, Outcome, Phase, Plan, Retry, TaskSpec, WorkDone
+from hive_contracts.plan import (
+    ApprovalGate,
+    Failure,
+    Outcome,
+    Phase,
+    Plan,
+    Retry,
+    TaskSpec,
+    WorkDone,
+)
 from hive_contracts.submit import Accepted, Refused, Submission
 from hive_orchestrator.active import FENCE
 from hive_orchestrator.desk_postgres import open_postgres_desk
@@ -163,6 +173,10 @@ async def test_while_the_hive_cannot_hear_no_session_ends(hive: Hive) -> None:
     async with hive.orchestrator() as service:
         await eventually(lambda: _true(service.replica.active))
         await hive.canary()
+        # A timer that has rung since: so the sessions were looked at, too.
+        gate = ApprovalGate("ready", "Ready?", timeout=0.1)
+        await hive.submit(LaunchMission("", plan=replace(plan("asks"), approvals=(gate,))))
+        await hive.until(lambda types: "ApprovalRefused" in types)
         async with working(runner):
             types = await hive.until(ended(1))
     assert "SessionClosed" not in types
