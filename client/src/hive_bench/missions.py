@@ -47,8 +47,11 @@ Round = Callable[[], Awaitable[list[float]]]
 async def run(ground: Ground, *, seconds: float = SECONDS) -> list[CaseResult]:
     """Raises BenchRefused where the ground cannot be made, HiveError where a launch is refused."""
     results = _at_rest(ground.state)
-    await _without_its_runner(ground)
-    async with _agents(ground), Hive(ground.gateway, ground.token) as hive:
+    async with (
+        _without_its_runner(ground),
+        _agents(ground),
+        Hive(ground.gateway, ground.token) as hive,
+    ):
         successes = _Successes(hive)
         async with successes.followed():
             for case, callers, whole, alone in (
@@ -165,12 +168,21 @@ async def _agents(ground: Ground) -> AsyncIterator[None]:
             await asyncio.gather(*working, return_exceptions=True)
 
 
-async def _without_its_runner(ground: Ground) -> None:
+@asynccontextmanager
+async def _without_its_runner(ground: Ground) -> AsyncIterator[None]:
     """Stop the stack's runner where it stands: one that ended would be started again."""
     program = ground.state.program("runner")
     if program is None or program.process is None:
         raise BenchRefused("the stack has no runner")
     os.kill(program.process.pid, signal.SIGSTOP)
+    try:
+        await _given_up(ground)
+        yield
+    finally:
+        os.kill(program.process.pid, signal.SIGCONT)
+
+
+async def _given_up(ground: Ground) -> None:
     async with Hive(ground.gateway, ground.token) as hive:
         for _ in range(int(END_SECONDS / _TICK)):
             if not any(view.status == "connected" for view in await hive.runners()):

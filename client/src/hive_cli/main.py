@@ -1,6 +1,7 @@
 """The `hive` command. Each verb is imported when it is called: help costs no gRPC."""
 
 import importlib
+import os
 from typing import Final
 
 import click
@@ -48,6 +49,9 @@ class Verbs(click.Group):
 def main() -> None:
     """Agent Hive: missions for fleets of coding agents, in isolated worktrees, with gates."""
 
+
+# gRPC's own notes about lost connections are no messages for people.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 if __name__ == "__main__":
     main()

@@ -39,8 +39,6 @@ def run_command(
     if not as_json:
         click.echo(_checked(stated))
     launched = tell_hive("run", lambda hive: hive.launch(stated.plan))
-    if not as_json:
-        click.echo(f"launched {launched.name} · Ctrl-C leaves it running; {_stops(launched)}")
     wait = not no_wait and sys.stdout.isatty()
 
     async def followed(hive: Hive) -> Exit:
@@ -48,6 +46,8 @@ def run_command(
         return await follow(hive, id, position, as_json=as_json, wait=wait)
 
     try:
+        if not as_json:
+            click.echo(f"launched {launched.name} · Ctrl-C leaves it running; {_stops(launched)}")
         return ask_hive(followed, patience=FOLLOW_SECONDS)
     except KeyboardInterrupt:
         if not as_json:

@@ -69,7 +69,9 @@ def read_mission(what: str) -> MissionFile:
 
 def is_file(what: str) -> bool:
     """A prompt has spaces; a file is there, or at least has the ending of one."""
-    return what.endswith((".yaml", ".yml")) or (" " not in what.strip() and "/" in what)
+    if what.endswith((".yaml", ".yml")):
+        return True
+    return " " not in what.strip() and ("/" in what or Path(what).is_file())
 
 
 def agents_of(plan: Plan) -> set[str]:

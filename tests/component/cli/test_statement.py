@@ -35,6 +35,14 @@ def test_a_file_is_told_from_a_prompt(what: str, file: bool) -> None:
     assert is_file(what) is file
 
 
+def test_a_file_without_an_ending_is_found_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fix").write_text("mission: m\nrun: x\n")
+    assert is_file("fix")
+
+
 def test_a_prompt_is_named_after_its_first_words(repository: Path) -> None:
     stated = read_statement(
         "Fix the flaky upload test, and its twin!", repository, ["make test"], False, lambda: ["cx"]

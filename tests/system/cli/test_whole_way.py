@@ -3,6 +3,8 @@
 import asyncio
 import json
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -206,6 +208,37 @@ def test_continuing_does_each_remaining_task_in_order(
     asked = (repository / "asked.txt").read_text()
     assert asked.index("First: a") < asked.index("Second: b")
     assert asked.count("Do it") == 2, "the objective is part of every prompt"
+
+
+def test_ctrl_c_leaves_the_mission_running(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text("mission: long\nrun: sleep 600\n")
+    command = [sys.executable, "-m", "hive_cli.main", "run", "m.yaml", "--no-gates"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if "work/work: running" in line:
+                break
+        running.send_signal(signal.SIGINT)
+        assert "long-1 goes on" in running.stdout.read()
+        assert running.wait(20) == 130
+    shown = json.loads(hive("mission", "show", "long-1", "--json").stdout)
+    assert shown["summary"]["status"] == "running"
+    assert hive("cancel", "long-1").exit_code == 0
+    assert end_of(module_hive, "long-1") == "cancelled"
+
+
+def test_a_wrong_token_is_one_clear_error(
+    hive: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "token").write_text("wrong\n")
+    monkeypatch.setenv("HIVE_TOKEN_FILE", str(tmp_path / "token"))
+    refused = hive("mission", "list", "--json")
+    assert refused.exit_code == 2
+    error = json.loads(refused.stderr)["error"]
+    assert error["code"] == "unauthenticated"
+    assert error["remedy"]
 
 
 def test_the_first_screen_names_what_is_up(hive: Command, module_hive: RealHive) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
@@ -54,6 +55,8 @@ def tell(keep: Path | None, *, as_json: bool) -> bool:
     if keep is not None:
         console.print(f"kept: {ground.folder}")
     if as_json:
+        for finding in findings:
+            print(json.dumps(msgspec.to_builtins(finding)))
         print(json.dumps({"result": "succeeded" if good else "failed", "exit": int(not good)}))
     return good
 
