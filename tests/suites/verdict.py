@@ -133,5 +133,6 @@ def same(kept: Board, rebuilt: Board) -> None:
     assert kept.position == rebuilt.position
     assert kept.cards == rebuilt.cards
     assert kept.timers == rebuilt.timers
-    assert kept.series == rebuilt.series
+    assert kept.prerequisites.succeeded == rebuilt.prerequisites.succeeded
+    assert kept.prerequisites.waiting == rebuilt.prerequisites.waiting
     assert kept.sessions == rebuilt.sessions

@@ -18,10 +18,8 @@ from hive_contracts.mission import (
     BranchAdvanced,
     MissionCancelled,
     MissionFailed,
-    MissionLaunched,
     MissionRefused,
     MissionSucceeded,
-    PrerequisiteMet,
 )
 from hive_contracts.plan import CommandGate, WorkDone
 from hive_contracts.runner import SessionClosed, SessionOpened
@@ -46,6 +44,7 @@ from hive_contracts.task import (
     TaskSucceeded,
     TimeOutTask,
 )
+from hive_orchestrator.prerequisites import Prerequisites, WaitChanges
 
 Status = Literal["queued", "leased", "running", "waiting"]
 """`waiting` is for its back-off, for a person, or for its next event in the same append."""
@@ -85,20 +84,12 @@ class Timer(Struct, frozen=True):
     command: AnyTaskCommand
 
 
-class Series(Struct, frozen=True):
-    """The runs of one name, for missions that wait for a success of it."""
-
-    name: str
-    succeeded: bool = False
-    waiting: tuple[str, ...] = ()
-
-
 class Changes(Struct):
     """What is to be kept anew, by key; None is gone."""
 
     cards: dict[str, Card | None] = field(default_factory=dict)
     timers: dict[str, Timer | None] = field(default_factory=dict)
-    series: dict[str, Series] = field(default_factory=dict)
+    prerequisites: WaitChanges = field(default_factory=WaitChanges)
     sessions: dict[str, SessionOpened | None] = field(default_factory=dict)
     runners: set[str] = field(default_factory=set)
     """Runners whose orders are not what they were."""
@@ -112,15 +103,15 @@ class Board:
         position: int = 0,
         cards: Iterable[Card] = (),
         timers: Iterable[Timer] = (),
-        series: Iterable[Series] = (),
         sessions: Iterable[SessionOpened] = (),
+        prerequisites: Prerequisites | None = None,
     ) -> None:
         self.position = position
         self.cards: dict[str, Card] = {}
         self.timers: dict[str, dict[str, Timer]] = {}
         """By task id, then by what they are for: the task's state, or an approval gate."""
-        self.series = {one.name: one for one in series}
         self.sessions = {session.session_id: session for session in sessions}
+        self.prerequisites = prerequisites or Prerequisites()
         self._by_mission: dict[str, set[str]] = {}
         self._by_session: dict[str, set[str]] = {}
         self._queued: dict[str, None] = {}
@@ -157,6 +148,7 @@ class Board:
     def take_changes(self) -> Changes:
         """What changed since the last call."""
         changes, self._changes = self._changes, Changes()
+        changes.prerequisites = self.prerequisites.take_changes()
         self._kept_cards.update(id for id, card in changes.cards.items() if card is not None)
         self._kept_cards.difference_update(id for id, card in changes.cards.items() if card is None)
         return changes
@@ -167,6 +159,7 @@ class Board:
         """Fold one event."""
         self.position = recorded.position
         self._traceparent = recorded.meta.traceparent
+        self.prerequisites.apply(event)
         match event:
             case TaskPlanned():
                 self._planned(recorded, event)
@@ -207,18 +200,8 @@ class Board:
             case SessionClosed(session_id=session):
                 self.sessions.pop(session, None)
                 self._changes.sessions[session] = None
-            case MissionLaunched(mission_id=id, prerequisites=prerequisites):
-                for name in prerequisites:
-                    one = self.series.get(name, Series(name))
-                    self._keep_series(replace(one, waiting=(*one.waiting, id)))
-            case MissionSucceeded(mission_id=id, series=name):
-                known = self.series.get(name, Series(name))
-                self._keep_series(replace(known, succeeded=True))
+            case MissionSucceeded(mission_id=id):
                 self._orphan(id)
-            case PrerequisiteMet(mission_id=id, series=name):
-                one = self.series[name]
-                left = tuple(waiting for waiting in one.waiting if waiting != id)
-                self._keep_series(replace(one, waiting=left))
             case MissionFailed() | MissionRefused() | MissionCancelled():
                 self._orphan(event.mission_id)
             case _:
@@ -368,9 +351,6 @@ class Board:
             del self._changes.timers[timer.id]
         else:
             self._changes.timers[timer.id] = None
-
-    def _keep_series(self, series: Series) -> None:
-        self.series[series.name] = self._changes.series[series.name] = series
 
 
 STATE = "state"

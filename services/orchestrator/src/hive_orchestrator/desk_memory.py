@@ -9,8 +9,9 @@ from datetime import datetime
 import msgspec
 
 from hive_contracts.runner import SessionOpened
-from hive_orchestrator.board import Board, Card, Changes, Series, Timer
+from hive_orchestrator.board import Board, Card, Changes, Timer
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+from hive_orchestrator.prerequisites import Prerequisites, Wait
 
 
 class _Session(msgspec.Struct):
@@ -27,7 +28,8 @@ class MemoryDesk:
         self._position = 0
         self._cards: dict[str, bytes] = {}
         self._timers: dict[str, bytes] = {}
-        self._series: dict[str, bytes] = {}
+        self._succeeded: set[str] = set()
+        self._waits: set[Wait] = set()
         self._sessions: dict[str, _Session] = {}
         self._numbers: dict[str, int] = {}
         self._hearing_ms = 0
@@ -38,8 +40,8 @@ class MemoryDesk:
             self._position,
             [msgspec.json.decode(card, type=Card) for card in self._cards.values()],
             [msgspec.json.decode(timer, type=Timer) for timer in self._timers.values()],
-            [msgspec.json.decode(one, type=Series) for one in self._series.values()],
             [msgspec.json.decode(s.opened, type=SessionOpened) for s in self._sessions.values()],
+            Prerequisites(self._succeeded, self._waits),
         )
 
     async def keep(self, before: int, after: int, changes: Changes) -> None:
@@ -48,7 +50,9 @@ class MemoryDesk:
         self._position = after
         _update(self._cards, changes.cards)
         _update(self._timers, changes.timers)
-        _update(self._series, changes.series)
+        self._succeeded |= changes.prerequisites.succeeded
+        for wait, begun in changes.prerequisites.waits.items():
+            (self._waits.add if begun else self._waits.discard)(wait)
         for id, session in changes.sessions.items():
             if session is None:
                 self._sessions.pop(id, None)

@@ -12,8 +12,9 @@ import msgspec
 from hive_contracts.runner import SessionOpened
 from hive_contracts.subjects import stream_name
 from hive_contracts.task import AnyTaskCommand
-from hive_orchestrator.board import Board, Card, Changes, Series, Timer
+from hive_orchestrator.board import Board, Card, Changes, Timer
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+from hive_orchestrator.prerequisites import Prerequisites, WaitChanges
 from hive_shared.eventstore.pool import FAILURES, open_pool, translated
 
 CONNECTIONS: Final = 4
@@ -28,9 +29,14 @@ _TIMERS: Final = """
     insert into orchestrator.timers (id, due_at, stream, command)
     select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::json[])
     on conflict (id) do nothing"""
-_SERIES: Final = """
-    insert into orchestrator.series (name, body) select * from unnest($1::text[], $2::json[])
-    on conflict (name) do update set body = excluded.body"""
+_SUCCEEDED: Final = """
+    insert into orchestrator.succeeded (series) select unnest($1::text[]) on conflict do nothing"""
+_WAIT: Final = """
+    insert into orchestrator.waits (series, mission_id)
+    select * from unnest($1::text[], $2::text[]) on conflict do nothing"""
+_WAIT_NO_MORE: Final = """
+    delete from orchestrator.waits using unnest($1::text[], $2::text[]) as over (series, mission_id)
+    where waits.series = over.series and waits.mission_id = over.mission_id"""
 _SESSIONS: Final = """
     insert into orchestrator.sessions (session_id, runner_id, opened, heard_ms)
     select id, runner, opened, hearing.ms
@@ -92,14 +98,15 @@ class PostgresDesk:
             position = await connection.fetchval("select position from orchestrator.checkpoint")
             cards = await connection.fetch("select card from orchestrator.board")
             timers = await connection.fetch("select id, due_at, command from orchestrator.timers")
-            series = await connection.fetch("select body from orchestrator.series")
+            succeeded = await connection.fetch("select series from orchestrator.succeeded")
+            waits = await connection.fetch("select series, mission_id from orchestrator.waits")
             sessions = await connection.fetch("select opened from orchestrator.sessions")
         return Board(
             position,
             [_CARD.decode(row["card"]) for row in cards],
             [Timer(row["id"], row["due_at"], _COMMAND.decode(row["command"])) for row in timers],
-            [_ONE_SERIES.decode(row["body"]) for row in series],
             [_SESSION.decode(row["opened"]) for row in sessions],
+            Prerequisites((row["series"] for row in succeeded), map(tuple, waits)),
         )
 
     async def keep(self, before: int, after: int, changes: Changes) -> None:
@@ -113,9 +120,7 @@ class PostgresDesk:
             await _keep_cards(connection, changes)
             await _keep_timers(connection, changes)
             await _keep_sessions(connection, changes)
-            if changes.series:
-                bodies = [_json(one) for one in changes.series.values()]
-                await connection.execute(_SERIES, list(changes.series), bodies)
+            await _keep_prerequisites(connection, changes.prerequisites)
 
     async def now(self) -> datetime:
         [[moment]] = await self._fetch("select clock_timestamp()")
@@ -198,10 +203,20 @@ async def _keep_sessions(connection: Any, changes: Changes) -> None:
         )
 
 
+async def _keep_prerequisites(connection: Any, changes: WaitChanges) -> None:
+    if changes.succeeded:
+        await connection.execute(_SUCCEEDED, sorted(changes.succeeded))
+    begun = sorted(wait for wait, begun in changes.waits.items() if begun)
+    over = sorted(wait for wait, begun in changes.waits.items() if not begun)
+    for statement, waits in ((_WAIT, begun), (_WAIT_NO_MORE, over)):
+        if waits:
+            series, missions = zip(*waits, strict=True)
+            await connection.execute(statement, series, missions)
+
+
 _json: Final = msgspec.json.encode
 
 
 _CARD: Final = msgspec.json.Decoder(Card)
 _COMMAND: Final = msgspec.json.Decoder(AnyTaskCommand)
-_ONE_SERIES: Final = msgspec.json.Decoder(Series)
 _SESSION: Final = msgspec.json.Decoder(SessionOpened)

@@ -50,7 +50,7 @@ def react(event: AnyEvent, board: Board) -> list[Reaction]:
         case TasksPlanned(mission_id=mission, more=True):
             return [AdvanceMission(mission)]
         case MissionLaunched(mission_id=mission, prerequisites=prerequisites):
-            met = [name for name in prerequisites if board.series[name].succeeded]
+            met = [name for name in prerequisites if name in board.prerequisites.succeeded]
             return [MeetPrerequisite(mission, name) for name in met]
         case MissionSucceeded(mission_id=mission):
             return [*_release(event, board), *_cancel_rest(mission, "the mission succeeded", board)]
@@ -67,8 +67,8 @@ def react(event: AnyEvent, board: Board) -> list[Reaction]:
 
 
 def _release(event: MissionSucceeded, board: Board) -> list[Reaction]:
-    waiting = board.series[event.series].waiting
-    return [MeetPrerequisite(mission, event.series) for mission in waiting]
+    waiting = board.prerequisites.waiting.get(event.series, ())
+    return [MeetPrerequisite(mission, event.series) for mission in sorted(waiting)]
 
 
 def _cancel_rest(mission: str, reason: str, board: Board) -> list[Reaction]:

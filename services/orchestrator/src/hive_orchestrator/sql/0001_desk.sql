@@ -20,9 +20,14 @@ create table orchestrator.timers (
     command json not null
 );
 
-create table orchestrator.series (
-    name text primary key,
-    body json not null
+create table orchestrator.succeeded (
+    series text primary key         -- of which a run has succeeded
+);
+
+create table orchestrator.waits (
+    series     text not null,
+    mission_id text not null,       -- waits for a success of the series
+    primary key (series, mission_id)
 );
 
 -- The hearing clock: how long, in all, the hive could hear. Silence is measured on it, so that an
