@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 MAX_BYTES: Final = 1_000_000
@@ -86,6 +87,7 @@ def plain_data(node: Node) -> Any:
 
 def _compose(text: str, where: str) -> object:
     try:
+        _check_depth(text, where)
         return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -95,8 +97,19 @@ def _compose(text: str, where: str) -> object:
     except YAMLError as error:
         detail = " ".join(str(error).split())
         raise FileProblem(f"this is not valid YAML: {detail}", where) from error
-    except RecursionError:
-        raise FileProblem("the file is nested too deeply", where) from None
+
+
+def _check_depth(text: str, where: str) -> None:
+    """The composer calls itself for each level, and its time grows with the square of the depth."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1
+            raise FileProblem(f"values are nested more than {MAX_DEPTH} deep", f"{where}:{line}")
 
 
 class _Converter:

@@ -31,19 +31,19 @@ def find_circle(needs: Needs) -> list[str]:
     """Names along a circle, the first again at the end; empty if there is none."""
     done: set[str] = set()
     for start in needs:
-        trail: list[str] = []
-        stack = [(start, iter(needs[start]))]
-        trail.append(start)
-        while stack and start not in done:
-            name, rest = stack[-1]
-            following = next(rest, None)
+        if start in done:
+            continue
+        # From `start` to where we are, in order, with what is left to look at.
+        trail = {start: iter(needs[start])}
+        while trail:
+            name = next(reversed(trail))
+            following = next(trail[name], None)
             if following is None:
-                stack.pop()
-                trail.pop()
+                del trail[name]
                 done.add(name)
             elif following in trail:
-                return [*trail[trail.index(following) :], following]
+                names = list(trail)
+                return [*names[names.index(following) :], following]
             elif following not in done:
-                trail.append(following)
-                stack.append((following, iter(needs[following])))
+                trail[following] = iter(needs[following])
     return []
