@@ -120,9 +120,9 @@ async def test_a_command_is_given_time_to_end_by_itself(tmp_path: Path) -> None:
 
 async def test_silence_is_measured_from_the_last_byte(tmp_path: Path) -> None:
     kept = output(tmp_path)
-    script = "for i in 1 2 3; do printf .; sleep 0.3; done; sleep 100"
-    ended = await process_group.run(command(tmp_path, script, silence_timeout=0.5), kept)
-    assert (ended.reason, kept.tail()) == ("silence", "...")
+    script = "for i in $(seq 15); do printf .; sleep 0.1; done; sleep 100"
+    ended = await process_group.run(command(tmp_path, script, silence_timeout=1.2), kept)
+    assert (ended.reason, kept.tail()) == ("silence", "." * 15)
 
 
 async def test_cancelling_ends_the_command(tmp_path: Path, nap: str) -> None:

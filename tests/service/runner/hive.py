@@ -46,6 +46,8 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         """Whether reports get receipts."""
         self.twice = False
         """Whether all orders are sent twice, whole leases each time."""
+        self.ordering = True
+        """Whether beats get orders."""
         self.sessions = 0
         self.port = 0
         self._changed = asyncio.Condition()
@@ -172,7 +174,7 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         return runner_pb2.Receipt(command_id=report.command_id, refused=refused)
 
     def _orders(self) -> runner_pb2.Orders | None:
-        if not self.beats:
+        if not self.beats or not self.ordering:
             return None
         beat = self.beats[-1]
         held = set() if self.twice else set(self.holding())

@@ -8,6 +8,7 @@ import pytest
 from hive_contracts.ids import is_id
 from hive_contracts.orders import Lease
 from hive_contracts.plan import Failure, GatesRun, MergeDone, WorkDone
+from hive_contracts.v1 import runner_pb2
 from tests.integration.runner.workshop import (
     Source,
     git,
@@ -178,7 +179,12 @@ async def test_a_refused_beginning_ends_the_attempt(
     hive: Hive, runner: RunnerProcess, source: Source, nap: str
 ) -> None:
     with nothing_left_behind(nap):
-        hive.refuse = lambda report: "stale"
+
+        def refuse(report: runner_pb2.Report) -> str:
+            hive.ordering = False
+            return "stale"
+
+        hive.refuse = refuse
         await runner.start()
         await hive.lease(lease(source, run=f"{nap}"))
         await hive.until(lambda: hive.taken)
