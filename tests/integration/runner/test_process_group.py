@@ -203,7 +203,7 @@ async def test_a_command_whose_runner_was_killed_before_it_was_written_down_neve
 
 
 def test_a_process_that_only_has_the_number_of_a_group_is_left_alone(tmp_path: Path) -> None:
-    bystander = subprocess.Popen(["sleep", "4718"], start_new_session=True)
+    bystander = subprocess.Popen(["sleep", "300"], start_new_session=True)
     try:
         group = Group(bystander.pid, psutil.Process(bystander.pid).create_time() - 60, "gone")
         (tmp_path / process_group.GROUP_FILE).write_bytes(msgspec.json.encode(group))

@@ -229,8 +229,8 @@ def with_epoch(lease: Lease, epoch: int) -> Lease:
 
 
 def new_nap() -> str:
-    """A command that sleeps for days, recognisable among all processes of this machine."""
-    return f"sleep {random.randrange(10**5, 10**6)}.{random.randrange(10**6):06}"
+    """A command that sleeps for minutes, recognisable among all processes of this machine."""
+    return f"sleep {random.randrange(300, 900)}.{random.randrange(10**9):09}"
 
 
 @contextmanager
