@@ -1,7 +1,7 @@
 """What the relay decides, over a record and a bus in memory."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.health import BusRebuilt
@@ -94,17 +94,51 @@ async def test_a_bus_of_another_history_is_made_anew_without_a_new_log_id() -> N
     assert bus.stream == event_stream_name(OLD)
 
 
+class Contested(MemoryBus):
+    """Another relay publishes everything first, for as long as it is at work."""
+
+    def __init__(self, primary: Primary) -> None:
+        super().__init__()
+        self.primary = primary
+        self.rival_at_work = True
+        self.rival_has = 0
+
+    async def look(self) -> Held | None:
+        if self.rival_at_work and self.stream:
+            self.messages += await self.primary.read_all(self.last, 10_000)
+            self.rival_has = self.last
+        return await super().look()
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
+        if self.rival_at_work:
+            await self.look()
+        return await super().publish(log_id, events)
+
+
 async def test_a_relay_that_lost_the_race_stands_by_and_takes_over() -> None:
+    primary = Primary(memory())
+    bus, writer = Contested(primary), Writer(primary.store)
+    await writer.write(100)
+    async with relaying(primary, bus):
+        await eventually(lambda: bus.rival_has == 100)
+        for position in range(110, 200, 10):
+            await writer.write(10)
+            await eventually(lambda at=position: bus.rival_has == at)  # type: ignore[misc]
+        bus.rival_at_work = False
+        await writer.write(30)
+        await eventually(lambda: bus.last == 220)
+    assert bus.made == 1
+    assert await is_the_record(bus, primary)
+
+
+async def test_relays_that_race_store_each_event_once() -> None:
     primary, bus = Primary(memory()), MemoryBus()
     writer = Writer(primary.store)
     await writer.write(100)
-    async with relaying(primary, bus):
-        async with relaying(primary, bus):
-            for _ in range(20):
-                await writer.write(30)
-            await eventually(lambda: bus.last == 700)
-        await writer.write(30)
-        await eventually(lambda: bus.last == 730)
+    async with relaying(primary, bus), relaying(primary, bus):
+        for _ in range(20):
+            await writer.write(30)
+        await eventually(lambda: bus.last == 700)
     assert bus.made == 1
     assert await is_the_record(bus, primary)
 

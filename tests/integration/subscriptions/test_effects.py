@@ -186,13 +186,16 @@ async def test_of_two_processes_one_performs_and_the_other_takes_over(
 ) -> None:
     writer, first, second = Writer(store), Calls(), Calls()
     async with performing(pool, store, second, holder="two"):
-        await until(pool, 0)
+        async with asyncio.timeout(SOON):
+            while await pool.fetchval("select holder from gateway.subscriptions") != "two":
+                await asyncio.sleep(0.02)
         async with performing(pool, store, first, holder="one"):
             await writer.write(10)
-            await second.until_done(10)
+            await until(pool, 10)
     async with performing(pool, store, first, holder="one"):
         await writer.write(10)
-        await first.until_done(10)
+        await until(pool, 20)
+    assert [e.position for e in second.done] == list(range(1, 11))
     assert [e.position for e in first.done] == list(range(11, 21))
 
 
