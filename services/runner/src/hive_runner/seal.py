@@ -21,6 +21,7 @@ from hive_runner.workspace import Workspace
 
 WORK_FILE: Final = "work.json"
 _GITLINK: Final = b"160000"
+_UNREADABLE: Final = "could not open directory"
 _NESTED_DEPTH: Final = 16
 """How deep repositories within repositories are looked for."""
 _STRAYS: Final = 50
@@ -156,14 +157,15 @@ async def _parent(workspace: Workspace, work: Work) -> str:
 async def _add_all(workspace: Workspace, parent: str) -> None:
     """Bring the index to what the tree holds, repositories within it included as files."""
     for _ in range(_NESTED_DEPTH):
-        try:
-            await workspace.own("add", "--all", "--", ".")
-        except GitFailed:
-            # A repository without a commit cannot be added, nor a file that nobody may read.
+        # A repository without a commit cannot be added, nor a file that nobody may read; what is in
+        # a folder that nobody may read is left out with a warning.
+        added = await workspace.own("add", "--all", "--", ".", statuses=(0, 1, 128))
+        if added.status != 0 or _UNREADABLE in added.stderr:
             submodules = await _submodules(workspace, parent)
-            if not await asyncio.to_thread(_open_up, workspace.tree, submodules):
-                raise
-            continue
+            if await asyncio.to_thread(_open_up, workspace.tree, submodules):
+                continue
+            if added.status != 0:
+                raise GitFailed("add", added.status, added.stderr)
         gitlinks = await _new_gitlinks(workspace, parent)
         if not gitlinks:
             return
