@@ -79,16 +79,11 @@ async def test_health_says_who_is_alive_and_who_never_was_heard(
             while True:
                 alive = msgspec.json.decode(await ask(client, ALIVE), type=Alive)
                 states = {member.service: member.state for member in alive.members}
-                if (states["relay"], alive.bus.last_position) == ("alive", last):
+                beating = {states["health"], states["github"], states["relay"]}
+                if (beating, alive.bus.last_position) == ({"alive"}, last):
                     break
                 await asyncio.sleep(0.1)
-        assert states == {
-            "health": "alive",
-            "github": "alive",
-            "relay": "alive",
-            "orchestrator": "unknown",
-            "gateway": "unknown",
-        }
+        assert (states["orchestrator"], states["gateway"]) == ("unknown", "unknown")
         assert (alive.bus.state, alive.bus.holes) == ("alive", 0)
         order = msgspec.json.encode(RebuildBus())
         rebuilt = msgspec.json.decode(await ask(client, REBUILD_BUS, order), type=BusRebuilt)
