@@ -1,5 +1,6 @@
 """What the relay asks of the log, and does to it, as its own role."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -9,6 +10,7 @@ import pytest
 from hive_contracts.subjects import event_stream_name
 from hive_shared.bus.events import Retention
 from hive_shared.bus.survey import Held
+from hive_shared.clock import SystemClock
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.relay.log import REBUILD_EVENTS, PostgresLog
 from tests.conftest import Database, NatsAccount
@@ -80,3 +82,26 @@ async def test_upkeep_may_do_what_it_does(pool: asyncpg.Pool) -> None:
         "select count(*) from pg_inherits where inhparent = 'hive.events'::regclass"
     )
     assert partitions == 3
+
+
+class DayInAMoment(SystemClock):
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 1_000_000)
+
+
+async def test_a_log_that_was_damaged_is_told_by_its_daily_proof(
+    pool: asyncpg.Pool,
+    store: PostgresEventStore,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = PostgresLog(pool, Retention())
+    await Writer(store, streams=1).write(3)
+    assert await log.faults() == []
+    async with running(log.check_daily(DayInAMoment())):
+        admin = await asyncpg.connect(database.admin_url)
+        await admin.execute("update hive.streams set version = 9")
+        await admin.close()
+        async with asyncio.timeout(10):
+            while "hive.streams says another version" not in caplog.text:
+                await asyncio.sleep(0.02)

@@ -45,6 +45,7 @@ async def start(shell: Shell, settings: RelaySettings) -> None:
     ready.set_result(relay)
     shell.spawn(relay.run(), "relay")
     shell.spawn(log.keep_up(clock), "upkeep")
+    shell.spawn(log.check_daily(clock), "check")
     shell.spawn(beat(shell, client), "heartbeat")
 
 

@@ -1,6 +1,7 @@
 """What the relay does to the log, as role hive_relay. Adapter."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from typing import Final
@@ -14,11 +15,17 @@ from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.pool import FAILURES, open_pool, translated
 
+_log = logging.getLogger("hive.relay")
+
 APPEND_LOCK: Final = 1751742053
 """hive.append's own: while it is held nothing is appended, and no other relay judges."""
 REBUILD_EVENTS: Final = 100_000
 """How many events are published again when the stream is made anew, at most."""
 UPKEEP_SECONDS: Final = 60.0
+CHECK_SECONDS: Final = 24 * 3600.0
+"""Between two proofs that the log is whole."""
+PROOF_SECONDS: Final = 3600.0
+"""How long one may take: it reads the log whole."""
 PURGED_AT_ONCE: Final = 10_000
 CONNECTIONS: Final = 2
 
@@ -83,6 +90,21 @@ class PostgresLog:
                     while await connection.fetchval(purge, PURGED_AT_ONCE) == PURGED_AT_ONCE:
                         continue
             await clock.sleep(UPKEEP_SECONDS)
+
+    async def faults(self) -> list[str]:
+        """What is wrong with the log, a line for each; none where it is whole."""
+        query = "select stream, fault from hive.check_streams()"
+        async with _translated():
+            found = await self._pool.fetch(query, timeout=PROOF_SECONDS)
+        return [f"{row['stream'] or 'the log'}: {row['fault']}" for row in found]
+
+    async def check_daily(self, clock: Clock) -> None:
+        """Prove the log whole once a day, until cancelled; what is wrong is logged as critical."""
+        while True:
+            await clock.sleep(CHECK_SECONDS)
+            with contextlib.suppress(StoreUnavailable):
+                for fault in await self.faults():
+                    _log.critical("the record is damaged: %s", fault)
 
 
 @contextlib.asynccontextmanager
