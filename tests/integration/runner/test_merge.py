@@ -1,5 +1,6 @@
 """Merging: once, whatever happens on the way."""
 
+import asyncio
 import json
 import os
 import signal
