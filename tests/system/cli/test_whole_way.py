@@ -1,6 +1,7 @@
 """The command and the original calls, through a hive of real processes."""
 
 import asyncio
+import functools
 import json
 import shutil
 import signal
@@ -215,7 +216,11 @@ def test_ctrl_c_leaves_the_mission_running(
 ) -> None:
     (repository / "m.yaml").write_text("mission: long\nrun: sleep 600\n")
     command = [sys.executable, "-m", "hive_cli.main", "run", "m.yaml", "--no-gates"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    # Whoever starts the tests in the background has them ignore Ctrl-C, and their children too.
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if "work/work: running" in line:
