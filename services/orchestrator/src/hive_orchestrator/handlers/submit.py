@@ -1,7 +1,6 @@
 """Commands from outside: `hive.commands.orchestrator.submit`."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
@@ -14,7 +13,7 @@ from hive_contracts.submit import Accepted, Answer, Refused, Submission
 from hive_orchestrator.aggregates import Aggregates
 from hive_orchestrator.deciders.rejected import Rejected
 from hive_orchestrator.desk import Desk
-from hive_orchestrator.handlers.commands import Commands, Order, stream_about
+from hive_orchestrator.handlers.commands import Commands, Order, fingerprint, stream_about
 from hive_shared.eventstore.errors import (
     CommandReused,
     CommandTooOld,
@@ -48,7 +47,8 @@ class Submit:
 
         async def in_order(indices: list[int]) -> None:
             for index in indices:
-                sent = _fingerprint(submissions[index])
+                # Of what the caller sent, before ids and numbers were given.
+                sent = fingerprint(submissions[index].command)
                 answers[index] = await self._answer(prepared[index], sent)
 
         await asyncio.gather(*map(in_order, turns.values()))
@@ -99,11 +99,6 @@ class Submit:
                 launched = getattr(loaded.state, "launched", None)
                 return Accepted(0, id, launched.name if launched else "")
         return Accepted(0)
-
-
-def _fingerprint(submission: Submission) -> bytes:
-    """Of what the caller sent, before ids and numbers were given."""
-    return hashlib.sha256(msgspec.json.encode(submission.command)).digest()
 
 
 def _accepted(appended: Appended) -> Accepted:
