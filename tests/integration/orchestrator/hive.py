@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.ids import uuid7
@@ -78,10 +79,8 @@ class Hive:
         async def ask() -> bytes | None:
             try:
                 return (await self.client.request(subject, body, timeout=2)).data
-            except Exception as error:
-                if "responders" in str(error) or isinstance(error, TimeoutError):
-                    return None
-                raise
+            except (NoRespondersError, TimeoutError):
+                return None
 
         return await eventually(ask)
 
