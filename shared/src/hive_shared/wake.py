@@ -17,6 +17,10 @@ class Wake:
     def set(self) -> None:
         self._news.set()
 
+    def clear(self) -> None:
+        """What was told until now is no news any more."""
+        self._news.clear()
+
     async def wait(self, seconds: float) -> bool:
         """Until there is news, or so many seconds have passed: then False. Takes the news."""
         if not self._news.is_set():

@@ -88,8 +88,9 @@ async def test_the_next_batch_gathers_while_one_is_away(
 async def test_a_request_is_bounded_in_count_and_bytes(
     orchestrator: Scripted, sending: Submitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await submit(sending, MAX_BATCH + 1)
-    assert list(map(len, orchestrator.batches)) == [MAX_BATCH, 1]
+    await submit(sending, 4 * MAX_BATCH)
+    assert max(map(len, orchestrator.batches)) == MAX_BATCH
+    assert sum(map(len, orchestrator.batches)) == 4 * MAX_BATCH
     monkeypatch.setattr(submitter, "MAX_BATCH_BYTES", 1000)
     orchestrator.batches.clear()
     await asyncio.gather(*(sending.submit(submission(str(n), "x" * 600), 5) for n in range(3)))
@@ -172,3 +173,62 @@ async def test_what_is_too_large_for_the_bus_is_refused(
         await sending.submit(submission("1", "x" * submitter.MAX_SUBMISSION_BYTES), 5)
     assert caught.value.code == "too-large"
     assert orchestrator.batches == []
+
+
+async def test_where_many_wait_a_second_request_goes_beside_the_one_that_is_away(
+    orchestrator: Scripted, sending: Submitter
+) -> None:
+    orchestrator.open.clear()
+    first = asyncio.ensure_future(submit(sending, 40))
+    while len(orchestrator.batches) < 2:
+        await asyncio.sleep(0)
+    others = asyncio.ensure_future(submit(sending, 40))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert list(map(len, orchestrator.batches)) == [20, 20]
+    assert len(sending) == 40
+    orchestrator.open.set()
+    await asyncio.gather(first, others)
+    assert sum(map(len, orchestrator.batches)) == 80
+
+
+async def test_a_group_is_never_parted_and_goes_again_as_a_whole(
+    orchestrator: Scripted, sending: Submitter
+) -> None:
+    put_off = {"17-a"}
+
+    def answer(sent: Submission) -> Answer:
+        if sent.command_id in put_off:
+            put_off.discard(sent.command_id)
+            return Refused("unavailable", "busy")
+        return Accepted(1)
+
+    orchestrator.answer = answer
+    groups = [[submission(f"{n}-a"), submission(f"{n}-b")] for n in range(MAX_BATCH)]
+    answers = await asyncio.gather(*(sending.submit_in_order(group, 5) for group in groups))
+    assert answers == [[Accepted(1)] * 2] * MAX_BATCH
+    for batch in orchestrator.batches:
+        assert batch[1::2] == [id.replace("a", "b") for id in batch[::2]]
+    assert orchestrator.batches[-1] == ["17-a", "17-b"]
+
+
+async def test_a_group_too_large_for_one_request_goes_in_parts_one_after_the_other(
+    orchestrator: Scripted, sending: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitter, "MAX_BATCH_BYTES", 1500)
+    group = [submission(str(n), "x" * 600) for n in range(3)]
+    group.insert(1, submission("big", "x" * submitter.MAX_SUBMISSION_BYTES))
+    answers = await sending.submit_in_order(group, 5)
+    assert [getattr(answer, "code", "") for answer in answers] == ["", "too-large", "", ""]
+    assert orchestrator.batches == [["0", "1"], ["2"]]
+
+
+async def test_after_a_part_that_nobody_answered_the_next_one_is_not_sent(
+    orchestrator: Scripted, sending: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submitter, "MAX_BATCH_BYTES", 1000)
+    orchestrator.open.clear()
+    answers = await sending.submit_in_order([submission(str(n), "x" * 600) for n in range(2)], 0.05)
+    assert [getattr(answer, "code", "") for answer in answers] == ["unavailable"] * 2
+    orchestrator.open.set()
+    assert orchestrator.batches == [["0"]]

@@ -65,6 +65,23 @@ async def test_a_publication_that_is_refused_midway_leaves_no_hole_and_nothing_t
     assert await bus_events(nats.url_of("observer"), LOG, 0, 10) == all_events
 
 
+async def test_of_three_relays_at_once_each_event_is_stored_once_and_in_order(
+    stream: EventStream, nats: NatsAccount
+) -> None:
+    await stream.make(LOG, 1)
+    all_events = await events(200)
+    url = nats.url_of("relay")
+    async with connected(url, "relay") as second, connected(url, "relay") as third:
+        relays = (stream, EventStream(second, Retention()), EventStream(third, Retention()))
+        await asyncio.gather(
+            *(relay.publish(LOG, all_events) for relay in relays), return_exceptions=True
+        )
+    held = await stream.look()
+    assert held is not None
+    assert (held.last, held.messages) == (200, 200)
+    assert await bus_events(nats.url_of("observer"), LOG, 0, 200) == all_events
+
+
 async def test_what_is_meant_for_another_history_is_refused(stream: EventStream) -> None:
     await stream.make(OTHER, 1)
     with pytest.raises(StreamChanged):

@@ -8,11 +8,11 @@ from google.protobuf.message import Message
 
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Failure, GatesRun, ItemsListed, MergeDone, Outcome, WorkDone
-from hive_contracts.submit import Submittable
+from hive_contracts.submit import Accepted, Answer, Refused, Submittable
 from hive_contracts.task import LoseLease, ReportAttempt, StartAttempt
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import from_proto
-from hive_gateway.refusals import Refusal
+from hive_gateway.refusals import Refusal, refusal_of
 
 _OUTCOMES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "work": WorkDone,
@@ -51,6 +51,15 @@ def by_task(reports: list[runner_pb2.Report]) -> list[list[runner_pb2.Report]]:
     for report in reports:
         tasks.setdefault(report.task_id, []).append(report)
     return list(tasks.values())
+
+
+def receipt_of(report: runner_pb2.Report, answer: Answer) -> runner_pb2.Receipt | None:
+    """None where the hive did not answer: the runner sends it again."""
+    match answer:
+        case Accepted():
+            return runner_pb2.Receipt(command_id=report.command_id)
+        case Refused():
+            return refused(report, refusal_of(answer))
 
 
 def refused(report: runner_pb2.Report, why: Refusal) -> runner_pb2.Receipt | None:

@@ -25,7 +25,7 @@ from hive_contracts.v1 import runner_pb2, runner_pb2_grpc
 from hive_contracts.wire import Misfit, from_proto, to_proto
 from hive_gateway.door import Call, current_call
 from hive_gateway.refusals import Refusal
-from hive_gateway.reports import by_task, command_of, refused
+from hive_gateway.reports import by_task, command_of, receipt_of, refused
 from hive_gateway.submitter import Submitter, Unanswered
 from hive_gateway.transfer import ArtifactTransfer
 from hive_shared.telemetry import span
@@ -108,32 +108,34 @@ class _Session:
         return [receipt for receipts in taken for receipt in receipts]
 
     async def _report_in_order(self, reports: list[runner_pb2.Report]) -> list[runner_pb2.Receipt]:
-        receipts: list[runner_pb2.Receipt] = []
+        """What is refused needs no answer of the hive; the others take effect in their order."""
+        receipts: dict[str, runner_pb2.Receipt | None] = {}
+        submissions: list[tuple[runner_pb2.Report, Submission]] = []
+        with contextlib.ExitStack() as spans:
+            for report in reports:
+                kind = report.WhichOneof("report") or "nothing"
+                step = spans.enter_context(span(f"gateway report {kind}", report.traceparent))
+                try:
+                    command = command_of(report)
+                except Misfit as misfit:
+                    receipts[report.command_id] = refused(report, Refusal("invalid", str(misfit)))
+                except Refusal as refusal:
+                    receipts[report.command_id] = refused(report, refusal)
+                else:
+                    actor = self._call.caller.actor
+                    id, trace = report.command_id, step.traceparent
+                    submissions.append((report, Submission(id, actor, command, trace)))
+            said = await self._submitter.submit_in_order(
+                [submission for _, submission in submissions], REPORT_SECONDS
+            )
+        for (report, _), answer in zip(submissions, said, strict=True):
+            receipts[report.command_id] = receipt_of(report, answer)
+        told: list[runner_pb2.Receipt] = []
         for report in reports:
-            receipt = await self._submit(report)
-            if receipt is None:
-                # What comes after must not overtake it.
-                break
-            receipts.append(receipt)
-        return receipts
-
-    async def _submit(self, report: runner_pb2.Report) -> runner_pb2.Receipt | None:
-        """None where the hive did not answer: the runner sends it again."""
-        kind = report.WhichOneof("report") or "nothing"
-        with span(f"gateway report {kind}", report.traceparent) as step:
-            try:
-                submission = Submission(
-                    report.command_id,
-                    self._call.caller.actor,
-                    command_of(report),
-                    step.traceparent,
-                )
-                await self._submitter.submit(submission, REPORT_SECONDS)
-            except Misfit as misfit:
-                return refused(report, Refusal("invalid", str(misfit)))
-            except Refusal as refusal:
-                return refused(report, refusal)
-        return runner_pb2.Receipt(command_id=report.command_id)
+            if (receipt := receipts[report.command_id]) is None:
+                break  # the runner sends it again, and what follows it
+            told.append(receipt)
+        return told
 
 
 class Runners(runner_pb2_grpc.RunnerServiceServicer):

@@ -2,7 +2,7 @@
 
     ┌─▶ read the log after the checkpoint ─▶ fold the board, react ─▶ keep board and checkpoint ─┐
     │                                                                                            │
-    └── wait for a hint, a timer or a second ◀── tell runners ◀── lease what waits ◀─────────────┘
+    └── rest, or wait for a hint, a timer or a second ◀── tell runners ◀── lease what waits ◀────┘
 
 Any number of orchestrators may run; the one that holds the fence is active, and each of its appends
 carries the fence, so that one that was frozen and wakes up late is refused by the database.
@@ -52,6 +52,8 @@ class Pace(Struct, frozen=True):
     session_ttl: float = 15
     watch: float = 0.5
     """Between two looks at timers and sessions."""
+    rest: float = 0.02
+    """At most, between two turns that have something to do."""
 
 
 class Active:

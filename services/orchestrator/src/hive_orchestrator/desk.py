@@ -1,6 +1,9 @@
 """What the orchestrator keeps beside the log: a port, with PostgreSQL behind it or memory.
 
-All of it follows from the log, but for what is heard of runners and the numbers of runs.
+All of it follows from the log, but for what is heard of runners and the numbers of runs. So nobody
+waits for it to be on disk: after a crash of the server it stands where it stood a moment before, in
+one piece, and the log is read on from there. A number that is lost this way was not used, as the
+launch that would use it is written later to the same log of the server.
 """
 
 from collections.abc import Collection, Sequence
@@ -52,16 +55,15 @@ class Desk(Protocol):
         """Of all open sessions."""
         ...
 
-    async def heard(self, session_id: str, draining: bool) -> bool:
-        """A session's beat arrived; False where no such session is open."""
+    async def heard(self, session_id: str, draining: bool) -> Sequence[HeldLease] | None:
+        """A session's beat arrived; None where no such session is open.
+
+        Answers what the session should be working on, as far as the board was kept.
+        """
         ...
 
     async def heard_ourselves(self, most_ms: int) -> None:
         """A canary's beat arrived: the hearing clock goes on by what passed, at most `most_ms`."""
-        ...
-
-    async def leases(self, session_id: str) -> Sequence[HeldLease]:
-        """What a session should be working on, as far as the board was kept."""
         ...
 
     async def take_numbers(self, series: Collection[str]) -> list[int]:

@@ -74,23 +74,20 @@ class MemoryDesk:
             for id, session in self._sessions.items()
         ]
 
-    async def heard(self, session_id: str, draining: bool) -> bool:
+    async def heard(self, session_id: str, draining: bool) -> Sequence[HeldLease] | None:
         session = self._sessions.get(session_id)
         if session is None:
-            return False
+            return None
         session.heard_ms, session.draining = self._hearing_ms, draining
-        return True
+        cards = [msgspec.json.decode(card, type=Card) for card in self._cards.values()]
+        held = sorted((c for c in cards if c.session_id == session_id), key=lambda c: c.task_id)
+        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in held]
 
     async def heard_ourselves(self, most_ms: int) -> None:
         now = self._now()
         passed = int((now - self._heard_at).total_seconds() * 1000)
         self._hearing_ms += min(max(passed, 0), most_ms)
         self._heard_at = max(self._heard_at, now)
-
-    async def leases(self, session_id: str) -> Sequence[HeldLease]:
-        cards = [msgspec.json.decode(card, type=Card) for card in self._cards.values()]
-        held = sorted((c for c in cards if c.session_id == session_id), key=lambda c: c.task_id)
-        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in held]
 
     async def take_numbers(self, series: Collection[str]) -> list[int]:
         numbers: list[int] = []

@@ -43,14 +43,20 @@ _SESSIONS: Final = """
     from unnest($1::text[], $2::text[], $3::json[]) as new (id, runner, opened),
          orchestrator.hearing
     on conflict (session_id) do nothing"""
+# The hearing clock goes on with the gateways' beats only: most beats of a runner change nothing.
 _HEARD: Final = """
-    update orchestrator.sessions set heard_ms = hearing.ms, draining = $2
-    from orchestrator.hearing where session_id = $1 returning true"""
+    with open as (select from orchestrator.sessions where session_id = $1),
+    noted as (
+        update orchestrator.sessions set heard_ms = hearing.ms, draining = $2
+        from orchestrator.hearing
+        where session_id = $1 and (heard_ms, draining) is distinct from (hearing.ms, $2)
+    )
+    select exists(select from open) as is_open,
+        (select json_agg(card order by task_id) from orchestrator.board where session_id = $1)"""
 _HEARD_OURSELVES: Final = """
     update orchestrator.hearing
     set ms = ms + least(greatest(extract(epoch from clock_timestamp() - last_at) * 1000, 0), $1),
         last_at = greatest(last_at, clock_timestamp())"""
-_LEASES: Final = "select card from orchestrator.board where session_id = $1 order by task_id"
 _PULSES: Final = """
     select session_id, runner_id, hearing.ms - heard_ms as silent_ms, draining
     from orchestrator.sessions, orchestrator.hearing"""
@@ -65,7 +71,7 @@ _NUMBERS: Final = """
 @asynccontextmanager
 async def open_postgres_desk(url: str) -> AsyncIterator["PostgresDesk"]:
     """A desk over its own pool of connections. Raises StoreUnavailable."""
-    pool = await open_pool(url, CONNECTIONS)
+    pool = await open_pool(url, CONNECTIONS, derived=True)
     try:
         yield PostgresDesk(pool)
     finally:
@@ -129,16 +135,15 @@ class PostgresDesk:
     async def pulses(self) -> Sequence[Pulse]:
         return [Pulse(*row) for row in await self._fetch(_PULSES)]
 
-    async def heard(self, session_id: str, draining: bool) -> bool:
-        return bool(await self._fetch(_HEARD, session_id, draining))
+    async def heard(self, session_id: str, draining: bool) -> Sequence[HeldLease] | None:
+        [[is_open, found]] = await self._fetch(_HEARD, session_id, draining)
+        if not is_open:
+            return None
+        cards = _HELD.decode(found or b"[]")
+        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in cards]
 
     async def heard_ourselves(self, most_ms: int) -> None:
         await self._fetch(_HEARD_OURSELVES, most_ms)
-
-    async def leases(self, session_id: str) -> Sequence[HeldLease]:
-        rows = await self._fetch(_LEASES, session_id)
-        cards = [_CARD.decode(row["card"]) for row in rows]
-        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in cards]
 
     async def take_numbers(self, series: Collection[str]) -> list[int]:
         if not series:
@@ -218,5 +223,6 @@ _json: Final = msgspec.json.encode
 
 
 _CARD: Final = msgspec.json.Decoder(Card)
+_HELD: Final = msgspec.json.Decoder(list[Card])
 _COMMAND: Final = msgspec.json.Decoder(AnyTaskCommand)
 _SESSION: Final = msgspec.json.Decoder(SessionOpened)

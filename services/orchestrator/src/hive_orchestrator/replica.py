@@ -83,6 +83,10 @@ class Replica:
                 watched = now
             if not await active.turn():
                 await self._woken.wait(self._pace.watch)
+                continue
+            # As long as it worked: what comes meanwhile shares the price of the next turn.
+            worked = self._clock.monotonic() - now
+            await self._clock.sleep(min(worked, self._pace.rest))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -29,11 +29,12 @@ _MALFORMED: Final[dict[str, type[InvalidAppend]]] = {
 }
 
 
-async def open_pool(url: str, connections: int) -> asyncpg.Pool:
+async def open_pool(url: str, connections: int, *, derived: bool = False) -> asyncpg.Pool:
     """A pool whose `json` columns are bytes, exactly as they are stored.
 
-    Connections are made when they are first needed and again after they were lost. Raises
-    StoreUnavailable.
+    What is written through a `derived` one follows from the log: a commit does not wait for the
+    disk, and a crash of the server may undo the newest ones, in their order. Connections are made
+    when they are first needed and again after they were lost. Raises StoreUnavailable.
     """
     try:
         return await asyncpg.create_pool(
@@ -48,6 +49,7 @@ async def open_pool(url: str, connections: int) -> asyncpg.Pool:
             server_settings={
                 "application_name": "hive",
                 "default_transaction_isolation": "read committed",
+                **({"synchronous_commit": "off"} if derived else {}),
             },
         )
     except FAILURES as error:

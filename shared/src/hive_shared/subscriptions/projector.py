@@ -36,9 +36,13 @@ from hive_shared.subscriptions.place import Place
 from hive_shared.wake import Wake, first_of
 
 RETRY_SECONDS: Final = 0.5
+REST_SECONDS: Final = 0.05
+"""At most, between two batches while nobody waits for a position."""
 STOPPED_SECONDS: Final = 30.0
 _PREPARE: Final = "set idle_in_transaction_session_timeout = '10s'"
 """A replica that freezes while it holds the row must not hold up the others."""
+_DERIVED: Final = "set local synchronous_commit = off"
+"""Rows and checkpoint follow from the log, and a crash undoes them together: nobody need wait."""
 
 _log = logging.getLogger("hive.projection")
 
@@ -76,8 +80,11 @@ class Projector:
         self._again = Wake(clock)
         self._followers: list[Follower] = []
         self._waiting: list[tuple[int, asyncio.Event]] = []
+        self._waited_for = Wake(clock)
         self._log_id = ""
         self._position = 0
+        self._certain = False
+        """Whether the rows still hold `_position`: a crash of the server undoes newest commits."""
         self._fed = 0
         self._told = 0
         self._head = 0
@@ -97,28 +104,33 @@ class Projector:
             except _Failing as failing:
                 await self._stop(failing)
             except (*FAILURES, StoreUnavailable) as error:
+                self._certain = False
                 _log.warning("%s waits: %r", self._projection.name, error)
                 await self._clock.sleep(RETRY_SECONDS)
 
     async def wait_for(self, position: int, seconds: float) -> None:
-        if position <= self._position:
+        if self._holds(position):
             return
         if position > self._head:
             self._head = (await self._store.head()).position
             if position > self._head:
                 raise BeyondHead(f"the record ends at {self._head}")
-        if position > self._position and not self._stopped:
+        if not self._holds(position) and not self._stopped:
             await self._reached(position, seconds)
-        if position <= self._position:
+        if self._holds(position):
             return
         if self._stopped:
             raise Stopped(self._stopped)
         raise Behind(f"at {self._position}, {position} was asked for")
 
+    def _holds(self, position: int) -> bool:
+        return self._certain and position <= self._position
+
     async def _reached(self, position: int, seconds: float) -> None:
         """Until it is there or stops. Nothing may be awaited between the caller's look and this."""
         waiting = (position, asyncio.Event())
         self._waiting.append(waiting)
+        self._waited_for.set()
         try:
             await first_of(waiting[1].wait(), self._clock.sleep(seconds))
         finally:
@@ -158,13 +170,22 @@ class Projector:
             after = await self._begin(connection)
             async with contextlib.aclosing(self._feed.batches(after)) as batches:
                 async for batch in batches:
+                    began = self._clock.monotonic()
                     await self._take(connection, batch)
+                    await self._rest(self._clock.monotonic() - began)
+
+    async def _rest(self, worked: float) -> None:
+        """As long as it worked: what comes meanwhile shares the price of the next commit."""
+        if not self._waiting:
+            self._waited_for.clear()
+            await self._waited_for.wait(min(worked, REST_SECONDS))
 
     async def _begin(self, connection: asyncpg.Connection) -> int:
         """Learn where the rows stand; answers the position to read from."""
         standing = await self._place.begin(connection)
         changed, self._log_id = standing.log_id != self._log_id, standing.log_id
-        self._position = standing.position
+        self._position, self._certain = standing.position, True
+        self._release()
         if changed:
             # What was told of the old history counts no more.
             self._told = self._fed = standing.position
@@ -201,6 +222,7 @@ class Projector:
     async def _commit(self, connection: asyncpg.Connection, events: Sequence[Recorded]) -> None:
         last = events[-1]
         async with connection.transaction():
+            await connection.execute(_DERIVED)
             position = await self._place.lock(connection, self._log_id, last)
             if position < events[0].position - 1:
                 raise _Rewound
@@ -215,12 +237,16 @@ class Projector:
 
     def _tell(self, events: tuple[Recorded, ...]) -> None:
         self._told = max(self._told, self._fed)
-        for position, reached in self._waiting:
-            if position <= self._position:
-                reached.set()
+        self._release()
         committed = Committed(self._log_id, self._position, events)
         for follower in tuple(self._followers):
             follower(committed)
+
+    def _release(self) -> None:
+        """Let those go on whose position is there."""
+        for position, reached in self._waiting:
+            if self._holds(position):
+                reached.set()
 
     async def _stop(self, failing: _Failing) -> None:
         cause = failing.__cause__

@@ -1,9 +1,12 @@
 """What runners say and should do: `hive.commands.orchestrator.beat`."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from hive_contracts.ids import NewId
 from hive_contracts.orders import Beat, Canary, Heard, Holding, Lease, Orders
 from hive_contracts.plan import WorkDone
-from hive_contracts.runner import CloseSession, OpenSession
+from hive_contracts.runner import AnyRunnerCommand, CloseSession, OpenSession
 from hive_contracts.subjects import stream_name
 from hive_orchestrator.aggregates import Aggregates
 from hive_orchestrator.deciders import task_state
@@ -37,15 +40,10 @@ class Beats:
                 return await self._answer(heard)
 
     async def _answer(self, beat: Beat) -> Orders:
-        orders = Orders(beat.session_id, beat_seconds=self._beat_seconds)
-        try:
-            await self._hear(beat)
-        except Rejected:
-            return orders  # an older process of this runner: it should be doing nothing
         known = {(holding.task_id, holding.epoch): holding for holding in beat.holding}
         leases: list[Lease] = []
         keep: list[Holding] = []
-        for held in await self._desk.leases(beat.session_id):
+        for held in await self._hear(beat):
             holding = known.get((held.task_id, held.epoch))
             if holding is not None:
                 keep.append(holding)
@@ -53,16 +51,22 @@ class Beats:
                 leases.append(lease)
         return Orders(beat.session_id, tuple(leases), tuple(keep), self._beat_seconds)
 
-    async def _hear(self, beat: Beat) -> None:
+    async def _hear(self, beat: Beat) -> Sequence[HeldLease]:
+        """What the session should be working on; an older process of a runner on nothing."""
         if beat.draining and not beat.holding:
-            command = CloseSession(beat.runner_id, beat.session_id, "drained")
-            await self._commands.execute(Order(self._new_id(), beat.runner_id, command))
-            return
-        if not await self._desk.heard(beat.session_id, beat.draining):
+            await self._execute(beat, CloseSession(beat.runner_id, beat.session_id, "drained"))
+            return ()
+        held = await self._desk.heard(beat.session_id, beat.draining)
+        if held is None:
             opening = OpenSession(
                 beat.runner_id, beat.session_id, beat.name, beat.slots, beat.agents
             )
-            await self._commands.execute(Order(self._new_id(), beat.runner_id, opening))
+            await self._execute(beat, opening)
+        return held or ()
+
+    async def _execute(self, beat: Beat, command: AnyRunnerCommand) -> None:
+        with suppress(Rejected):
+            await self._commands.execute(Order(self._new_id(), beat.runner_id, command))
 
     async def _offer(self, held: HeldLease) -> Lease | None:
         """The lease as the task's stream tells it; None where the board lags behind."""

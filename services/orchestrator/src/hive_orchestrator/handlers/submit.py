@@ -46,10 +46,14 @@ class Submit:
         answers: dict[int, Answer] = {}
 
         async def in_order(indices: list[int]) -> None:
+            put_off: Refused | None = None
             for index in indices:
                 # Of what the caller sent, before ids and numbers were given.
                 sent = fingerprint(submissions[index].command)
-                answers[index] = await self._answer(prepared[index], sent)
+                answer = put_off or await self._answer(prepared[index], sent)
+                answers[index] = answer
+                if isinstance(answer, Refused) and answer.code == "unavailable":
+                    put_off = answer  # it will be sent again, and what follows must not overtake it
 
         await asyncio.gather(*map(in_order, turns.values()))
         return [answers[index] for index in range(len(prepared))]
