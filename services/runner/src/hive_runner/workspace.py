@@ -144,25 +144,26 @@ async def remove(folder: Path) -> None:
 def _remove(folder: Path) -> None:
     if not folder.exists():
         return
+
+    def permit_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
+        """A folder without write permission (Go's module cache makes such) keeps its entries."""
+        entry = Path(path)
+        # The caller looks whether all is gone.
+        with contextlib.suppress(OSError):
+            if entry != folder:  # what the folder itself is in is none of our business
+                entry.parent.chmod(stat.S_IRWXU)
+            if entry.is_dir() and not entry.is_symlink():
+                entry.chmod(stat.S_IRWXU)
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink()
+
     # Twice: a process that was just killed may have made a file while the folder was emptied.
     for _ in range(2):
-        shutil.rmtree(folder, onerror=_permit_and_retry)
+        shutil.rmtree(folder, onerror=permit_and_retry)
         if not folder.exists():
             return
     shutil.rmtree(folder)
-
-
-def _permit_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
-    """A folder without write permission (Go's module cache makes such) keeps its entries."""
-    entry = Path(path)
-    # The caller looks whether all is gone.
-    with contextlib.suppress(OSError):
-        entry.parent.chmod(stat.S_IRWXU)
-        if entry.is_dir() and not entry.is_symlink():
-            entry.chmod(stat.S_IRWXU)
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink()
 
 
 def _copy_shallow(mirror: Path, git_dir: Path) -> None:
