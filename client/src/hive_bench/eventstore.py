@@ -161,7 +161,11 @@ async def _make_writer(owner_url: str, role: str, password: str) -> None:
 async def _refuse_unsafe(connection: asyncpg.Connection) -> None:
     for setting in ("fsync", "synchronous_commit"):
         if await connection.fetchval("select current_setting($1)", setting) == "off":
-            raise BenchRefused(f"{setting} is off: what an append costs would not be measured")
+            raise BenchRefused(
+                f"{setting} is off: what an append costs would not be measured",
+                "postgresql.conf",
+                "turn it on",
+            )
 
 
 def changed_url(url: str, *, login: str = "", database: str = "") -> str:

@@ -1,8 +1,12 @@
-"""`hive bench gateway`: durable Launch commands, one a call, at 1, 16 and 64 callers.
+"""`hive bench gateway`: durable Launch commands, one a call, by 1 to 64 callers and at a rate.
 
 Each launch is answered when its events are on disk. Each mission waits for one that never runs, so
 that what is measured is the way of a command and not the work of the runner. The limit is an empty
 gRPC echo, in a process of its own, with as many callers, measured just before.
+
+Callers that wait for their answer before they call again ask less of a hive that is slow. So in one
+case calls come at their time, whatever became of those before, and are timed from the moment at
+which they were due; its limit is the rate that was offered.
 """
 
 import asyncio
@@ -23,6 +27,8 @@ CALLERS: Final = (1, 16, 64)
 SECONDS: Final = 5.0
 """How long each case is measured; a fifth of it goes before, unmeasured."""
 CALL_SECONDS: Final = 30.0
+OFFERED: Final = 867.5
+"""Calls a second: what the hive's predecessor was measured at."""
 
 Call = Callable[[], Awaitable[object]]
 
@@ -40,6 +46,12 @@ async def run(
             case = f"durable launches, {number} caller{'s' if number > 1 else ''}"
             rate = len(durations) / seconds
             results.append(result("gateway", case, rate, "calls/s", durations, limit))
+        await _offered(launch, seconds / 5)
+        began = time.perf_counter()
+        durations = await _offered(launch, seconds)
+        rate = len(durations) / (time.perf_counter() - began)
+        case = f"durable launches, offered {OFFERED:g} a second"
+        results.append(result("gateway", case, rate, "calls/s", durations, OFFERED))
     return results
 
 
@@ -61,6 +73,24 @@ async def _measured(call: Call, callers: int, seconds: float) -> list[float]:
     """How long each call took, in seconds, of those that ended within the time."""
     await _repeated(call, callers, seconds / 5)
     return await _repeated(call, callers, seconds)
+
+
+async def _offered(call: Call, seconds: float) -> list[float]:
+    """How long each of the calls took from when it was due, in seconds; all are waited for."""
+    durations: list[float] = []
+    began = time.perf_counter()
+
+    async def once(due: float) -> None:
+        await call()
+        durations.append(time.perf_counter() - due)
+
+    async with asyncio.TaskGroup() as calls:
+        for number in range(int(OFFERED * seconds)):
+            due = began + number / OFFERED
+            if (early := due - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            calls.create_task(once(due))
+    return durations
 
 
 async def _repeated(call: Call, callers: int, seconds: float) -> list[float]:

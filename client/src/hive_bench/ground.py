@@ -98,7 +98,11 @@ async def describe(record: Record) -> list[str]:
         await connection.close()
     for name in ("fsync", "synchronous_commit"):
         if settings[name] == "off":
-            raise BenchRefused(f"{name} is off: what durability costs would not be measured")
+            raise BenchRefused(
+                f"{name} is off: what durability costs would not be measured",
+                "postgresql.conf",
+                "turn it on",
+            )
     version = settings.pop("server_version")
     told = " ".join(f"{name}={value}" for name, value in settings.items())
     system = f"{platform.system()} {platform.release()} {platform.machine()}"

@@ -2,46 +2,67 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from hive_bench import eventstore, feed, gateway, missions, rebuild
 from hive_bench.ground import Record, describe, hive, record
 from hive_bench.result import CaseResult
 
 Told = Callable[[str], None]
-Bench = Callable[[float | None, Told], list[CaseResult]]
-"""Measures for so many seconds a case, or its default; tells about the machine first."""
 
 
-def _eventstore(seconds: float | None, told: Told) -> list[CaseResult]:
+class Wish(msgspec.Struct, frozen=True):
+    """How somebody wants it measured."""
+
+    seconds: float | None = None
+    """Of each case; None is each benchmark's own."""
+    dbos: Path | None = None
+    """An interpreter in which DBOS is installed; None does without."""
+
+
+Bench = Callable[[Wish, Told], list[CaseResult]]
+"""Measures; tells about the machine first."""
+
+
+def _eventstore(wish: Wish, told: Told) -> list[CaseResult]:
     with record() as ground:
         _describe(ground, told)
-        return asyncio.run(eventstore.run(ground.admin_url, seconds=seconds or eventstore.SECONDS))
+        return asyncio.run(
+            eventstore.run(ground.admin_url, seconds=wish.seconds or eventstore.SECONDS)
+        )
 
 
-def _feed(seconds: float | None, told: Told) -> list[CaseResult]:
+def _feed(wish: Wish, told: Told) -> list[CaseResult]:
     with record() as ground:
         _describe(ground, told)
-        return asyncio.run(feed.run(ground.admin_url, seconds=seconds or feed.SECONDS))
+        seconds = wish.seconds or feed.SECONDS
+        return asyncio.run(feed.run(ground.admin_url, seconds=seconds))
 
 
-def _rebuild(seconds: float | None, told: Told) -> list[CaseResult]:
+def _rebuild(wish: Wish, told: Told) -> list[CaseResult]:
     with record() as ground:
         _describe(ground, told)
-        return asyncio.run(rebuild.run(ground.admin_url, seconds=seconds or rebuild.SECONDS))
+        seconds = wish.seconds or rebuild.SECONDS
+        return asyncio.run(rebuild.run(ground.admin_url, seconds=seconds))
 
 
-def _gateway(seconds: float | None, told: Told) -> list[CaseResult]:
+def _gateway(wish: Wish, told: Told) -> list[CaseResult]:
     with hive() as ground:
         _describe(ground.record, told)
-        measured = gateway.run(ground.gateway, ground.token, seconds=seconds or gateway.SECONDS)
+        measured = gateway.run(
+            ground.gateway, ground.token, seconds=wish.seconds or gateway.SECONDS
+        )
         return asyncio.run(measured)
 
 
-def _missions(seconds: float | None, told: Told) -> list[CaseResult]:
+def _missions(wish: Wish, told: Told) -> list[CaseResult]:
     with hive() as ground:
         _describe(ground.record, told)
-        return asyncio.run(missions.run(ground, seconds=seconds or missions.SECONDS))
+        seconds = wish.seconds or missions.SECONDS
+        return asyncio.run(missions.run(ground, seconds=seconds, dbos=wish.dbos))
 
 
 BENCHES: Final[dict[str, Bench]] = {
@@ -55,7 +76,7 @@ BENCHES: Final[dict[str, Bench]] = {
 
 def measure(
     names: Sequence[str],
-    seconds: float | None,
+    wish: Wish,
     told: Told,
     shown: Callable[[list[CaseResult]], None],
 ) -> None:
@@ -65,7 +86,7 @@ def measure(
     Raises BenchRefused where durability is off, StackError where the ground cannot be made.
     """
     for name in names:
-        shown(BENCHES[name](seconds, told))
+        shown(BENCHES[name](wish, told))
 
 
 def _describe(ground: Record, told: Told) -> None:

@@ -3,6 +3,9 @@
 A mission has one task. It counts when the gateway's subscription delivers its success: then every
 event of it is committed and published. The limit is what the same callers reach with launches
 alone, of missions that wait for one that never runs.
+
+Where an interpreter is named in which DBOS is installed, its workflows of one durable step are
+measured afterwards, and the missions are put beside them.
 """
 
 import asyncio
@@ -11,12 +14,15 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
+import msgspec
 import psutil
 from grpc import aio
 
-from hive_bench.ground import Ground
+from hive_bench import peer_dbos
+from hive_bench.ground import Ground, record
 from hive_bench.noop_runner import NoopRunner
 from hive_bench.result import BenchRefused, CaseResult, result
 from hive_client import Hive, HiveError, Launched
@@ -44,7 +50,9 @@ Round = Callable[[], Awaitable[list[float]]]
 """Some missions at once: how long each of them took, in seconds."""
 
 
-async def run(ground: Ground, *, seconds: float = SECONDS) -> list[CaseResult]:
+async def run(
+    ground: Ground, *, seconds: float = SECONDS, dbos: Path | None = None
+) -> list[CaseResult]:
     """Raises BenchRefused where the ground cannot be made, HiveError where a launch is refused."""
     results = _at_rest(ground.state)
     async with (
@@ -66,7 +74,26 @@ async def run(ground: Ground, *, seconds: float = SECONDS) -> list[CaseResult]:
                 rate = len(durations) / (time.perf_counter() - began)
                 results.append(result("missions", case, rate, "missions/s", durations, limit))
                 results += _cpu_results(case, before, _cpu(ground.state), len(durations))
+    if dbos is not None:
+        results += await _beside(dbos, results, seconds)
     return results
+
+
+async def _beside(python: Path, results: list[CaseResult], seconds: float) -> list[CaseResult]:
+    """Workflows of DBOS on a server of its own, and what missions are to them."""
+    with record() as ground:
+        peer = await peer_dbos.measured(python, ground.admin_url, CALLERS, seconds)
+    beside = [
+        msgspec.structs.replace(
+            case,
+            case=f"{case.case}, beside {peer.case}",
+            limit=peer.value,
+            ratio=round(case.value / peer.value, 3),
+        )
+        for case in results
+        if case.unit == "missions/s"
+    ]
+    return [peer, *beside]
 
 
 class _Successes:

@@ -22,7 +22,13 @@ class CaseResult(msgspec.Struct, frozen=True):
 
 
 class BenchRefused(Exception):
-    """A benchmark would measure something that nobody should run, so it does not start."""
+    """A benchmark cannot be run, or would measure something that nobody should run."""
+
+    def __init__(self, message: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.remedy = remedy
 
 
 def result(

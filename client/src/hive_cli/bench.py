@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Final
 
 import click
@@ -20,14 +21,22 @@ CASES: Final = ("eventstore", "gateway", "missions", "feed", "rebuild")
 @click.command("bench")
 @click.argument("cases", nargs=-1, type=click.Choice(CASES))
 @click.option("--seconds", type=click.FloatRange(min=0.5), help="How long each case is measured.")
+@click.option(
+    "--dbos",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PYTHON",
+    help="With missions: measure DBOS beside, which is installed in this interpreter.",
+)
 @verb
-def bench_command(cases: tuple[str, ...], seconds: float | None, as_json: bool) -> int:
+def bench_command(
+    cases: tuple[str, ...], seconds: float | None, dbos: Path | None, as_json: bool
+) -> int:
     """Measure parts of the hive on this machine; without CASES all of them.
 
     Starts what it needs on free ports and takes it down again. Every figure stands beside a limit
     that was measured in the same run, and is durable: with fsync off nothing is measured.
     """
-    from hive_bench.main import measure
+    from hive_bench.main import Wish, measure
     from hive_bench.result import BenchRefused, CaseResult
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
@@ -48,10 +57,15 @@ def bench_command(cases: tuple[str, ...], seconds: float | None, as_json: bool) 
 
     try:
         # What is told about the machine goes to stderr, so that stdout stays lines of JSON.
-        measure(cases or CASES, seconds, lambda line: click.echo(line, err=as_json), show)
+        measure(
+            cases or CASES,
+            Wish(seconds, dbos),
+            lambda line: click.echo(line, err=as_json),
+            show,
+        )
     except BenchRefused as refused:
         raise Problem(
-            str(refused), code="refused", where="postgresql.conf", remedy="turn it on"
+            refused.message, code="refused", where=refused.where, remedy=refused.remedy
         ) from refused
     return Exit.SUCCESS
 
