@@ -52,8 +52,8 @@ class Pace(Struct, frozen=True):
     session_ttl: float = 15
     watch: float = 0.5
     """Between two looks at timers and sessions."""
-    rest: float = 0.02
-    """At most, between two turns that have something to do."""
+    rest: float = 0.01
+    """At least, and four times that at most, between two turns that have something to do."""
 
 
 class Active:

@@ -86,7 +86,7 @@ class Replica:
                 continue
             # As long as it worked: what comes meanwhile shares the price of the next turn.
             worked = self._clock.monotonic() - now
-            await self._clock.sleep(min(worked, self._pace.rest))
+            await self._clock.sleep(min(max(worked, self._pace.rest), 4 * self._pace.rest))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
