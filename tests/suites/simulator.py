@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import replace
+
 from hive_contracts.ids import uuid7
 from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
 from hive_contracts.orders import Beat, Canary, Holding, Lease
@@ -440,8 +442,13 @@ def _random_phase(chance: random.Random, index: int) -> Phase:
     if chance.random() < 0.4:
         items = tuple(Item(f"item {n}") for n in range(chance.randint(1, 5)))
         source = Listed(items) if chance.random() < 0.5 else Globbed(("src/*/",))
-        template = TaskSpec("each", gates=gates, retry=retry, **work)
-        return Phase(f"p{index}", needs, for_each=ForEach(source, template, min=0))
+        paths = chance.choice([(), ("${item}/**",), ("shared/**",)])
+        template = TaskSpec("each", gates=gates, retry=retry, paths=paths, **work)
+        canary = chance.choice([0, 0, 1, 2])
+        return _set_up(
+            chance,
+            Phase(f"p{index}", needs, for_each=ForEach(source, template, min=0), canary=canary),
+        )
     work = {key: value.replace("${item}", "it") for key, value in work.items()}
     specs = tuple(
         TaskSpec(
@@ -449,20 +456,35 @@ def _random_phase(chance: random.Random, index: int) -> Phase:
             needs=(f"t{n - 1}",) if n and chance.random() < 0.4 else (),
             gates=gates,
             retry=retry,
+            paths=chance.choice([(), (), (f"lib{n % 2}/**",), ("lib0/x", "docs")]),
             **work,
         )
         for n in range(chance.randint(1, 4))
     )
-    return Phase(f"p{index}", needs, tasks=specs)
+    return _set_up(chance, Phase(f"p{index}", needs, tasks=specs))
+
+
+def _set_up(chance: random.Random, phase: Phase) -> Phase:
+    """Now and then it goes on without what failed, or it reviews what it needs."""
+    if chance.random() < 0.4:
+        phase = replace(phase, on_failure="continue")
+    if not phase.needs or chance.random() < 0.5 or phase.for_each is not None:
+        return phase
+    reviews = tuple(replace(spec, review=True) for spec in phase.tasks)
+    to, rounds = chance.choice(phase.needs), chance.randint(1, 2)
+    return replace(phase, tasks=reviews, sends_back_to=to, rounds=rounds)
 
 
 def _done(lease: Lease, chance: random.Random, trouble_free: bool) -> Outcome:
     task = lease.task
     match lease.step:
         case "work":
+            wrong = task.spec.review and not trouble_free and chance.random() < 0.5
+            defects = "it is wrong" if wrong else ""
             if task.repository is None or chance.random() < 0.1:
-                return WorkDone(no_change="nothing to do")
-            return WorkDone(_commit("work", task.task_id, lease.epoch), ArtifactRef("b" * 64, 1))
+                return WorkDone(no_change="nothing to do", defects=defects)
+            commit = _commit("work", task.task_id, lease.epoch)
+            return WorkDone(commit, ArtifactRef("b" * 64, 1), defects=defects)
         case "gates":
             green = trouble_free or chance.random() < 0.7
             results = [

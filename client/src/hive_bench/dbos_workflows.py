@@ -6,38 +6,34 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
-from dbos import DBOS
 
-url, callers, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-DBOS(
-    config={
-        "name": "bench",
-        "system_database_url": url,
-        "run_admin_server": False,
-        "log_level": "ERROR",
-    }
-)
+def main(url: str, callers: int, seconds: float) -> None:
+    from dbos import DBOS
 
+    DBOS(
+        config={
+            "name": "bench",
+            "system_database_url": url,
+            "run_admin_server": False,
+            "log_level": "ERROR",
+        }
+    )
 
-@DBOS.step()
-def step() -> int:
-    return 1
+    @DBOS.step()
+    def step() -> int:
+        return 1
 
+    @DBOS.workflow()
+    def workflow() -> int:
+        return step()
 
-@DBOS.workflow()
-def workflow() -> int:
-    return step()
+    def repeat(until: float) -> list[float]:
+        durations = []
+        while (began := time.perf_counter()) < until:
+            workflow()
+            durations.append(time.perf_counter() - began)
+        return durations
 
-
-def repeat(until: float) -> list[float]:
-    durations = []
-    while (began := time.perf_counter()) < until:
-        workflow()
-        durations.append(time.perf_counter() - began)
-    return durations
-
-
-def main() -> None:
     DBOS.launch()
     with ThreadPoolExecutor(callers) as pool:
         list(pool.map(repeat, [time.perf_counter() + seconds / 5] * callers))
@@ -49,4 +45,5 @@ def main() -> None:
     DBOS.destroy()
 
 
-main()
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

@@ -61,6 +61,8 @@ class PlannedTask(msgspec.Struct, frozen=True, omit_defaults=True):
     task_id: str
     name: str
     kind: TaskKind
+    again: str = ""
+    """The task of the plan that it does once more; empty the first time."""
 
 
 class TasksPlanned(MissionEvent, frozen=True):
@@ -103,8 +105,24 @@ class MergeConflicted(MissionEvent, frozen=True):
     failure: Failure
 
 
+class PhaseSentBack(MissionEvent, frozen=True):
+    """A review listed defects: what it names, and what stands between, is done once more."""
+
+    phase: str
+    to: str
+    round: int
+    """From 1."""
+    defects: str
+    phases: tuple[str, ...]
+    """All that begin anew, `to` and the review among them."""
+
+
 class PhaseCompleted(MissionEvent, frozen=True):
     phase: str
+    failed: int = 0
+    """Tasks that failed for good, which the phase went on without."""
+    skipped: int = 0
+    """Tasks that were not begun, as they need one that failed."""
 
 
 class MissionSucceeded(MissionEvent, frozen=True):
@@ -136,6 +154,7 @@ AnyMissionEvent = (
     | TaskSettled
     | BranchAdvanced
     | MergeConflicted
+    | PhaseSentBack
     | PhaseCompleted
     | MissionSucceeded
     | MissionFailed

@@ -124,6 +124,11 @@ class TaskSpec(Value, frozen=True):
     gates: tuple[Gate, ...] = ()
     timeouts: Timeouts = Timeouts()
     retry: Retry = Retry()
+    paths: tuple[str, ...] = ()
+    """Git's glob pathspecs: a change outside of them fails the attempt, and tasks of a mission
+    whose paths may meet do not run at the same time; empty is anywhere, beside anything."""
+    review: bool = False
+    """It judges what was made before it: it may list defects, and need not change anything."""
 
 
 class Item(Value, frozen=True):
@@ -163,6 +168,14 @@ class Phase(Value, frozen=True):
     needs: tuple[str, ...] = ()
     tasks: tuple[TaskSpec, ...] = ()
     for_each: ForEach | None = None
+    on_failure: Literal["stop", "continue"] = "stop"
+    """`continue`: the mission goes on without the tasks that failed, unless all of them did."""
+    canary: int = 0
+    """So many items go first; then a person is asked before the rest goes. 0 asks nobody."""
+    sends_back_to: str = ""
+    """The phase that is done again where this one, a review, lists defects."""
+    rounds: int = 1
+    """How often it may be sent back before the mission fails."""
 
 
 class Plan(Value, frozen=True):
@@ -206,6 +219,8 @@ class WorkDone(Value, frozen=True, tag="work"):
     files: int = 0
     insertions: int = 0
     deletions: int = 0
+    defects: str = ""
+    """What a review found, at most MAX_TAIL characters; empty accepts."""
 
 
 class MergeDone(Value, frozen=True, tag="merge"):

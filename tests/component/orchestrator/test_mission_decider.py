@@ -60,6 +60,8 @@ TESTS = CommandGate("tests", "make test")
 class Story:
     """A mission that remembers all that was decided."""
 
+    id = ID
+
     def __init__(self, plan: Plan, number: int = 1) -> None:
         self.state: mission_state.Mission = mission_state.INITIAL
         self.log: list[AnyEvent] = []

@@ -277,10 +277,14 @@ class TaskSpec(_message.Message):
     GATES_FIELD_NUMBER: _builtins.int
     TIMEOUTS_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     prompt: _builtins.str
     run: _builtins.str
     agent: _builtins.str
+    review: _builtins.bool
+    """It may list defects, and need not change anything."""
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -289,6 +293,10 @@ class TaskSpec(_message.Message):
     def timeouts(self) -> Global___Timeouts: ...
     @_builtins.property
     def retry(self) -> Global___Retry: ...
+    @_builtins.property
+    def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Git's glob pathspecs; none is anywhere."""
+
     def __init__(
         self,
         *,
@@ -300,10 +308,12 @@ class TaskSpec(_message.Message):
         gates: _abc.Iterable[Global___Gate] | None = ...,
         timeouts: Global___Timeouts | None = ...,
         retry: Global___Retry | None = ...,
+        paths: _abc.Iterable[_builtins.str] | None = ...,
+        review: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "gates", b"gates", "name", b"name", "needs", b"needs", "prompt", b"prompt", "retry", b"retry", "run", b"run", "timeouts", b"timeouts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "gates", b"gates", "name", b"name", "needs", b"needs", "paths", b"paths", "prompt", b"prompt", "retry", b"retry", "review", b"review", "run", b"run", "timeouts", b"timeouts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -449,7 +459,18 @@ class Phase(_message.Message):
     NEEDS_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
     FOR_EACH_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
+    SENDS_BACK_TO_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    on_failure: _builtins.str
+    """"stop" (which empty means) or "continue"."""
+    canary: _builtins.int
+    """So many items go first; then a person is asked."""
+    sends_back_to: _builtins.str
+    """The phase that is done again where this one lists defects."""
+    rounds: _builtins.int
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -463,12 +484,23 @@ class Phase(_message.Message):
         needs: _abc.Iterable[_builtins.str] | None = ...,
         tasks: _abc.Iterable[Global___TaskSpec] | None = ...,
         for_each: Global___ForEach | None = ...,
+        on_failure: _builtins.str | None = ...,
+        canary: _builtins.int = ...,
+        sends_back_to: _builtins.str = ...,
+        rounds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["for_each", b"for_each"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_on_failure", b"_on_failure", "_rounds", b"_rounds", "for_each", b"for_each", "on_failure", b"on_failure", "rounds", b"rounds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_each", b"for_each", "name", b"name", "needs", b"needs", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_on_failure", b"_on_failure", "_rounds", b"_rounds", "canary", b"canary", "for_each", b"for_each", "name", b"name", "needs", b"needs", "on_failure", b"on_failure", "rounds", b"rounds", "sends_back_to", b"sends_back_to", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__on_failure: _TypeAlias = _typing.Literal["on_failure"]  # noqa: Y015
+    _WhichOneofArgType__on_failure: _TypeAlias = _typing.Literal["_on_failure", b"_on_failure"]  # noqa: Y015
+    _WhichOneofReturnType__rounds: _TypeAlias = _typing.Literal["rounds"]  # noqa: Y015
+    _WhichOneofArgType__rounds: _TypeAlias = _typing.Literal["_rounds", b"_rounds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__on_failure) -> _WhichOneofReturnType__on_failure | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rounds) -> _WhichOneofReturnType__rounds | None: ...
 
 Global___Phase: _TypeAlias = Phase  # noqa: Y015
 
@@ -568,11 +600,14 @@ class WorkDone(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     INSERTIONS_FIELD_NUMBER: _builtins.int
     DELETIONS_FIELD_NUMBER: _builtins.int
+    DEFECTS_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     no_change: _builtins.str
     files: _builtins.int
     insertions: _builtins.int
     deletions: _builtins.int
+    defects: _builtins.str
+    """What a review found; empty accepts."""
     @_builtins.property
     def bundle(self) -> Global___ArtifactRef: ...
     @_builtins.property
@@ -587,10 +622,11 @@ class WorkDone(_message.Message):
         files: _builtins.int = ...,
         insertions: _builtins.int = ...,
         deletions: _builtins.int = ...,
+        defects: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

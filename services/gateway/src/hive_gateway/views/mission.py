@@ -18,6 +18,7 @@ from hive_contracts.mission import (
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
+    PhaseSentBack,
     PhaseStarted,
     PrerequisiteMet,
     TaskSettled,
@@ -51,8 +52,13 @@ def fold_mission(  # one case for each event
             views.put_mission(replace(mission, unmet=unmet))
         case PhaseStarted(phase=phase):
             _phase_is(views, mission, phase, "running")
-        case PhaseCompleted(phase=phase):
+        case PhaseCompleted(phase=phase, skipped=skipped):
             _phase_is(views, mission, phase, "completed")
+            if skipped:
+                views.put_mission(replace(mission, tasks=mission.tasks - skipped))
+        case PhaseSentBack(phases=phases):
+            for phase in phases:
+                _phase_is(views, mission, phase, "waiting")
         case ItemsFound(items=items):
             views.put_mission(replace(mission, tasks=mission.tasks + len(items)))
         case BranchAdvanced(new=tip, task_id=task_id):
@@ -67,6 +73,8 @@ def fold_mission(  # one case for each event
             _end(views, mission, "refused", reason, recorded.recorded_at)
         case MissionCancelled(reason=reason):
             _end(views, mission, "cancelled", reason, recorded.recorded_at)
+        case TasksPlanned(tasks=tasks) if again := sum(bool(task.again) for task in tasks):
+            views.put_mission(replace(mission, tasks=mission.tasks + again))
         case TasksPlanned() | TaskSettled() | MergeConflicted():
             # The tasks' own streams say the same.
             pass

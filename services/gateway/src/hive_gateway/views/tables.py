@@ -7,7 +7,13 @@ import msgspec
 from msgspec.structs import replace
 
 from hive_contracts.codec import AnyEvent
-from hive_contracts.mission import BranchAdvanced, MissionEvent, PhaseCompleted, PhaseStarted
+from hive_contracts.mission import (
+    BranchAdvanced,
+    MissionEvent,
+    PhaseCompleted,
+    PhaseSentBack,
+    PhaseStarted,
+)
 from hive_contracts.runner import RunnerEvent
 from hive_contracts.task import TaskEvent, TaskPlanned
 from hive_gateway.views.rows import (
@@ -84,7 +90,7 @@ def needed(events: Iterable[AnyEvent]) -> Needed:
                     keys.missions.add(event.mission_id)
             case MissionEvent(mission_id=id):
                 keys.missions.add(id)
-                if isinstance(event, PhaseStarted | PhaseCompleted):
+                if isinstance(event, PhaseStarted | PhaseSentBack | PhaseCompleted):
                     keys.phases.add(id)
                 elif isinstance(event, BranchAdvanced):
                     keys.tasks.add(event.task_id)

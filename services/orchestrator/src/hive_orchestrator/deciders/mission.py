@@ -6,7 +6,8 @@
 A mission plans a task, that is, begins its stream, when the task may run; so decisions here also
 return the first events of task streams. Work that was committed is merged one at a time, each merge
 a task of its own on the tip that it names; the tip moves only by `BranchAdvanced`, and only from
-where the merge started. Work that conflicts is sent back to be done again on the tip.
+where the merge started. Work that conflicts is sent back to be done again on the tip. A review that
+finds defects sends the phases from the one it names back, to be done once more.
 """
 
 from msgspec.structs import replace
@@ -130,7 +131,11 @@ def _extend(mission: Active, phases: tuple[Phase, ...]) -> Events:
     known = set(mission.phases)
     if len(known) + len(phases) > MAX_PHASES:
         raise Rejected("invalid", f"a mission has at most {MAX_PHASES} phases", "phases")
-    check_phases(phases, known)
+    check_phases(
+        phases,
+        mission.launched.objective,
+        {name: progress.phase for name, progress in mission.phases.items()},
+    )
     names = {phase.name: _free_name(phase.name, known) for phase in phases}
     after = tuple(mission.phases)
     added = tuple(
@@ -138,6 +143,7 @@ def _extend(mission: Active, phases: tuple[Phase, ...]) -> Events:
             phase,
             name=names[phase.name],
             needs=tuple(names.get(need, need) for need in phase.needs) or after,
+            sends_back_to=names.get(phase.sends_back_to, phase.sends_back_to),
         )
         for phase in phases
     )
@@ -201,6 +207,8 @@ def _settle_badly(
         assert mission.merging is not None and mission.tip is not None
         _, work_id = mission.merging
         return _and_on(mission, [settled, MergeConflicted(id, work_id, mission.tip, failure)])
+    if task.kind == "work" and mission.phases[task.phase].phase.on_failure == "continue":
+        return _and_on(mission, [settled])
     if task.phase:
         return [settled, MissionFailed(id, f"{task.phase}/{task.name}: {why}")]
     if task.name == BASE:

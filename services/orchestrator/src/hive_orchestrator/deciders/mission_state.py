@@ -17,12 +17,15 @@ from hive_contracts.mission import (
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
+    PhaseSentBack,
     PhaseStarted,
+    PlannedTask,
     PrerequisiteMet,
     TaskSettled,
     TasksPlanned,
 )
 from hive_contracts.plan import Globbed, Item, Phase, TaskKind, Tip, WorkDone
+from hive_contracts.template import render_task
 
 
 class PhaseProgress(Struct, frozen=True):
@@ -32,9 +35,21 @@ class PhaseProgress(Struct, frozen=True):
     expanded: bool = True
     """Whether all items are known."""
     names: frozenset[str] = frozenset()
-    """Tasks that were planned, by name."""
+    """Tasks that were planned, by their names in the plan."""
+    taken: frozenset[str] = frozenset()
+    """Names of all that was ever planned in it: what is done again has another one."""
     done: frozenset[str] = frozenset()
-    """Of those, the ones that have ended well and are merged."""
+    """Of `names`, those that have ended well and are merged."""
+    failed: frozenset[str] = frozenset()
+    """Of `names`, those that have failed for good."""
+    canary: Literal["", "asked", "passed"] = ""
+    """Whether a person was asked about those that went first, and has agreed."""
+    round: int = 0
+    """How often it was sent back."""
+    defects: tuple[str, ...] = ()
+    """What its tasks, reviews, have found."""
+    defects_to_mend: str = ""
+    """What a review of it found."""
 
 
 class OpenTask(Struct, frozen=True):
@@ -43,10 +58,19 @@ class OpenTask(Struct, frozen=True):
     phase: str
     name: str
     kind: TaskKind
+    again: str = ""
+    """The task of the plan that it does once more."""
+    paths: tuple[str, ...] = ()
+    """Where it may change something; empty is anywhere."""
     done: WorkDone | None = None
     """Work that waits to be merged, or is being merged."""
     epoch: int = 0
     """The epoch that did it."""
+
+    @property
+    def planned_as(self) -> str:
+        """Its name in the plan."""
+        return self.again or self.name
 
 
 class Unlaunched(Struct, frozen=True):
@@ -105,6 +129,8 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
             return replace(mission, unmet=mission.unmet - {series})
         case PhaseStarted(phase=name):
             return _update(mission, name, status="running")
+        case PhaseSentBack():
+            return _send_back(mission, event)
         case PhaseCompleted(phase=name):
             return _update(mission, name, status="completed")
         case ItemsFound(phase=name, items=items):
@@ -143,7 +169,10 @@ def _update(mission: Active, name: str, **changes: object) -> Active:
 
 
 def _plan(mission: Active, event: TasksPlanned) -> Active:
-    opened = {t.task_id: OpenTask(event.phase, t.name, t.kind) for t in event.tasks}
+    opened = {
+        t.task_id: OpenTask(event.phase, t.name, t.kind, t.again, paths)
+        for t, paths in zip(event.tasks, _paths(mission, event), strict=True)
+    }
     planned = replace(
         mission,
         open={**mission.open, **opened},
@@ -156,14 +185,67 @@ def _plan(mission: Active, event: TasksPlanned) -> Active:
     if not event.phase:
         checks = {t.name: False for t in event.tasks}
         return replace(planned, checks={**mission.checks, **checks})
-    names = frozenset(t.name for t in event.tasks if t.kind == "work")
-    return _update(planned, event.phase, names=mission.phases[event.phase].names | names)
+    if any(t.kind == "gate" for t in event.tasks):
+        return _update(planned, event.phase, canary="asked")
+    work_tasks = [t for t in event.tasks if t.kind == "work"]
+    phase = mission.phases[event.phase]
+    return _update(
+        planned,
+        event.phase,
+        names=phase.names | {t.again or t.name for t in work_tasks},
+        taken=phase.taken | {t.name for t in work_tasks},
+    )
+
+
+def _paths(mission: Active, event: TasksPlanned) -> list[tuple[str, ...]]:
+    """Where each planned task may change something: its part of the plan says it."""
+    if not event.phase or any(t.kind != "work" for t in event.tasks):
+        return [() for _ in event.tasks]
+    progress = mission.phases[event.phase]
+    for_each = progress.phase.for_each
+    if for_each is None:
+        known = {spec.name: spec.paths for spec in progress.phase.tasks}
+        return [known[_planned_as(t)] for t in event.tasks]
+    if not for_each.template.paths:
+        return [() for _ in event.tasks]
+    items = progress.items[len(progress.names) :]
+    return [
+        render_task(for_each.template, t.name, item).paths
+        for t, item in zip(event.tasks, items, strict=False)
+    ]
+
+
+def _planned_as(task: PlannedTask) -> str:
+    return task.again or task.name
+
+
+def _send_back(mission: Active, event: PhaseSentBack) -> Active:
+    phases = dict(mission.phases)
+    for name in event.phases:
+        old = phases[name]
+        for_each = old.phase.for_each
+        globbed = for_each is not None and isinstance(for_each.source, Globbed)
+        phases[name] = PhaseProgress(
+            old.phase,
+            items=() if globbed else old.items,
+            expanded=not globbed,
+            taken=old.taken,
+            canary=old.canary,
+            round=event.round,
+            defects_to_mend=event.defects if name == event.to else old.defects_to_mend,
+        )
+    return replace(mission, phases=phases)
 
 
 def _settle(mission: Active, event: TaskSettled) -> Active:
     task = mission.open[event.task_id]
+    if task.kind == "work" and event.outcome != "succeeded":
+        return _finish(mission, event.task_id, failed=True)
+    if isinstance(event.result, WorkDone) and event.result.defects:
+        found = (*mission.phases[task.phase].defects, event.result.defects)
+        mission = _update(mission, task.phase, defects=found)
     match task.kind, event.result:
-        case "work", WorkDone(commit=commit) if commit and event.outcome == "succeeded":
+        case "work", WorkDone(commit=commit) if commit:
             waiting = replace(task, done=event.result, epoch=event.epoch)
             return replace(
                 mission,
@@ -174,6 +256,9 @@ def _settle(mission: Active, event: TaskSettled) -> Active:
             return _settle_merge(mission, event)
         case "expand", _:
             return _finish(_update(mission, task.phase, expanded=True), event.task_id)
+        case "gate", _ if task.phase:
+            agreed: object = "passed" if event.outcome == "succeeded" else "asked"
+            return _finish(_update(mission, task.phase, canary=agreed), event.task_id)
         case "gate", _:
             checks = {**mission.checks, task.name: event.outcome == "succeeded"}
             return _finish(replace(mission, checks=checks), event.task_id)
@@ -188,7 +273,7 @@ def _settle_merge(mission: Active, event: TaskSettled) -> Active:
     return replace(left, to_merge=(work, *left.to_merge))
 
 
-def _finish(mission: Active, task_id: str) -> Active:
+def _finish(mission: Active, task_id: str, *, failed: bool = False) -> Active:
     """The mission waits for this task no more."""
     task = mission.open[task_id]
     rest = {id: other for id, other in mission.open.items() if id != task_id}
@@ -196,4 +281,7 @@ def _finish(mission: Active, task_id: str) -> Active:
     left = replace(mission, open=rest, to_merge=waiting)
     if task.kind != "work":
         return left
-    return _update(left, task.phase, done=mission.phases[task.phase].done | {task.name})
+    phase = mission.phases[task.phase]
+    if failed:
+        return _update(left, task.phase, failed=phase.failed | {task.planned_as})
+    return _update(left, task.phase, done=phase.done | {task.planned_as})

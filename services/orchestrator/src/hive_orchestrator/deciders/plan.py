@@ -1,11 +1,13 @@
 """Whether a plan makes sense, before anything is started."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from hive_contracts.ids import SHORT_NAME
+from hive_contracts.pathspecs import fault
 from hive_contracts.plan import (
     CommandGate,
     ForEach,
@@ -22,6 +24,12 @@ MAX_PHASES: Final = 64
 MAX_GATES: Final = 40
 MAX_BYTES: Final = 60_000
 """JSON bytes of a phase without its items, or of the rest of the plan."""
+MAX_CARRIED: Final = 60_000
+"""JSON bytes of a task with the mission's objective, when it is planned: it is one event."""
+MAX_WRITTEN: Final = 36_000
+"""The same as it is written, before a review's defects are added."""
+MAX_PATHS: Final = 50
+MAX_ROUNDS: Final = 20
 RESERVED: Final = ("base", "gates", "expand")
 """Names of the mission's own tasks."""
 
@@ -41,10 +49,12 @@ def check(plan: Plan) -> None:
             "plan",
             f"keep them below {MAX_BYTES} bytes; put long texts into the repository",
         )
-    check_phases(plan.phases, known=())
+    check_phases(plan.phases, plan.objective)
 
 
-def check_phases(phases: tuple[Phase, ...], known: Iterable[str]) -> None:
+def check_phases(
+    phases: tuple[Phase, ...], objective: str, known: Mapping[str, Phase] = MappingProxyType({})
+) -> None:
     """The phases of a plan, or those that are added to a mission with the `known` ones."""
     if not phases:
         raise _invalid("a mission needs at least one phase", "phases", "add a phase with a task")
@@ -52,8 +62,23 @@ def check_phases(phases: tuple[Phase, ...], known: Iterable[str]) -> None:
         raise _invalid(f"{len(phases)} phases are too many", "phases", f"use at most {MAX_PHASES}")
     _check_unique([phase.name for phase in phases], "phases")
     _check_needs({p.name: p.needs for p in phases}, set(known), "phases")
+    all_phases = {**known, **{phase.name: phase for phase in phases}}
     for phase in phases:
-        _check_phase(phase, f"phases.{phase.name}")
+        where = f"phases.{phase.name}"
+        _check_phase(phase, where)
+        _check_sending_back(phase, all_phases, where)
+        for task in phase.tasks if phase.for_each is None else (phase.for_each.template,):
+            if (size := carried(task, objective)) > MAX_WRITTEN:
+                raise _invalid(
+                    f"task {task.name} has {size:,} bytes together with the objective",
+                    where,
+                    f"keep it below {MAX_WRITTEN:,}: put long texts into files of the repository",
+                )
+
+
+def carried(task: TaskSpec, objective: str) -> int:
+    """JSON bytes of what a task takes along."""
+    return len(msgspec.json.encode((task, objective)))
 
 
 def _check_phase(phase: Phase, where: str) -> None:
@@ -64,6 +89,10 @@ def _check_phase(phase: Phase, where: str) -> None:
         _check_for_each(phase.for_each, f"{where}.for_each")
     elif not phase.tasks:
         raise _invalid("the phase is empty", where, "give it tasks or for_each")
+    if phase.canary < 0 or (phase.canary and phase.for_each is None):
+        raise _invalid(
+            "canary says how many items of for_each go first", f"{where}.canary", "correct it"
+        )
     _check_unique([task.name for task in phase.tasks], f"{where}.tasks")
     _check_needs({t.name: t.needs for t in phase.tasks}, set(), f"{where}.tasks")
     for task in phase.tasks:
@@ -74,6 +103,29 @@ def _check_phase(phase: Phase, where: str) -> None:
             "the phase is too long",
             where,
             f"keep it below {MAX_BYTES} bytes: put long prompts into files of the repository",
+        )
+
+
+def _check_sending_back(phase: Phase, phases: Mapping[str, Phase], where: str) -> None:
+    """A review sends back what stands before it."""
+    to = phase.sends_back_to
+    if not to:
+        return
+    before: set[str] = set()
+    open = {phase.name}
+    while open:
+        open = {need for name in open for need in phases[name].needs} - before
+        before |= open
+    if to not in before:
+        names = ", ".join(sorted(before)) or "none"
+        raise _invalid(
+            f"phase {phase.name} does not come after {to!r}",
+            f"{where}.sends_back_to",
+            f"name a phase that it needs: {names}",
+        )
+    if not 1 <= phase.rounds <= MAX_ROUNDS:
+        raise _invalid(
+            f"{phase.rounds} rounds", f"{where}.rounds", f"write a number from 1 to {MAX_ROUNDS}"
         )
 
 
@@ -110,6 +162,12 @@ def _check_task(task: TaskSpec, where: str) -> None:
     if min(msgspec.structs.astuple(task.timeouts)) <= 0:
         raise _invalid("time-outs are above 0 seconds", f"{where}.timeouts", "correct them")
     _check_gates(task.gates, f"{where}.gates")
+    if len(task.paths) > MAX_PATHS:
+        raise _invalid(f"{len(task.paths)} paths are too many", where, f"use at most {MAX_PATHS}")
+    for pattern in task.paths:
+        # What an item brings is known later; it is taken literally.
+        if why := fault(pattern):
+            raise _invalid(f"{pattern!r}: {why}", f"{where}.paths", "correct it")
 
 
 def _check_criteria(plan: Plan) -> None:

@@ -4,6 +4,9 @@
 full. Each answer is folded into the mission before the question is asked again.
 """
 
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from hive_contracts.ids import derived_id
@@ -13,11 +16,13 @@ from hive_contracts.mission import (
     MissionFailed,
     MissionSucceeded,
     PhaseCompleted,
+    PhaseSentBack,
     PhaseStarted,
     PlannedTask,
     TasksPlanned,
 )
 from hive_contracts.plan import (
+    MAX_DETAIL,
     ApprovalGate,
     CommandGate,
     Globbed,
@@ -27,14 +32,21 @@ from hive_contracts.plan import (
     TaskSpec,
 )
 from hive_contracts.task import AnyTaskEvent, TaskPlanned
-from hive_contracts.template import UnknownPlaceholder, render_task
+from hive_contracts.template import UnfitItem
 from hive_orchestrator.deciders import task as tasks
-from hive_orchestrator.deciders.items import task_name
 from hive_orchestrator.deciders.mission_state import (
     Active,
     Mission,
     PhaseProgress,
     evolve,
+)
+from hive_orchestrator.deciders.plan import MAX_CARRIED, carried
+from hive_orchestrator.deciders.readiness import (
+    asking,
+    canaries_are_back,
+    is_over,
+    ready,
+    skipped,
 )
 
 Events = list[AnyMissionEvent | AnyTaskEvent]
@@ -43,6 +55,8 @@ FULL: Final = 200
 """Events after which an append is full; the last step may still pass it by a few."""
 
 BASE: Final = "base"
+MAX_DEFECTS: Final = 8_192
+"""Characters of all that the reviews of one phase found."""
 
 
 def advance(mission: Mission, before: int = 0) -> Events:
@@ -147,33 +161,45 @@ def _phase(mission: Active, progress: PhaseProgress, room: int) -> Events:
 def _tasks(mission: Active, progress: PhaseProgress, room: int) -> Events:
     id, name = mission.launched.mission_id, progress.phase.name
     try:
-        ready, total = _ready(progress, room)
-    except UnknownPlaceholder as problem:
+        begin = ready(mission, progress, room)
+    except UnfitItem as problem:
         return [MissionFailed(id, f"phase {name}: {problem}")]
-    if ready:
-        return _planned(mission, name, [(spec, "work") for spec in ready])
-    if len(progress.done) == total:
-        return [PhaseCompleted(id, name)]
-    return []
+    if begin:
+        again = {task.spec.name: task.again for task in begin if task.again}
+        return _planned(mission, name, [(task.spec, "work") for task in begin], again=again)
+    if canaries_are_back(progress) and progress.done:
+        return _planned(mission, name, [(asking(mission.launched.name, progress), "gate")])
+    if canaries_are_back(progress) or (progress.failed and is_over(progress) and not progress.done):
+        return [MissionFailed(id, f"phase {name}: none of its tasks succeeded")]
+    return _end(mission, progress) if is_over(progress) else []
 
 
-def _ready(progress: PhaseProgress, most: int) -> tuple[list[TaskSpec], int]:
-    """Tasks that may begin, at most so many, and how many the phase has in all."""
-    for_each = progress.phase.for_each
-    if for_each is None:
-        specs = progress.phase.tasks
-        ready = [s for s in specs if s.name not in progress.names and set(s.needs) <= progress.done]
-        return ready[:most], len(specs)
-    begun = len(progress.names)
-    if begun == len(progress.items):
-        return [], begun
-    rendered: list[TaskSpec] = []
-    taken = set(progress.names)
-    for item in progress.items[begun : begun + most]:
-        name = task_name(item, taken)
-        taken.add(name)
-        rendered.append(render_task(for_each.template, name, item))
-    return rendered, len(progress.items)
+def _end(mission: Active, progress: PhaseProgress) -> Events:
+    """The phase is over: it is completed, or what was made before it is to be mended."""
+    id, phase = mission.launched.mission_id, progress.phase
+    if phase.sends_back_to and progress.defects:
+        defects = "\n\n".join(progress.defects)[:MAX_DEFECTS]
+        if progress.round < phase.rounds:
+            to, round = phase.sends_back_to, progress.round + 1
+            anew = _between(mission, to, phase.name)
+            return [PhaseSentBack(id, phase.name, to, round, defects, anew)]
+        reason = f"phase {phase.name} still finds defects after {phase.rounds} rounds: {defects}"
+        return [MissionFailed(id, reason[:MAX_DETAIL])]
+    return [PhaseCompleted(id, phase.name, len(progress.failed), len(skipped(progress)))]
+
+
+def _between(mission: Active, first: str, last: str) -> tuple[str, ...]:
+    """Both phases, and those between them: `last` needs them, and they need `first`."""
+
+    @functools.cache
+    def before(name: str) -> frozenset[str]:
+        needs = mission.phases[name].phase.needs
+        return frozenset(needs).union(*map(before, needs))
+
+    reached = before(last) | {last}
+    return tuple(
+        name for name in mission.phases if name in reached and first in before(name) | {name}
+    )
 
 
 def _expand(mission: Active, progress: PhaseProgress) -> Events:
@@ -202,14 +228,21 @@ def _planned(
     *,
     merge: MergeOf | None = None,
     expand: Globbed | None = None,
+    again: Mapping[str, str] = MappingProxyType({}),
 ) -> Events:
-    """The mission's fact that tasks were planned, and the beginning of each task's stream."""
+    """The mission's fact that tasks were planned, and the beginning of each task's stream.
+
+    `again` names the task of the plan that a task does once more.
+    """
     launched = mission.launched
     events: Events = []
     named: list[PlannedTask] = []
     for number, (spec, kind) in enumerate(specs, start=mission.planned + 1):
+        if (size := carried(spec, launched.objective)) > MAX_CARRIED:
+            reason = f"task {spec.name} carries {size:,} bytes, {MAX_CARRIED:,} are allowed"
+            return [MissionFailed(launched.mission_id, reason)]
         id = derived_id(launched.mission_id, phase, spec.name, kind, number)
-        named.append(PlannedTask(id, spec.name, kind))
+        named.append(PlannedTask(id, spec.name, kind, again.get(spec.name, "")))
         events += tasks.plan(
             TaskPlanned(
                 id,
