@@ -42,6 +42,13 @@ class Launched(msgspec.Struct, frozen=True):
     """The same command had been sent before; this is its first answer."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    position: int
+    """Reads at this position or later see it."""
+    task: str
+    """Phase and task."""
+
+
 class Continued(msgspec.Struct, frozen=True):
     mission_id: str
     name: str
@@ -200,6 +207,16 @@ class Hive:
             command_id=command_id or new_id(), mission=mission, gate=gate, note=note
         )
         return int((await self._call(self._missions.Reject, request)).position)
+
+    async def tell(
+        self, mission: str, text: str, task: str = "", *, command_id: str | None = None
+    ) -> Told:
+        """A hint for a task's next attempts; `task` may be empty where only one is open."""
+        request = mission_pb2.TellRequest(
+            command_id=command_id or new_id(), mission=mission, task=task, text=text
+        )
+        answer = await self._call(self._missions.Tell, request)
+        return Told(int(answer.position), answer.task)
 
     # Events
 

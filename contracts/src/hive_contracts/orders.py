@@ -49,6 +49,8 @@ class Lease(msgspec.Struct, frozen=True, omit_defaults=True):
     result: WorkDone | None = None
     """With step `gates`: the work to be judged."""
     traceparent: str = ""
+    hints: tuple[str, ...] = ()
+    """What people told it, in order."""
 
 
 class Orders(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from hive_contracts.task import (
     RejectGate,
     ReportAttempt,
     StartAttempt,
+    TellTask,
 )
 
 Submittable = (
@@ -21,6 +22,7 @@ Submittable = (
     | CancelMission
     | ApproveGate
     | RejectGate
+    | TellTask
     | StartAttempt
     | ReportAttempt
     | LoseLease

@@ -137,6 +137,13 @@ class ApprovalRefused(TaskEvent, frozen=True):
     note: str = ""
 
 
+class TaskTold(TaskEvent, frozen=True):
+    """A person's hint: every attempt that begins after it is given it."""
+
+    text: str
+    by: str
+
+
 class TaskReopened(TaskEvent, frozen=True):
     """Its result did not merge: it is to be done again on a newer tip."""
 
@@ -177,6 +184,7 @@ AnyTaskEvent = (
     | ApprovalRequested
     | ApprovalGiven
     | ApprovalRefused
+    | TaskTold
     | TaskReopened
     | TaskSucceeded
     | TaskFailed
@@ -229,6 +237,11 @@ class RejectGate(TaskCommand, frozen=True):
     note: str = ""
 
 
+class TellTask(TaskCommand, frozen=True):
+    text: str
+    by: str
+
+
 class ReopenTask(TaskCommand, frozen=True):
     tip: Tip
     failure: Failure
@@ -247,6 +260,7 @@ AnyTaskCommand = (
     | TimeOutTask
     | ApproveGate
     | RejectGate
+    | TellTask
     | ReopenTask
     | CancelTask
 )

@@ -185,6 +185,17 @@ async def test_a_person_s_answers_reach_the_hive(hive: Hive, gateway: FakeGatewa
     assert cancelled.reason == "not now"
 
 
+async def test_a_hint_reaches_the_task(hive: Hive, gateway: FakeGateway) -> None:
+    result = await hive("tell", "fix-1/build/api", "read", "the", "RFC")
+    assert result.output == "told fix-1/build/api · its next attempt hears it\n"
+    [told] = gateway.asked
+    assert (told.mission, told.task, told.text) == ("fix-1", "build/api", "read the RFC")
+    assert "told fix-1/main/work" in (await hive("tell", "fix-1", "look again")).output
+    nothing = await hive("tell", "fix-1", " ")
+    assert nothing.exit_code == 2
+    assert "there is nothing to tell" in nothing.stderr
+
+
 async def test_a_mission_is_continued_from_an_original_call(
     hive: Hive, gateway: FakeGateway, repository: Path
 ) -> None:

@@ -89,6 +89,10 @@ class FakeGateway(
         await self._begin(request, context)
         return mission_pb2.ContinueResponse(name=f"{request.plan.name}-1", continued=True)
 
+    async def Tell(self, request: Any, context: Any) -> mission_pb2.TellResponse:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.TellResponse(position=9, task=request.task or "main/work")
+
     async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
         return mission_pb2.CancelResponse(position=9)

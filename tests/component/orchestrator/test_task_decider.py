@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
 from hive_contracts.plan import (
@@ -52,6 +53,8 @@ from hive_contracts.task import (
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTold,
+    TellTask,
     TimeOutTask,
 )
 from hive_orchestrator.deciders import task, task_state
@@ -276,6 +279,58 @@ def test_back_off_is_spread_by_a_fifth(jitter: float, delay: float) -> None:
         state = task_state.evolve(state, event)
     _, retry = task.decide(state, ReportAttempt(T, 1, BROKEN), jitter)
     assert retry == RetryScheduled(T, delay, True)
+
+
+def prompted() -> TaskPlanned:
+    return msgspec.structs.replace(planned(), spec=TaskSpec("fix", prompt="Fix it.", agent="a"))
+
+
+def told(*texts: str) -> list[AnyTaskEvent]:
+    return [TaskTold(T, text, "ann") for text in texts]
+
+
+def state_after(*events: AnyTaskEvent) -> task_state.Task:
+    state: task_state.Task = task_state.INITIAL
+    for event in events:
+        state = task_state.evolve(state, event)
+    return state
+
+
+@pytest.mark.parametrize("before", [[], begun(1), red_epoch(1)[:4]])
+def test_a_hint_is_taken_in_every_open_state_and_changes_no_other(
+    before: list[AnyTaskEvent],
+) -> None:
+    state = state_after(prompted(), *before)
+    events = task.decide(state, TellTask(T, " read the RFC\n", "ann"))
+    assert events == told("read the RFC")
+    after = task_state.evolve(state, events[0])
+    assert type(after) is type(state)
+    assert not isinstance(after, task_state.Unplanned)
+    assert after.facts.hints == ("read the RFC",)
+
+
+def test_hints_outlive_a_failed_attempt() -> None:
+    state = state_after(prompted(), *told("one"), *red_epoch(1), *told("two"))
+    assert isinstance(state, task_state.Queued)
+    assert state.facts.hints == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "code"),
+    [
+        ([prompted()], " ", "invalid"),
+        ([prompted()], "x" * (task.MAX_HINT + 1), "invalid"),
+        ([prompted(), *told(*"x" * task.MAX_HINTS)], "one more", "conflict"),
+        ([planned()], "a command hears nothing", "invalid"),
+        ([prompted(), TaskCancelled(T, M)], "too late", "conflict"),
+    ],
+)
+def test_a_hint_that_nobody_would_hear_is_refused(
+    given: list[AnyTaskEvent], text: str, code: str
+) -> None:
+    with pytest.raises(Rejected) as refusal:
+        task.decide(state_after(*given), TellTask(T, text, "ann"))
+    assert refusal.value.code == code
 
 
 def test_a_glob_is_carried_to_the_runner() -> None:

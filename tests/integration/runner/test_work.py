@@ -59,6 +59,7 @@ async def test_the_prompt_is_on_stdin_and_in_a_file_with_what_went_wrong_before(
         feedback=GatesRun(
             "0" * 40, (GateResult("tests", False, "pytest", 1, tail="1 failed: test_retry"),)
         ),
+        hints=("The clock is read twice.",),
     )
     workshop.options.profiles["cat"] = Profile(
         ("/bin/sh", "-c", 'cat > stdin; cat "$HIVE_PROMPT_FILE" > file')
@@ -66,7 +67,13 @@ async def test_the_prompt_is_on_stdin_and_in_a_file_with_what_went_wrong_before(
     result = done(await workshop.perform(asked))
     files = workshop.files_of(result.commit)
     assert files["stdin"] == files["file"]
-    for part in ("Make it reliable.", "Fix the upload.", "test_retry", "HIVE_NO_CHANGE_FILE"):
+    for part in (
+        "Make it reliable.",
+        "Fix the upload.",
+        "test_retry",
+        "A person adds:\nThe clock is read twice.",
+        "HIVE_NO_CHANGE_FILE",
+    ):
         assert part in files["stdin"]
 
 

@@ -13,11 +13,12 @@ from hive_contracts.mission import (
     PhaseStarted,
 )
 from hive_contracts.plan import WorkDone
-from hive_contracts.submit import Answer, Refused
+from hive_contracts.submit import Accepted, Answer, Refused
 from hive_contracts.task import (
     AttemptStarted,
     TaskLeased,
     TaskSucceeded,
+    TellTask,
 )
 from hive_contracts.v1 import mission_pb2
 from hive_gateway import submitter
@@ -235,6 +236,27 @@ async def test_missions_are_listed_newest_first_in_pages(
     assert told.fields == ["statuses"]
     with refused(StatusCode.INVALID_ARGUMENT):
         await gateway.missions.List(mission_pb2.ListRequest(page_token="?"), metadata=AS_ADMIN)
+
+
+async def test_a_hint_is_sent_to_the_task_that_is_meant(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched, task = await gateway.launch(), new_id()
+    await orchestrator.chronicle.write(planned_task(launched.mission_id, task))
+    orchestrator.answer = lambda sent: Accepted(3) if isinstance(sent.command, TellTask) else None
+    request = mission_pb2.TellRequest(
+        command_id=new_id(), mission=launched.name, task="main/work", text="read the RFC"
+    )
+    answer = await gateway.missions.Tell(request, metadata=AS_ADMIN)
+    assert (answer.position, answer.task) == (3, "main/work")
+    command = orchestrator.submissions[-1].command
+    assert isinstance(command, TellTask)
+    assert (command.task_id, command.text) == (task, "read the RFC")
+    assert command.by.startswith("admin")
+    request = mission_pb2.TellRequest(command_id=new_id(), mission=launched.name, task="x")
+    with refused(StatusCode.NOT_FOUND) as told:
+        await gateway.missions.Tell(request, metadata=AS_ADMIN)
+    assert "open: main/work" in told.facts["remedy"]
 
 
 async def test_a_watcher_sees_each_change_until_the_end(

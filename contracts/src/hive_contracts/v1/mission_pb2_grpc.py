@@ -79,6 +79,11 @@ class MissionServiceStub:
                 request_serializer=hive_dot_v1_dot_mission__pb2.RejectRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_mission__pb2.RejectResponse.FromString,
                 _registered_method=True)
+        self.Tell = channel.unary_unary(
+                '/hive.v1.MissionService/Tell',
+                request_serializer=hive_dot_v1_dot_mission__pb2.TellRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.TellResponse.FromString,
+                _registered_method=True)
 
 
 class MissionServiceServicer:
@@ -142,6 +147,13 @@ class MissionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Tell(self, request, context):
+        """A hint for the attempts of a task that are still to begin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MissionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -189,6 +201,11 @@ def add_MissionServiceServicer_to_server(servicer, server):
                     servicer.Reject,
                     request_deserializer=hive_dot_v1_dot_mission__pb2.RejectRequest.FromString,
                     response_serializer=hive_dot_v1_dot_mission__pb2.RejectResponse.SerializeToString,
+            ),
+            'Tell': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tell,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.TellRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.TellResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -434,6 +451,33 @@ class MissionService:
             '/hive.v1.MissionService/Reject',
             hive_dot_v1_dot_mission__pb2.RejectRequest.SerializeToString,
             hive_dot_v1_dot_mission__pb2.RejectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Tell',
+            hive_dot_v1_dot_mission__pb2.TellRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.TellResponse.FromString,
             options,
             channel_credentials,
             insecure,

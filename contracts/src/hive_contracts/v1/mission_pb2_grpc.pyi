@@ -45,6 +45,8 @@ class MissionServiceStub:
     Cancel: _grpc.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]
     Approve: _grpc.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]
     Reject: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]
+    Tell: _grpc.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]
+    """A hint for the attempts of a task that are still to begin."""
 
 @_typing.type_check_only
 class MissionServiceAsyncStub(MissionServiceStub):
@@ -63,6 +65,8 @@ class MissionServiceAsyncStub(MissionServiceStub):
     Cancel: _aio.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]  # type: ignore[assignment]
     Approve: _aio.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]  # type: ignore[assignment]
     Reject: _aio.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]  # type: ignore[assignment]
+    Tell: _aio.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]  # type: ignore[assignment]
+    """A hint for the attempts of a task that are still to begin."""
 
 class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -132,5 +136,13 @@ class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _mission_pb2.RejectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mission_pb2.RejectResponse, _abc.Awaitable[_mission_pb2.RejectResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Tell(
+        self,
+        request: _mission_pb2.TellRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.TellResponse, _abc.Awaitable[_mission_pb2.TellResponse]]:
+        """A hint for the attempts of a task that are still to begin."""
 
 def add_MissionServiceServicer_to_server(servicer: MissionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

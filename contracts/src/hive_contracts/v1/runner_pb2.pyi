@@ -267,6 +267,7 @@ class Lease(_message.Message):
     GATES_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    HINTS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     step: _builtins.str
     """"work", "gates", "merge" or "expand"."""
@@ -280,6 +281,10 @@ class Lease(_message.Message):
     def gates(self) -> _plan_pb2.GatesRun: ...
     @_builtins.property
     def result(self) -> _plan_pb2.WorkDone: ...
+    @_builtins.property
+    def hints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What people told it, in order."""
+
     def __init__(
         self,
         *,
@@ -291,10 +296,11 @@ class Lease(_message.Message):
         gates: _plan_pb2.GatesRun | None = ...,
         result: _plan_pb2.WorkDone | None = ...,
         traceparent: _builtins.str = ...,
+        hints: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "feedback", b"feedback", "gates", b"gates", "result", b"result", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "result", b"result", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "hints", b"hints", "result", b"result", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_feedback: _TypeAlias = _typing.Literal["failure", "gates"]  # noqa: Y015
     _WhichOneofArgType_feedback: _TypeAlias = _typing.Literal["feedback", b"feedback"]  # noqa: Y015

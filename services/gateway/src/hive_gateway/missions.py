@@ -12,11 +12,12 @@ from grpc import aio
 from hive_contracts.ids import is_id
 from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
 from hive_contracts.submit import Accepted, Submission, Submittable
-from hive_contracts.task import ApproveGate, RejectGate
+from hive_contracts.task import ApproveGate, RejectGate, TellTask
 from hive_contracts.v1 import mission_pb2, mission_pb2_grpc
 from hive_gateway.approvals import Asked, choose
 from hive_gateway.door import Call, current_call
 from hive_gateway.launching import check_command_id, plan_of
+from hive_gateway.naming import choose_open
 from hive_gateway.refusals import Refusal
 from hive_gateway.submitter import Submitter
 from hive_gateway.views.messages import mission_message, summary_message
@@ -152,6 +153,22 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         command = RejectGate(asked.task_id, asked.gate, call.caller.actor, request.note)
         accepted = await self._submit("Reject", request.command_id, command, call)
         return mission_pb2.RejectResponse(position=accepted.position)
+
+    async def Tell(
+        self, request: mission_pb2.TellRequest, context: Context
+    ) -> mission_pb2.TellResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        await self._catch_up()
+        mission = await self._views.find(request.mission)
+        task = choose_open(
+            await self._views.open_work(mission.mission_id), request.task, mission.name
+        )
+        command = TellTask(task.task_id, request.text, call.caller.actor)
+        accepted = await self._submit("Tell", request.command_id, command, call)
+        return mission_pb2.TellResponse(
+            position=accepted.position, task=f"{task.phase}/{task.name}"
+        )
 
     async def _asked(
         self, request: mission_pb2.ApproveRequest | mission_pb2.RejectRequest

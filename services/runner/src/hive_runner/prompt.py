@@ -6,13 +6,17 @@ from hive_contracts.plan import Failure, GatesRun
 
 def prompt(lease: Lease) -> str:
     task = lease.task
-    parts = [task.objective, task.spec.prompt, *_feedback(lease)]
+    parts = [task.objective, task.spec.prompt, *_feedback(lease), *_hints(lease)]
     if task.repository is not None:
         parts.append(
             "If nothing needs to be changed, write the reason to the file that the environment"
             " variable HIVE_NO_CHANGE_FILE names, and change nothing."
         )
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def _hints(lease: Lease) -> list[str]:
+    return [f"A person adds:\n{hint}" for hint in lease.hints]
 
 
 def _feedback(lease: Lease) -> list[str]:

@@ -101,6 +101,10 @@ class ViewsReader:
         """Tasks that ask, or have asked, for an approval."""
         return rows_of(await self._value("asking", mission_id), TaskRow)
 
+    async def open_work(self, mission_id: str) -> list[TaskRow]:
+        """Work that has not ended, in the order in which it was planned."""
+        return rows_of(await self._value("open_work", mission_id), TaskRow)
+
     async def runners(self) -> list[RunnerRow]:
         return rows_of(await self._value("runners"), RunnerRow)
 

@@ -30,6 +30,7 @@ from hive_contracts.task import (
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTold,
 )
 from hive_gateway.views.rows import (
     Approval,
@@ -101,6 +102,7 @@ _TaskChange = (
     | ApprovalRequested
     | ApprovalGiven
     | ApprovalRefused
+    | TaskTold
     | TaskReopened
     | TaskSucceeded
     | TaskFailed
@@ -166,7 +168,7 @@ def _after(  # one case for each event
             return replace(_closed(task), status="failed", failure=failure, changed_at=at)
         case TaskCancelled():
             return replace(_closed(task), status="cancelled", changed_at=at)
-        case ItemsReported() | ReportIgnored():
+        case ItemsReported() | ReportIgnored() | TaskTold():
             return task
     assert_never(event)
 

@@ -56,6 +56,8 @@ from hive_contracts.task import (
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTold,
+    TellTask,
     TimeOutTask,
 )
 from hive_orchestrator.deciders.items import in_chunks
@@ -81,6 +83,9 @@ MAX_UNCOUNTED: Final = 20
 INFRASTRUCTURE_BACKOFF: Final = 2.0
 """Seconds before the second try after an infrastructure failure; doubles each time."""
 INFRASTRUCTURE_BACKOFF_MAX: Final = 60.0
+MAX_HINT: Final = 4_000
+"""Characters of what a task is told at a time."""
+MAX_HINTS: Final = 20
 PROMPT_LOSSES: Final = 3
 """Leases that may be lost in a row before the next one waits."""
 
@@ -113,6 +118,8 @@ def decide(task: Task, command: AnyTaskCommand, jitter: float = 0.0) -> list[Any
             return _time_out(task, command, jitter)
         case ApproveGate() | RejectGate():
             return _judge(task, command)
+        case TellTask():
+            return _tell(task, command)
         case ReopenTask():
             return _reopen(task, command)
         case CancelTask(reason=reason):
@@ -289,6 +296,20 @@ def _reopen(task: Open | Ended, command: ReopenTask) -> list[AnyTaskEvent]:
     if facts.failed + 1 >= facts.planned.spec.retry.attempts:
         return [_gave_up(facts, facts.reported, command.failure)]
     return [TaskReopened(command.task_id, command.tip, command.failure)]
+
+
+def _tell(task: Open | Ended, command: TellTask) -> list[AnyTaskEvent]:
+    facts, text = task.facts, command.text.strip()
+    name = facts.planned.spec.name
+    if isinstance(task, Ended):
+        raise Rejected("conflict", f"task {name} has ended", "task")
+    if not facts.planned.spec.prompt:
+        raise Rejected("invalid", f"task {name} is a command, and cannot be told anything", "task")
+    if not 0 < len(text) <= MAX_HINT:
+        raise Rejected("invalid", f"a hint has 1 to {MAX_HINT} characters", "text", "shorten it")
+    if len(facts.hints) == MAX_HINTS:
+        raise Rejected("conflict", f"task {name} was told {MAX_HINTS} things", "task")
+    return [TaskTold(command.task_id, text, command.by)]
 
 
 def _cancel(task: Open | Ended, reason: str) -> list[AnyTaskEvent]:

@@ -35,6 +35,7 @@ from hive_contracts.task import (
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTold,
 )
 
 
@@ -59,6 +60,8 @@ class Facts(Struct, frozen=True):
     feedback: Failure | GatesRun | None = None
     result: WorkDone | MergeDone | None = None
     approved: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    """What people told it."""
 
     def at_tip(self) -> TaskPlanned:
         """What was planned, to be started from the newest tip."""
@@ -146,6 +149,8 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
             return BackingOff(facts)
         case TaskRequeued():
             return Queued(facts)
+        case TaskTold(text=text):
+            return replace(task, facts=replace(facts, hints=(*facts.hints, text)))
         case ApprovalRequested(gate=gate):
             pending = task.pending if isinstance(task, AwaitingApproval) else ()
             return AwaitingApproval(facts, (*pending, gate))

@@ -81,6 +81,7 @@ class Beats:
             facts.feedback,
             facts.result if isinstance(facts.result, WorkDone) else None,
             held.traceparent,
+            facts.hints,
         )
 
     async def _leased(self, held: HeldLease, *, fresh: bool = False) -> task_state.Facts | None:
