@@ -14,6 +14,7 @@ VERBS: Final = {
     "diff": ("hive_cli.land", "Show what a mission changed."),
     "land": ("hive_cli.land", "Bring a mission's branch into your checkout."),
     "tell": ("hive_cli.tell", "Give a hint to the next attempts of a task."),
+    "retry": ("hive_cli.mission", "Launch a mission that has ended once more."),
     "cancel": ("hive_cli.mission", "Stop a mission."),
     "events": ("hive_cli.events", "Read or follow what the hive has recorded."),
     "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),

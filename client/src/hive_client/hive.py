@@ -208,6 +208,12 @@ class Hive:
         )
         return int((await self._call(self._missions.Reject, request)).position)
 
+    async def retry(self, mission: str, *, command_id: str | None = None) -> Launched:
+        """Launch the plan of a mission that has ended once more, from the same base."""
+        request = mission_pb2.RetryRequest(command_id=command_id or new_id(), mission=mission)
+        answer = await self._call(self._missions.Retry, request)
+        return Launched(answer.mission_id, answer.name, int(answer.position))
+
     async def tell(
         self, mission: str, text: str, task: str = "", *, command_id: str | None = None
     ) -> Told:

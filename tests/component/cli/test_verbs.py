@@ -185,6 +185,13 @@ async def test_a_person_s_answers_reach_the_hive(hive: Hive, gateway: FakeGatewa
     assert cancelled.reason == "not now"
 
 
+async def test_a_mission_is_launched_once_more(hive: Hive, gateway: FakeGateway) -> None:
+    gateway.missions = AnyName(mission_pb2.Mission())
+    result = await hive("retry", "fix-1")
+    assert result.output == "launched fix-2 · next: hive mission show fix-2\n"
+    assert gateway.asked[0].mission == "fix-1"
+
+
 async def test_a_hint_reaches_the_task(hive: Hive, gateway: FakeGateway) -> None:
     result = await hive("tell", "fix-1/build/api", "read", "the", "RFC")
     assert result.output == "told fix-1/build/api · its next attempt hears it\n"

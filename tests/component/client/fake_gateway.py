@@ -89,6 +89,10 @@ class FakeGateway(
         await self._begin(request, context)
         return mission_pb2.ContinueResponse(name=f"{request.plan.name}-1", continued=True)
 
+    async def Retry(self, request: Any, context: Any) -> mission_pb2.RetryResponse:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.RetryResponse(mission_id="c" * 32, name="fix-2", position=9)
+
     async def Tell(self, request: Any, context: Any) -> mission_pb2.TellResponse:  # noqa: N802
         await self._begin(request, context)
         return mission_pb2.TellResponse(position=9, task=request.task or "main/work")

@@ -8,6 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from hive_contracts.mission import (
+    LaunchMission,
     MissionCancelled,
     MissionSucceeded,
     PhaseStarted,
@@ -236,6 +237,25 @@ async def test_missions_are_listed_newest_first_in_pages(
     assert told.fields == ["statuses"]
     with refused(StatusCode.INVALID_ARGUMENT):
         await gateway.missions.List(mission_pb2.ListRequest(page_token="?"), metadata=AS_ADMIN)
+
+
+async def test_a_mission_that_has_ended_is_launched_once_more(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    first = await gateway.launch(objective="Make it reliable.")
+    request = mission_pb2.RetryRequest(command_id=new_id(), mission=first.name)
+    with refused(StatusCode.FAILED_PRECONDITION) as told:
+        await gateway.missions.Retry(request, metadata=AS_ADMIN)
+    assert told.facts["remedy"] == "hive cancel fix-1"
+    await orchestrator.chronicle.write(MissionCancelled(first.mission_id))
+    again = await gateway.missions.Retry(request, metadata=AS_ADMIN)
+    assert again.name == "fix-2"
+    plans = [
+        sent.command.plan
+        for sent in orchestrator.submissions
+        if isinstance(sent.command, LaunchMission)
+    ]
+    assert plans[0] == plans[1]
 
 
 async def test_a_hint_is_sent_to_the_task_that_is_meant(

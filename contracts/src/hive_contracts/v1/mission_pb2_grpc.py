@@ -79,6 +79,11 @@ class MissionServiceStub:
                 request_serializer=hive_dot_v1_dot_mission__pb2.RejectRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_mission__pb2.RejectResponse.FromString,
                 _registered_method=True)
+        self.Retry = channel.unary_unary(
+                '/hive.v1.MissionService/Retry',
+                request_serializer=hive_dot_v1_dot_mission__pb2.RetryRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.RetryResponse.FromString,
+                _registered_method=True)
         self.Tell = channel.unary_unary(
                 '/hive.v1.MissionService/Tell',
                 request_serializer=hive_dot_v1_dot_mission__pb2.TellRequest.SerializeToString,
@@ -147,6 +152,13 @@ class MissionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Retry(self, request, context):
+        """Launches the plan of a mission that has ended once more, from the same base.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Tell(self, request, context):
         """A hint for the attempts of a task that are still to begin.
         """
@@ -201,6 +213,11 @@ def add_MissionServiceServicer_to_server(servicer, server):
                     servicer.Reject,
                     request_deserializer=hive_dot_v1_dot_mission__pb2.RejectRequest.FromString,
                     response_serializer=hive_dot_v1_dot_mission__pb2.RejectResponse.SerializeToString,
+            ),
+            'Retry': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retry,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.RetryRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.RetryResponse.SerializeToString,
             ),
             'Tell': grpc.unary_unary_rpc_method_handler(
                     servicer.Tell,
@@ -451,6 +468,33 @@ class MissionService:
             '/hive.v1.MissionService/Reject',
             hive_dot_v1_dot_mission__pb2.RejectRequest.SerializeToString,
             hive_dot_v1_dot_mission__pb2.RejectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Retry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Retry',
+            hive_dot_v1_dot_mission__pb2.RetryRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.RetryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class MissionServiceStub:
     Cancel: _grpc.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]
     Approve: _grpc.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]
     Reject: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]
+    Retry: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RetryRequest, _mission_pb2.RetryResponse]
+    """Launches the plan of a mission that has ended once more, from the same base."""
     Tell: _grpc.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]
     """A hint for the attempts of a task that are still to begin."""
 
@@ -65,6 +67,8 @@ class MissionServiceAsyncStub(MissionServiceStub):
     Cancel: _aio.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]  # type: ignore[assignment]
     Approve: _aio.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]  # type: ignore[assignment]
     Reject: _aio.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]  # type: ignore[assignment]
+    Retry: _aio.UnaryUnaryMultiCallable[_mission_pb2.RetryRequest, _mission_pb2.RetryResponse]  # type: ignore[assignment]
+    """Launches the plan of a mission that has ended once more, from the same base."""
     Tell: _aio.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]  # type: ignore[assignment]
     """A hint for the attempts of a task that are still to begin."""
 
@@ -136,6 +140,14 @@ class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _mission_pb2.RejectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mission_pb2.RejectResponse, _abc.Awaitable[_mission_pb2.RejectResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Retry(
+        self,
+        request: _mission_pb2.RetryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.RetryResponse, _abc.Awaitable[_mission_pb2.RetryResponse]]:
+        """Launches the plan of a mission that has ended once more, from the same base."""
 
     @_abc_1.abstractmethod
     def Tell(

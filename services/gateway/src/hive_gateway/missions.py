@@ -9,11 +9,14 @@ from typing import Any, Final
 
 from grpc import aio
 
+from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.ids import is_id
 from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
+from hive_contracts.subjects import stream_name
 from hive_contracts.submit import Accepted, Submission, Submittable
 from hive_contracts.task import ApproveGate, RejectGate, TellTask
 from hive_contracts.v1 import mission_pb2, mission_pb2_grpc
+from hive_gateway.again import plan_again
 from hive_gateway.approvals import Asked, choose
 from hive_gateway.door import Call, current_call
 from hive_gateway.launching import check_command_id, plan_of
@@ -153,6 +156,33 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         command = RejectGate(asked.task_id, asked.gate, call.caller.actor, request.note)
         accepted = await self._submit("Reject", request.command_id, command, call)
         return mission_pb2.RejectResponse(position=accepted.position)
+
+    async def Retry(
+        self, request: mission_pb2.RetryRequest, context: Context
+    ) -> mission_pb2.RetryResponse:
+        check_command_id(request.command_id)
+        await self._catch_up()
+        mission = await self._views.find(request.mission)
+        if mission.ended_at is None:
+            raise Refusal(
+                "conflict",
+                f"{mission.name} has not ended",
+                "mission",
+                f"hive cancel {mission.name}",
+            )
+        command = LaunchMission("", plan_again(await self._history(mission.mission_id)))
+        accepted = await self._submit("Retry", request.command_id, command, current_call())
+        return mission_pb2.RetryResponse(
+            mission_id=accepted.id, name=accepted.name, position=accepted.position
+        )
+
+    async def _history(self, mission_id: str) -> list[AnyEvent]:
+        """All events of a mission's stream. Raises StoreError."""
+        stream, events, after = stream_name("mission", mission_id), [], 0
+        while page := await self._store.read_stream(stream, after):
+            events += [event for r in page if (event := decode_known(r)) is not None]
+            after = page[-1].version
+        return events
 
     async def Tell(
         self, request: mission_pb2.TellRequest, context: Context
