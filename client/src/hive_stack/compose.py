@@ -1,6 +1,6 @@
 """What docker-compose.yml needs beside the images: `python -m hive_stack.compose FOLDER`.
 
-    FOLDER/*.password, *.token, resume.key    one secret each, as in a data directory
+    FOLDER/*.password, *.token, *.key         one secret each, as in a data directory
     FOLDER/nats.env                           NATS's passwords, for infra/nats/nats.conf
     FOLDER/admin.env                          the record's administrator, for the migrations
     FOLDER/compose.env                        where all this is, and whose

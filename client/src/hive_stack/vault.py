@@ -17,7 +17,7 @@ class Vault:
         """Make what is missing; what exists stays as it is."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
-        names = ["admin.token", "runner.token", "resume.key", _postgres("admin")]
+        names = ["admin.token", "runner.token", "resume.key", "notify.key", _postgres("admin")]
         names += [_postgres(service) for service in schemas.LOGINS]
         names += [_nats(user) for user in nats.USERS]
         for name in names:

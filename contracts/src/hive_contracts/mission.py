@@ -10,6 +10,7 @@ from hive_contracts.plan import (
     Gate,
     Item,
     MergeDone,
+    Notify,
     Phase,
     Plan,
     Repository,
@@ -34,6 +35,7 @@ class MissionLaunched(MissionEvent, frozen=True):
     prerequisites: tuple[str, ...] = ()
     approvals: tuple[ApprovalGate, ...] = ()
     criteria: tuple[Gate, ...] = ()
+    notify: Notify | None = None
 
 
 class PhaseDefined(MissionEvent, frozen=True):

@@ -178,6 +178,14 @@ class Phase(Value, frozen=True):
     """How often it may be sent back before the mission fails."""
 
 
+class Notify(Value, frozen=True):
+    """Who is told, by a signed POST, where a mission needs a person or has ended."""
+
+    webhook: str
+    """A URL of http or https. It is part of the record, and so is any secret in it."""
+    when: tuple[Literal["needs-you", "done"], ...] = ("needs-you", "done")
+
+
 class Plan(Value, frozen=True):
     name: str
     """What people call it; runs are numbered: `fix-upload` becomes `fix-upload-3`."""
@@ -193,6 +201,7 @@ class Plan(Value, frozen=True):
     """What a person must confirm before the first phase."""
     criteria: tuple[Gate, ...] = ()
     """What must hold on the merged branch at the end; command gates also run on the base first."""
+    notify: Notify | None = None
 
 
 class GateResult(Value, frozen=True):

@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -22,9 +23,16 @@ from hive_contracts.health import (
     GithubStatus,
     RebuildBus,
 )
+from hive_contracts.ids import uuid7
+from hive_contracts.mission import MissionLaunched, MissionSucceeded
+from hive_contracts.plan import Notify
+from hive_health.notices import Notice
+from hive_health.webhook import signature
 from hive_shared.bus.connection import connected
 from tests.conftest import Database, NatsAccount
 from tests.suites.bus import SOON, Writer, assert_bus_is_the_record, record
+from tests.suites.gateway import Chronicle
+from tests.suites.webhook import taking
 
 
 @contextlib.asynccontextmanager
@@ -48,6 +56,20 @@ async def process(module: str, folder: Path, **settings: str) -> AsyncIterator[P
             await started.wait()
 
 
+def health(
+    database: Database, nats: NatsAccount, folder: Path
+) -> AbstractAsyncContextManager[Process]:
+    key = folder / "secrets" / "notify.key"
+    key.parent.mkdir(mode=0o700)
+    key.write_text("a key\n")
+    return process(
+        "hive_health",
+        folder,
+        nats_url=nats.url_of("health"),
+        postgres_url=database.url("health"),
+    )
+
+
 async def ask(client: Client, subject: str, body: bytes = b"") -> bytes:
     """The answer, once somebody is there to give one."""
     async with asyncio.timeout(SOON):
@@ -64,7 +86,7 @@ async def test_health_says_who_is_alive_and_who_never_was_heard(
     url = nats.url_of
     async with (
         record(database, nats) as store,
-        process("hive_health", tmp_path, nats_url=url("health")),
+        health(database, nats, tmp_path),
         process("hive_github", tmp_path, nats_url=url("github")),
         process(
             "hive_shared.relay", tmp_path,
@@ -89,3 +111,26 @@ async def test_health_says_who_is_alive_and_who_never_was_heard(
         rebuilt = msgspec.json.decode(await ask(client, REBUILD_BUS, order), type=BusRebuilt)
         assert rebuilt == BusRebuilt(1, last)
         await assert_bus_is_the_record(store, url("observer"))
+
+
+async def test_a_webhook_is_told_of_a_mission_until_it_takes_it(
+    database: Database, nats: NatsAccount, tmp_path: Path
+) -> None:
+    id = uuid7(1, bytes(10))
+    async with (
+        taking() as taker,
+        record(database, nats) as store,
+        health(database, nats, tmp_path),
+    ):
+        taker.answers = [b"503 Not now"]
+        launched = MissionLaunched(id, "fix-1", "fix", notify=Notify(taker.url))
+        await Chronicle(store).write(launched, MissionSucceeded(id, "fix"))
+        async with asyncio.timeout(SOON):
+            while len(taker.taken) < 2:
+                taker.news.clear()
+                await taker.news.wait()
+    refused, taken = taker.taken
+    assert refused.headers["hive-effect"] == taken.headers["hive-effect"]
+    assert taken.headers["hive-signature-256"] == "sha256=" + signature(b"a key", taken.body)
+    told = msgspec.json.decode(taken.body, type=Notice)
+    assert (told.event, told.mission, told.next) == ("succeeded", "fix-1", "hive diff fix-1")

@@ -516,6 +516,7 @@ class Plan(_message.Message):
     PREREQUISITES_FIELD_NUMBER: _builtins.int
     APPROVALS_FIELD_NUMBER: _builtins.int
     CRITERIA_FIELD_NUMBER: _builtins.int
+    NOTIFY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     objective: _builtins.str
@@ -529,6 +530,8 @@ class Plan(_message.Message):
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApprovalGate]: ...
     @_builtins.property
     def criteria(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gate]: ...
+    @_builtins.property
+    def notify(self) -> Global___Notify: ...
     def __init__(
         self,
         *,
@@ -540,14 +543,42 @@ class Plan(_message.Message):
         prerequisites: _abc.Iterable[_builtins.str] | None = ...,
         approvals: _abc.Iterable[Global___ApprovalGate] | None = ...,
         criteria: _abc.Iterable[Global___Gate] | None = ...,
+        notify: Global___Notify | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["repository", b"repository"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notify", b"notify", "repository", b"repository"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "criteria", b"criteria", "name", b"name", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "repository", b"repository", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "criteria", b"criteria", "name", b"name", "notify", b"notify", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "repository", b"repository", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class Notify(_message.Message):
+    """Who is told, by a signed POST, where a mission needs a person or has ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_FIELD_NUMBER: _builtins.int
+    WHEN_FIELD_NUMBER: _builtins.int
+    webhook: _builtins.str
+    @_builtins.property
+    def when(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"needs-you" and "done"; none is both."""
+
+    def __init__(
+        self,
+        *,
+        webhook: _builtins.str = ...,
+        when: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook", b"webhook", "when", b"when"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Notify: _TypeAlias = Notify  # noqa: Y015
 
 @_typing.final
 class GateResult(_message.Message):

@@ -36,6 +36,7 @@ def plan_again(events: Iterable[AnyEvent]) -> Plan:
         launched.prerequisites,
         launched.approvals,
         launched.criteria,
+        launched.notify,
     )
 
 

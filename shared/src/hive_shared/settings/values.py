@@ -147,7 +147,13 @@ class GithubSettings(Connected, frozen=True, kw_only=True):
 
 
 class HealthSettings(Connected, frozen=True, kw_only=True):
-    pass
+    notify_key_file: Annotated[
+        Path | None, _doc("signs webhooks; default secrets/notify.key in the data directory")
+    ] = None
+
+    @property
+    def notify_key_path(self) -> Path:
+        return self.notify_key_file or self.secrets / "notify.key"
 
 
 class RunnerSettings(Process, frozen=True, kw_only=True):

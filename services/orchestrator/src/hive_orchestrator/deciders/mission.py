@@ -112,6 +112,7 @@ def _launch(command: LaunchMission) -> Events:
         prerequisites=plan.prerequisites,
         approvals=plan.approvals,
         criteria=plan.criteria,
+        notify=plan.notify,
     )
     return _and_on(Unlaunched(), [launched, *_define(command.mission_id, plan.phases)])
 

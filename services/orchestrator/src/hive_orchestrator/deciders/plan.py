@@ -1,5 +1,6 @@
 """Whether a plan makes sense, before anything is started."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -24,6 +25,7 @@ MAX_PHASES: Final = 64
 MAX_GATES: Final = 40
 MAX_BYTES: Final = 60_000
 """JSON bytes of a phase without its items, or of the rest of the plan."""
+_URL: Final = re.compile(r"https?://[!-~]{1,2000}")
 MAX_CARRIED: Final = 60_000
 """JSON bytes of a task with the mission's objective, when it is planned: it is one event."""
 MAX_WRITTEN: Final = 36_000
@@ -38,6 +40,10 @@ def check(plan: Plan) -> None:
     """Raises Rejected with code `invalid` for the first thing that is wrong."""
     _check_name(plan.name, "name")
     _check_criteria(plan)
+    if plan.notify is not None and _URL.fullmatch(plan.notify.webhook) is None:
+        raise _invalid(
+            f"{plan.notify.webhook[:80]!r} is no URL", "notify.webhook", "write https://host/path"
+        )
     repository = plan.repository
     if repository is not None and not _is_commit(repository.base):
         raise _invalid(
