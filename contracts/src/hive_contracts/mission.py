@@ -6,6 +6,7 @@ import msgspec
 
 from hive_contracts.plan import (
     ApprovalGate,
+    Baseline,
     Failure,
     Gate,
     Item,
@@ -86,6 +87,8 @@ class TaskSettled(MissionEvent, frozen=True):
     """The epoch whose report settled it."""
     result: WorkDone | MergeDone | None = None
     failure: Failure | None = None
+    baselines: tuple[Baseline, ...] = ()
+    """What its gates were compared with: later tasks need not run them on the base again."""
 
 
 class BranchAdvanced(MissionEvent, frozen=True):
@@ -205,6 +208,7 @@ class SettleTask(MissionCommand, frozen=True):
     epoch: int = 0
     result: WorkDone | MergeDone | None = None
     failure: Failure | None = None
+    baselines: tuple[Baseline, ...] = ()
 
 
 AnyMissionCommand = (

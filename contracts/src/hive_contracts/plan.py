@@ -3,6 +3,7 @@
 Durations are seconds. Commits are full object names of git, digests are SHA-256 in hex.
 """
 
+import hashlib
 from typing import Final, Literal
 
 import msgspec
@@ -35,6 +36,10 @@ MAX_DETAIL: Final = 4_096
 """Characters of a failure's detail; the whole output is an artifact."""
 MAX_TAIL: Final = 8_192
 """Characters of a gate's output that an event carries, and that the next attempt is given."""
+MAX_NAMED: Final = 20
+"""Paths, or tests, that a result names; beyond that they are counted."""
+PROTECTED_GATE: Final = "protected"
+"""The approval that is asked for where work changes protected paths."""
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,6 +103,16 @@ class CommandGate(Value, frozen=True, tag="command"):
     run: str = ""
     """A shell command; empty is the gate of that name in the base commit's repository file."""
     timeout: float = 1800
+    compare: Literal["", "base"] = ""
+    """`base`: it passes where it is no worse than on the mission's base commit."""
+    report: str = ""
+    """The JUnit XML that the command writes: a path or glob in the repository."""
+
+    @property
+    def definition(self) -> str:
+        """The same for gates that find the same on the same commit."""
+        parts = msgspec.json.encode((self.run or self.name, bool(self.run), self.report))
+        return hashlib.sha256(parts).hexdigest()[:16]
 
 
 class ApprovalGate(Value, frozen=True, tag="approval"):
@@ -204,6 +219,34 @@ class Plan(Value, frozen=True):
     notify: Notify | None = None
 
 
+class Baseline(Value, frozen=True):
+    """What a gate with `compare: base` found on the mission's base commit."""
+
+    gate: str
+    """`CommandGate.definition`."""
+    exit_code: int | None = None
+    """None where the command did not end by itself."""
+    tests: ArtifactRef | None = None
+    """Its tests (JSON); None where the gate has no report."""
+    flaky: tuple[str, ...] = ()
+    """Tests that were seen to fail and, run again on the same files, to pass."""
+
+
+class Tally(Value, frozen=True):
+    """A gate's tests, counted from its report, beside those of the base."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    base_passed: int = 0
+    base_failed: int = 0
+    added: int = 0
+    """Tests that the base does not have."""
+    gone: int = 0
+    newly_failed: int = 0
+    newly_skipped: int = 0
+
+
 class GateResult(Value, frozen=True):
     name: str
     passed: bool
@@ -212,8 +255,25 @@ class GateResult(Value, frozen=True):
     """None where the command did not end by itself."""
     seconds: float = 0
     tail: str = ""
-    """The end of its output, at most MAX_TAIL characters."""
+    """What matters of its output, at most MAX_TAIL characters: failing tests, then its end."""
     output: ArtifactRef | None = None
+    reason: str = ""
+    """Why it did not pass, where the exit status does not say it."""
+    tally: Tally | None = None
+    """None without a report."""
+    flaky: tuple[str, ...] = ()
+    """Tests that failed here and passed when they were run again, at most MAX_NAMED."""
+    baseline: Baseline | None = None
+    """With `compare: base`: what it was compared with."""
+    commit: str = ""
+    """What was judged; empty without a repository."""
+
+
+class FileChange(Value, frozen=True):
+    path: str
+    insertions: int = 0
+    """Lines; 0 in a binary file."""
+    deletions: int = 0
 
 
 class WorkDone(Value, frozen=True, tag="work"):
@@ -230,6 +290,14 @@ class WorkDone(Value, frozen=True, tag="work"):
     deletions: int = 0
     defects: str = ""
     """What a review found, at most MAX_TAIL characters; empty accepts."""
+    protected: tuple[str, ...] = ()
+    """Changed paths that the base commit's repository file protects, at most MAX_NAMED."""
+    protected_files: int = 0
+    """How many there are."""
+    tests: tuple[FileChange, ...] = ()
+    """Changed test files that the base had, at most MAX_NAMED."""
+    test_files: int = 0
+    """How many there are."""
 
 
 class MergeDone(Value, frozen=True, tag="merge"):

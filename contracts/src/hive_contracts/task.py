@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from hive_contracts.plan import (
+    Baseline,
     Failure,
     GateResult,
     Globbed,
@@ -40,6 +41,8 @@ class TaskPlanned(TaskEvent, frozen=True):
     """Where it starts; None without a repository."""
     merge: MergeOf | None = None
     expand: Globbed | None = None
+    baselines: tuple[Baseline, ...] = ()
+    """What its gates found on the base commit, as far as the mission knows."""
 
 
 class TaskLeased(TaskEvent, frozen=True):
@@ -155,6 +158,8 @@ class TaskSucceeded(TaskEvent, frozen=True):
     mission_id: str
     epoch: int
     result: WorkDone | MergeDone | None = None
+    baselines: tuple[Baseline, ...] = ()
+    """What its gates were compared with, and tests that turned out flaky."""
 
 
 class TaskFailed(TaskEvent, frozen=True):

@@ -70,7 +70,7 @@ class _Compiler:
         self._mission: Mission = file.mission
         self._places: Places = file.places
         self._repository_file = repository_file
-        self._known: Mapping[str, str] = repository_file.gates
+        self._known: Mapping[str, CommandGate] = repository_file.named_gates
         self._agent = self._mission.agent or repository_file.agent or agent
 
     def plan(

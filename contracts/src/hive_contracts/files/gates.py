@@ -10,17 +10,18 @@ from typing import Final
 
 import msgspec
 
+from hive_contracts.files.definition import check_inside
 from hive_contracts.files.document import FileProblem
 from hive_contracts.files.mission import GateEntry, GateItem
 from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
-from hive_contracts.plan import ApprovalGate, CommandGate, Gate
+from hive_contracts.plan import PROTECTED_GATE, ApprovalGate, CommandGate, Gate
 
 MAX_NAME: Final = 40
 MAX_GATES: Final = 40
 """In one list."""
-RESERVED: Final = frozenset({"base", "gates", "expand"})
-"""Names of a mission's own tasks; a gate of the repository file may have them all the same."""
+RESERVED: Final = frozenset({"base", "gates", "expand", PROTECTED_GATE})
+"""Names of the hive's own; a gate of the repository file may have them all the same."""
 
 
 def short_name(text: str, default: str) -> str:
@@ -29,10 +30,10 @@ def short_name(text: str, default: str) -> str:
     return slug or default
 
 
-def command_or_named(text: str, known: Mapping[str, str], where: str) -> CommandGate:
+def command_or_named(text: str, known: Mapping[str, CommandGate], where: str) -> CommandGate:
     """The gate that a piece of text means. Raises FileProblem."""
     if text in known:
-        return CommandGate(text)
+        return known[text]
     if " " in text.strip():
         return CommandGate(short_name(text, "gate"), text)
     if not text.strip():
@@ -45,7 +46,10 @@ def command_or_named(text: str, known: Mapping[str, str], where: str) -> Command
 
 
 def read_gates(
-    items: Iterable[GateItem], known: Mapping[str, str], where: str, others: Iterable[Gate] = ()
+    items: Iterable[GateItem],
+    known: Mapping[str, CommandGate],
+    where: str,
+    others: Iterable[Gate] = (),
 ) -> tuple[Gate, ...]:
     """Gates in their order; those that would share a name are numbered.
 
@@ -80,10 +84,20 @@ def _long_form(entry: GateEntry, where: str) -> Gate:
         raise FileProblem(
             f"the gate's name {entry.name!r} is not allowed", where, "use 1 to 40 of a-z, 0-9 and -"
         )
+    check_inside([entry.report], where)
     if entry.approval:
+        if entry.compare or entry.report:
+            raise FileProblem(
+                "only a command can be compared, or have a report", where, "take the key out"
+            )
         name = entry.name or short_name(entry.approval, "approval")
         return ApprovalGate(name, entry.approval, timeout=float(entry.timeout or 0))
-    gate = CommandGate(entry.name or short_name(entry.run, "gate"), entry.run)
+    gate = CommandGate(
+        entry.name or short_name(entry.run, "gate"),
+        entry.run,
+        compare=entry.compare or "",
+        report=entry.report,
+    )
     if entry.timeout is None:
         return gate
     return msgspec.structs.replace(gate, timeout=float(entry.timeout))

@@ -25,10 +25,12 @@ class GateEntry(Format, frozen=True):
     name: str = ""
     timeout: Duration | None = None
     """A command's default is 30m; an approval without one waits for ever."""
+    compare: Literal["base"] | None = None
+    """`base`: the command passes where it is no worse than on the base commit."""
+    report: str = ""
+    """The JUnit XML that the command writes: a path or glob in the repository."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"compare", "report", "by", "github_check", "http", "metric"}
-    )
+    LATER: ClassVar[frozenset[str]] = frozenset({"by", "github_check", "http", "metric"})
 
 
 GateItem = str | GateEntry

@@ -4,9 +4,17 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from hive_contracts.files.document import FileProblem, parse_document
+from hive_contracts.files.definition import (
+    PROTECTED,
+    GateDefinition,
+    check_definitions,
+    check_inside,
+    command_of,
+    named_gate,
+)
+from hive_contracts.files.document import parse_document
 from hive_contracts.files.reading import Duration, Places, read
-from hive_contracts.ids import SHORT_NAME
+from hive_contracts.plan import CommandGate
 
 REPOSITORY_FILE: Final = ".hive/repo.yaml"
 """Its path in the repository. It is read from a mission's base commit only."""
@@ -33,12 +41,24 @@ class Environment(
 class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     setup: SetUp | str | None = None
     env: Environment = Environment()
-    gates: dict[str, str] = {}
-    """Shell commands by the names that missions use."""
+    gates: dict[str, GateDefinition | str] = {}
+    """Shell commands, alone or with more to say, by the names that missions use."""
     agent: str = ""
     """The profile for tasks that name none."""
+    protect: tuple[str, ...] = PROTECTED
+    """Globs of paths that no work changes unless a person agrees; `!` in front takes away."""
 
-    LATER: ClassVar = frozenset({"copy", "cache", "protect"})
+    LATER: ClassVar = frozenset({"copy", "cache"})
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """The shell command of each gate."""
+        return {name: command_of(gate) for name, gate in self.gates.items()}
+
+    @property
+    def named_gates(self) -> dict[str, CommandGate]:
+        """The gates as a plan names them."""
+        return {name: named_gate(name, gate) for name, gate in self.gates.items()}
 
     @property
     def setup_command(self) -> str:
@@ -57,13 +77,6 @@ def parse_repository(text: str, where: str) -> RepositoryFile:
         return RepositoryFile()
     places = Places(where)
     file = read(parse_document(text, where), RepositoryFile, places)
-    for name, command in file.gates.items():
-        if SHORT_NAME.fullmatch(name) is None:
-            raise FileProblem(
-                f"the gate's name {name!r} is not allowed",
-                places.of("gates", name),
-                "use 1 to 40 of a-z, 0-9 and -",
-            )
-        if not command.strip():
-            raise FileProblem(f"the gate `{name}` has no command", places.of("gates", name))
+    check_definitions(file.gates, places)
+    check_inside(file.protect, places.of("protect"))
     return file

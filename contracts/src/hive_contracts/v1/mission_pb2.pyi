@@ -541,7 +541,7 @@ class ApproveRequest(_message.Message):
     command_id: _builtins.str
     mission: _builtins.str
     gate: _builtins.str
-    """The gate's name; empty where only one is waiting."""
+    """The gate's name, or `phase/task/gate`; empty where only one is waiting."""
     note: _builtins.str
     def __init__(
         self,

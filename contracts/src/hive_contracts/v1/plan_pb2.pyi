@@ -190,20 +190,28 @@ class CommandGate(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
+    COMPARE_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     run: _builtins.str
     """A shell command; empty is the gate of that name in the base's repository file."""
     timeout: _builtins.float
+    compare: _builtins.str
+    """"base" or empty."""
+    report: _builtins.str
+    """The JUnit XML that the command writes: a path or glob in the repository."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         run: _builtins.str = ...,
         timeout: _builtins.float | None = ...,
+        compare: _builtins.str = ...,
+        report: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_timeout", b"_timeout", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_timeout", b"_timeout", "name", b"name", "run", b"run", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_timeout", b"_timeout", "compare", b"compare", "name", b"name", "report", b"report", "run", b"run", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__timeout: _TypeAlias = _typing.Literal["timeout"]  # noqa: Y015
     _WhichOneofArgType__timeout: _TypeAlias = _typing.Literal["_timeout", b"_timeout"]  # noqa: Y015
@@ -581,6 +589,85 @@ class Notify(_message.Message):
 Global___Notify: _TypeAlias = Notify  # noqa: Y015
 
 @_typing.final
+class Baseline(_message.Message):
+    """What a gate with `compare: base` found on the mission's base commit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATE_FIELD_NUMBER: _builtins.int
+    EXIT_CODE_FIELD_NUMBER: _builtins.int
+    TESTS_FIELD_NUMBER: _builtins.int
+    FLAKY_FIELD_NUMBER: _builtins.int
+    gate: _builtins.str
+    exit_code: _builtins.int
+    @_builtins.property
+    def tests(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def flaky(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        gate: _builtins.str = ...,
+        exit_code: _builtins.int | None = ...,
+        tests: Global___ArtifactRef | None = ...,
+        flaky: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code", "tests", b"tests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code", "flaky", b"flaky", "gate", b"gate", "tests", b"tests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
+    _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_code) -> _WhichOneofReturnType__exit_code | None: ...
+
+Global___Baseline: _TypeAlias = Baseline  # noqa: Y015
+
+@_typing.final
+class Tally(_message.Message):
+    """A gate's tests, counted from its report, beside those of the base."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PASSED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    BASE_PASSED_FIELD_NUMBER: _builtins.int
+    BASE_FAILED_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
+    NEWLY_FAILED_FIELD_NUMBER: _builtins.int
+    NEWLY_SKIPPED_FIELD_NUMBER: _builtins.int
+    passed: _builtins.int
+    failed: _builtins.int
+    skipped: _builtins.int
+    base_passed: _builtins.int
+    base_failed: _builtins.int
+    added: _builtins.int
+    gone: _builtins.int
+    newly_failed: _builtins.int
+    newly_skipped: _builtins.int
+    def __init__(
+        self,
+        *,
+        passed: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        skipped: _builtins.int = ...,
+        base_passed: _builtins.int = ...,
+        base_failed: _builtins.int = ...,
+        added: _builtins.int = ...,
+        gone: _builtins.int = ...,
+        newly_failed: _builtins.int = ...,
+        newly_skipped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "base_failed", b"base_failed", "base_passed", b"base_passed", "failed", b"failed", "gone", b"gone", "newly_failed", b"newly_failed", "newly_skipped", b"newly_skipped", "passed", b"passed", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tally: _TypeAlias = Tally  # noqa: Y015
+
+@_typing.final
 class GateResult(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -591,14 +678,33 @@ class GateResult(_message.Message):
     SECONDS_FIELD_NUMBER: _builtins.int
     TAIL_FIELD_NUMBER: _builtins.int
     OUTPUT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TALLY_FIELD_NUMBER: _builtins.int
+    FLAKY_FIELD_NUMBER: _builtins.int
+    BASELINE_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     passed: _builtins.bool
     command: _builtins.str
     exit_code: _builtins.int
     seconds: _builtins.float
     tail: _builtins.str
+    reason: _builtins.str
+    """Why it did not pass, where the exit status does not say it."""
+    commit: _builtins.str
+    """What was judged; empty without a repository."""
     @_builtins.property
     def output(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def tally(self) -> Global___Tally:
+        """Unset without a report."""
+
+    @_builtins.property
+    def flaky(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tests that failed and passed when they were run again."""
+
+    @_builtins.property
+    def baseline(self) -> Global___Baseline: ...
     def __init__(
         self,
         *,
@@ -609,16 +715,46 @@ class GateResult(_message.Message):
         seconds: _builtins.float = ...,
         tail: _builtins.str = ...,
         output: Global___ArtifactRef | None = ...,
+        reason: _builtins.str = ...,
+        tally: Global___Tally | None = ...,
+        flaky: _abc.Iterable[_builtins.str] | None = ...,
+        baseline: Global___Baseline | None = ...,
+        commit: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "baseline", b"baseline", "exit_code", b"exit_code", "output", b"output", "tally", b"tally"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "command", b"command", "exit_code", b"exit_code", "name", b"name", "output", b"output", "passed", b"passed", "seconds", b"seconds", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "baseline", b"baseline", "command", b"command", "commit", b"commit", "exit_code", b"exit_code", "flaky", b"flaky", "name", b"name", "output", b"output", "passed", b"passed", "reason", b"reason", "seconds", b"seconds", "tail", b"tail", "tally", b"tally"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__exit_code) -> _WhichOneofReturnType__exit_code | None: ...
 
 Global___GateResult: _TypeAlias = GateResult  # noqa: Y015
+
+@_typing.final
+class FileChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    INSERTIONS_FIELD_NUMBER: _builtins.int
+    DELETIONS_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    insertions: _builtins.int
+    deletions: _builtins.int
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        insertions: _builtins.int = ...,
+        deletions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deletions", b"deletions", "insertions", b"insertions", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileChange: _TypeAlias = FileChange  # noqa: Y015
 
 @_typing.final
 class WorkDone(_message.Message):
@@ -632,6 +768,10 @@ class WorkDone(_message.Message):
     INSERTIONS_FIELD_NUMBER: _builtins.int
     DELETIONS_FIELD_NUMBER: _builtins.int
     DEFECTS_FIELD_NUMBER: _builtins.int
+    PROTECTED_FIELD_NUMBER: _builtins.int
+    PROTECTED_FILES_FIELD_NUMBER: _builtins.int
+    TESTS_FIELD_NUMBER: _builtins.int
+    TEST_FILES_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     no_change: _builtins.str
     files: _builtins.int
@@ -639,10 +779,20 @@ class WorkDone(_message.Message):
     deletions: _builtins.int
     defects: _builtins.str
     """What a review found; empty accepts."""
+    protected_files: _builtins.int
+    test_files: _builtins.int
     @_builtins.property
     def bundle(self) -> Global___ArtifactRef: ...
     @_builtins.property
     def output(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def protected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Changed paths that wait for a person, some of protected_files."""
+
+    @_builtins.property
+    def tests(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileChange]:
+        """Changed test files, some of test_files."""
+
     def __init__(
         self,
         *,
@@ -654,10 +804,14 @@ class WorkDone(_message.Message):
         insertions: _builtins.int = ...,
         deletions: _builtins.int = ...,
         defects: _builtins.str = ...,
+        protected: _abc.Iterable[_builtins.str] | None = ...,
+        protected_files: _builtins.int = ...,
+        tests: _abc.Iterable[Global___FileChange] | None = ...,
+        test_files: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -323,6 +323,7 @@ class LeasedTask(_message.Message):
     TIP_FIELD_NUMBER: _builtins.int
     MERGE_FIELD_NUMBER: _builtins.int
     EXPAND_FIELD_NUMBER: _builtins.int
+    BASELINES_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     mission_id: _builtins.str
     mission: _builtins.str
@@ -340,6 +341,8 @@ class LeasedTask(_message.Message):
     def merge(self) -> _plan_pb2.MergeOf: ...
     @_builtins.property
     def expand(self) -> _plan_pb2.Globbed: ...
+    @_builtins.property
+    def baselines(self) -> _containers.RepeatedCompositeFieldContainer[_plan_pb2.Baseline]: ...
     def __init__(
         self,
         *,
@@ -354,10 +357,11 @@ class LeasedTask(_message.Message):
         tip: _plan_pb2.Tip | None = ...,
         merge: _plan_pb2.MergeOf | None = ...,
         expand: _plan_pb2.Globbed | None = ...,
+        baselines: _abc.Iterable[_plan_pb2.Baseline] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expand", b"expand", "merge", b"merge", "repository", b"repository", "spec", b"spec", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expand", b"expand", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "expand", b"expand", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
