@@ -18,7 +18,6 @@ from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
     ApprovalGate,
-    CommandGate,
     Gate,
     Phase,
     Plan,
@@ -84,7 +83,7 @@ class Call:
                 "give `mission`, `deployment_phases` or `remaining_tasks`",
             )
         names, confirmed = self._prerequisites()
-        gates = tuple(CommandGate(name) for name in file.gates) if repository else ()
+        gates = tuple(file.named_gates.values()) if repository else ()
         return Plan(
             name=self.type,
             type=self.type,

@@ -3,7 +3,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from hive_contracts.files import FileProblem, RepositoryFile, compile_plan, parse_mission
+from hive_contracts.files import (
+    FileProblem,
+    RepositoryFile,
+    compile_plan,
+    parse_mission,
+    parse_repository,
+)
 from hive_contracts.plan import (
     ApprovalGate,
     CommandGate,
@@ -165,6 +171,23 @@ def test_a_command_of_one_word_is_written_as_a_mapping() -> None:
     assert plan.criteria == (CommandGate("pytest", "pytest", 90),)
 
 
+def test_a_gate_may_be_compared_with_the_base_by_its_report() -> None:
+    gate = "{run: pytest -q, compare: base, report: junit.xml}"
+    plan = plan_of(f"mission: x\nrun: make\ngates: [{gate}]\n")
+    assert plan.criteria == (
+        CommandGate("pytest-q", "pytest -q", compare="base", report="junit.xml"),
+    )
+
+
+def test_a_named_gate_is_compared_as_the_repository_file_says() -> None:
+    text = "gates: {tests: {run: pytest, compare: base, report: '**/TEST-*.xml', timeout: 1h}}"
+    file = parse_repository(text, ".hive/repo.yaml")
+    assert file.commands == {"tests": "pytest"}
+    named = CommandGate("tests", "", 3600, "base", "**/TEST-*.xml")
+    assert plan_of("mission: x\nrun: make\n", file).criteria == (named,)
+    assert plan_of("mission: x\nrun: make\ngates: tests\n", file).criteria == (named,)
+
+
 def test_commands_that_would_share_a_name_are_numbered() -> None:
     gates = "[{run: make test}, make  test, {run: Make-Test}, make test]"
     plan = plan_of(f"mission: x\nrun: make\ngates: {gates}\n")
@@ -191,6 +214,21 @@ PHASES = "mission: x\nphases:\n"
             PHASES + "  a: {run: x, needz: [b]}\n",
             "fix.yaml:3: unknown key `needz` (did you mean `needs`?)",
             id="an unknown key inside",
+        ),
+        pytest.param(
+            "mission: x\nrun: y\ngates: [{run: z, compare: main}]\n",
+            "fix.yaml:3: 'main' is not allowed in `gates.0.compare`",
+            id="a comparison with anything but the base",
+        ),
+        pytest.param(
+            "mission: x\nrun: y\ngates: [{run: z, report: ../junit.xml}]\n",
+            "fix.yaml:3: '../junit.xml' is no path in the repository",
+            id="a report outside of the repository",
+        ),
+        pytest.param(
+            "mission: x\nrun: y\ngates: [{approval: ok?, compare: base}]\n",
+            "only a command can be compared, or have a report",
+            id="an approval with a report",
         ),
         pytest.param(
             "mission: x\nrun: y\nbudget: {usd: 1}\n",

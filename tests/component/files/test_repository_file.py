@@ -36,7 +36,9 @@ def test_set_up_may_have_a_time_out_of_its_own() -> None:
         ("gates: {Tests: x y}", "name 'Tests' is not allowed"),
         ("gates: {tests: ''}", "the gate `tests` has no command"),
         ("gates: {tests: [a]}", "expected text in `gates.tests`, found a list"),
-        ("protect: ['.hive/**']", "`protect` is not supported by this version yet"),
+        ("gates: {tests: {compare: base}}", "`run` is missing in `gates.tests`"),
+        ("gates: {tests: {run: x, report: /tmp/x}}", "'/tmp/x' is no path in the repository"),
+        ("protect: ['../x']", "'../x' is no path in the repository"),
         ("setup: {timeout: 5m}", "`run` is missing in `setup`"),
         ("setup: {run: x, timeout: soon}", "'soon' is no duration in `setup.timeout`"),
     ],
@@ -45,3 +47,10 @@ def test_mistakes_are_named_with_their_place(text: str, said: str) -> None:
     with pytest.raises(FileProblem) as caught:
         parse_repository(text, ".hive/repo.yaml")
     assert said in str(caught.value)
+
+
+def test_some_paths_are_protected_unless_the_file_says_which() -> None:
+    assert parse_repository("", "f").protect == (".hive/**", ".github/**")
+    assert parse_repository("agent: claude", "f").protect == (".hive/**", ".github/**")
+    assert parse_repository("protect: []", "f").protect == ()
+    assert parse_repository("protect: 'ci/**'", "f").protect == ("ci/**",)

@@ -3,12 +3,24 @@
 import msgspec
 import pytest
 
-from hive_contracts.plan import MAX_TAIL, Failure, GateResult, GatesRun, Outcome, WorkDone
+from hive_contracts.plan import (
+    MAX_NAMED,
+    MAX_TAIL,
+    Baseline,
+    Failure,
+    FileChange,
+    GateResult,
+    GatesRun,
+    Outcome,
+    Tally,
+    WorkDone,
+)
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import from_proto, to_proto
 from hive_runner.errors import failed
 from hive_runner.reports import MAX_OUTCOME, Declined, Report, Started, bounded
 
+FLAKY = tuple("n" * 400 + str(n) for n in range(MAX_NAMED))
 LARGE = [
     GatesRun(
         "c" * 40,
@@ -21,10 +33,33 @@ LARGE = [
         files=tuple(f"a/{n:0250}" for n in range(999)),
     ),
     WorkDone(no_change="\x02" * 4096),
+    WorkDone(
+        "c" * 40,
+        protected=tuple("\x01" * 4000 + str(n) for n in range(MAX_NAMED)),
+        protected_files=999,
+        tests=tuple(FileChange("\x01" * 4000 + str(n), 1, 1) for n in range(MAX_NAMED)),
+    ),
+    GatesRun(
+        "c" * 40,
+        tuple(
+            GateResult(
+                f"g{n}",
+                False,
+                "x" * 9000,
+                1,
+                tail="é" * MAX_TAIL,
+                reason="r" * 2000,
+                tally=Tally(1, 2, 3),
+                flaky=FLAKY,
+                baseline=Baseline("f" * 16, 1, None, FLAKY),
+            )
+            for n in range(40)
+        ),
+    ),
 ]
 
 
-@pytest.mark.parametrize("outcome", LARGE, ids=["gates", "failure", "reason"])
+@pytest.mark.parametrize("outcome", LARGE, ids=["gates", "failure", "reason", "paths", "tests"])
 def test_the_largest_outcome_fits_into_an_event(outcome: Outcome) -> None:
     assert len(msgspec.json.encode(bounded(outcome))) <= MAX_OUTCOME
 
@@ -41,6 +76,16 @@ def test_the_end_of_a_tail_is_what_stays() -> None:
     shortened = bounded(GatesRun("c" * 40, results))
     assert isinstance(shortened, GatesRun)
     assert all(result.tail.endswith("xxx" + "the end") for result in shortened.results)
+
+
+def test_of_a_report_its_beginning_stays_where_the_failing_tests_are() -> None:
+    results = tuple(
+        GateResult(f"g{n}", False, tail="FAILED a" + "x" * 8000, tally=Tally(0, 1))
+        for n in range(20)
+    )
+    shortened = bounded(GatesRun("c" * 40, results))
+    assert isinstance(shortened, GatesRun)
+    assert all(result.tail.startswith("FAILED a") for result in shortened.results)
 
 
 def test_a_failure_holds_only_what_a_record_can() -> None:

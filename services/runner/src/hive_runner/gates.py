@@ -1,33 +1,67 @@
 """The step `gates`: run checks on one commit, in a clean checkout, by fixed definitions.
 
-The definitions are those of the base commit, which no attempt can write."""
+The definitions are those of the base commit, which no attempt can write. A gate with `compare:
+base` is run on the base first, unless the lease says what it found there.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hive_contracts.files import RepositoryFile
-from hive_contracts.plan import CommandGate, GateResult, GatesRun
+from hive_contracts.plan import Baseline, CommandGate, GateResult, GatesRun
 from hive_runner.errors import StepFailed, failed
-from hive_runner.job import SHELL, Job, how, set_up
+from hive_runner.job import Job, set_up
+from hive_runner.judgement import judge_gate, measure_base
+from hive_runner.measurement import Gate
 from hive_runner.mirror import Mirror
 from hive_runner.place import repository_file
 from hive_runner.workspace import Workspace, remove
 from hive_shared.telemetry import span
 
+Baselines = Mapping[str, Baseline]
+"""What gates found on the base, by their definitions."""
+
 
 async def gates(job: Job) -> GatesRun:
     """Run a task's command gates on its work, or on its tip. Raises StepFailed."""
-    wanted = [gate for gate in job.lease.task.spec.gates if isinstance(gate, CommandGate)]
     if job.lease.task.repository is None:
         file = RepositoryFile()
-        commands = [_command(gate, file.gates) for gate in wanted]
-        return await _judge(job, "", file, wanted, commands)
+        wanted = _wanted(job, file.commands)
+        if any(gate.gate.compare for gate in wanted):
+            raise failed("permanent", "without a repository there is no base to compare with")
+        return await _judge(job, "", file, wanted, {})
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
-    commands = [_command(gate, file.gates) for gate in wanted]
+    wanted = _wanted(job, file.commands)
     commit = await _commit(job, mirror)
+    baselines = await _baselines(job, mirror, file, wanted, commit)
     await job.workspace.check_out(mirror, commit)
     await _set_up(job, mirror, file, commit)
-    return await _judge(job, commit, file, wanted, commands)
+    return await _judge(job, commit, file, wanted, baselines)
+
+
+def _wanted(job: Job, known: Mapping[str, str]) -> list[Gate]:
+    found = [gate for gate in job.lease.task.spec.gates if isinstance(gate, CommandGate)]
+    return [Gate(number, gate, _command(gate, known)) for number, gate in enumerate(found)]
+
+
+async def _baselines(
+    job: Job, mirror: Mirror, file: RepositoryFile, wanted: Sequence[Gate], commit: str
+) -> Baselines:
+    """What the gates that compare found on the base. Raises StepFailed, ArtifactUnavailable."""
+    known = {baseline.gate: baseline for baseline in job.lease.task.baselines}
+    missing = [g for g in wanted if g.gate.compare and g.gate.definition not in known]
+    base = job.repository.base
+    if not missing or commit == base:
+        return known
+    await mirror.ensure_base(job.repository)
+    await job.workspace.check_out(mirror, base)
+    await set_up(job, file)
+    for gate in missing:
+        with span("attempt.gate", job.traceparent, task_id=job.name.task_id, gate=gate.gate.name):
+            known[gate.gate.definition] = await measure_base(job, file, gate, base)
+        await job.workspace.own("checkout", "-q", "--force", "--detach", base)
+    await _empty(job.workspace)
+    return known
 
 
 async def _commit(job: Job, mirror: Mirror) -> str:
@@ -63,49 +97,28 @@ async def _set_up(job: Job, mirror: Mirror, file: RepositoryFile, commit: str) -
 
 
 async def _start_over(workspace: Workspace, mirror: Mirror, commit: str) -> None:
-    for folder in (workspace.tree, workspace.own_git, workspace.seen_git):
-        await remove(folder)
-    workspace.tree.mkdir()
+    await _empty(workspace)
     await workspace.check_out(mirror, commit)
 
 
+async def _empty(workspace: Workspace) -> None:
+    for folder in (workspace.tree, workspace.own_git, workspace.seen_git):
+        await remove(folder)
+    workspace.tree.mkdir()
+
+
 async def _judge(
-    job: Job,
-    commit: str,
-    file: RepositoryFile,
-    wanted: list[CommandGate],
-    commands: list[str],
+    job: Job, commit: str, file: RepositoryFile, wanted: Sequence[Gate], baselines: Baselines
 ) -> GatesRun:
     results: list[GateResult] = []
-    for number, (gate, command) in enumerate(zip(wanted, commands, strict=True)):
-        if number and commit:
+    for gate in wanted:
+        if gate.number and commit:
             # A gate that rewrites files must not decide what the next one sees.
             await job.workspace.own("checkout", "-q", "--force", "--detach", commit)
-        with span("attempt.gate", job.traceparent, task_id=job.name.task_id, gate=gate.name):
-            results.append(await _run(job, file, number, gate, command))
+        with span("attempt.gate", job.traceparent, task_id=job.name.task_id, gate=gate.gate.name):
+            known = baselines.get(gate.gate.definition) if gate.gate.compare else None
+            results.append(await judge_gate(job, file, gate, commit, known))
     return GatesRun(commit=commit, results=tuple(results))
-
-
-async def _run(
-    job: Job, file: RepositoryFile, number: int, gate: CommandGate, command: str
-) -> GateResult:
-    output = job.output(f"gate-{number}")
-    try:
-        ended = await job.run((*SHELL, command), file, output, run_timeout=gate.timeout)
-        by_itself = ended.reason == "exit"
-        if not by_itself:
-            output.write(f"\n[the gate {how(ended)}]\n".encode())
-        return GateResult(
-            name=gate.name,
-            passed=by_itself and ended.exit_code == 0,
-            command=command,
-            exit_code=ended.exit_code if by_itself else None,
-            seconds=round(ended.seconds, 3),
-            tail=output.tail(),
-            output=await job.keep_output(output),
-        )
-    finally:
-        output.close()
 
 
 def _command(gate: CommandGate, known: Mapping[str, str]) -> str:

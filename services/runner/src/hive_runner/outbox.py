@@ -130,6 +130,7 @@ class Outbox:
                 refs = [bundle, output]
             case GatesRun(results=results):
                 refs = [result.output for result in results]
+                refs += [result.baseline.tests for result in results if result.baseline]
             case Failure(output=output):
                 refs = [output]
             case MergeDone(new=tip):

@@ -1,6 +1,6 @@
 """What a runner tells the hive of an attempt, and how much of it fits into one event."""
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from hive_contracts.plan import (
     Outcome,
     WorkDone,
 )
+
+T = TypeVar("T")
 
 MAX_OUTCOME: Final = 48 * 1024
 """Bytes of an outcome as JSON: an event has at most 64 KiB, and more than the outcome is in it."""
@@ -66,16 +68,40 @@ def _shortened(outcome: Outcome, share: int) -> Outcome:
             return msgspec.structs.replace(
                 outcome, tail=_end(tail, share), files=files[: share // 256]
             )
-        case WorkDone(no_change=reason):
-            return msgspec.structs.replace(outcome, no_change=reason[:share])
+        case WorkDone(no_change=reason, protected=protected, tests=tests):
+            return msgspec.structs.replace(
+                outcome,
+                no_change=reason[:share],
+                protected=_fitting(protected, share // 4),
+                tests=_fitting(tests, share // 4),
+            )
         case _:
             return outcome
 
 
 def _short_result(result: GateResult, size: int) -> GateResult:
+    baseline = result.baseline
+    if baseline is not None:
+        baseline = msgspec.structs.replace(baseline, flaky=_fitting(baseline.flaky, size))
     return msgspec.structs.replace(
-        result, tail=_end(result.tail, size), command=result.command[: max(size, 200)]
+        result,
+        tail=result.tail[:size] if result.tally else _end(result.tail, size),
+        command=result.command[: max(size, 200)],
+        reason=result.reason[: max(size, 200)],
+        flaky=_fitting(result.flaky, size),
+        baseline=baseline,
     )
+
+
+def _fitting(items: tuple[T, ...], size: int) -> tuple[T, ...]:
+    """The first of them, as many as take no more than so many bytes together."""
+    count = 0
+    for item in items:
+        size -= len(msgspec.json.encode(item))
+        if size < 0:
+            break
+        count += 1
+    return items[:count]
 
 
 def _end(text: str, size: int) -> str:
