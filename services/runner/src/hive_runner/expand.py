@@ -10,6 +10,7 @@ import msgspec
 from hive_contracts.plan import Item, ItemsListed
 from hive_runner.errors import failed
 from hive_runner.job import Job
+from hive_runner.patterns import regex_of
 
 MAX_ITEMS: Final = 10_000
 MAX_BYTES: Final = 2 * 1024 * 1024
@@ -99,33 +100,5 @@ def _folders(files: Iterable[str]) -> set[str]:
 
 
 def _matching(folders: set[str], patterns: list[str]) -> set[str]:
-    regexes = [re.compile(_regex(pattern.rstrip("/"))) for pattern in patterns]
+    regexes = [re.compile(regex_of(pattern.rstrip("/"))) for pattern in patterns]
     return {folder for folder in folders if any(regex.fullmatch(folder) for regex in regexes)}
-
-
-_TOKEN: Final = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
-
-
-def _regex(pattern: str) -> str:
-    """The regular expression of a glob as git reads it: only `**` goes across `/`."""
-    return "".join(_translated(token) for token in _TOKEN.findall(pattern))
-
-
-def _translated(token: str) -> str:
-    match token:
-        case "**/":
-            return "(?:.*/)?"
-        case "/**":
-            return "/.*"
-        case "**":
-            return ".*"
-        case "*":
-            return "[^/]*"
-        case "?":
-            return "[^/]"
-        case _ if len(token) > 1:
-            negated = token[1] == "!"
-            inner = token[2:-1] if negated else token[1:-1]
-            return f"[{'^' if negated else ''}{inner.replace(chr(92), chr(92) * 2)}]"
-        case _:
-            return re.escape(token)

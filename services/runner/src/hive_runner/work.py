@@ -11,9 +11,11 @@ from hive_contracts.files import RepositoryFile
 from hive_contracts.plan import ArtifactRef, WorkDone
 from hive_runner import seal
 from hive_runner.agent import agent_of
+from hive_runner.changes import changes, protection
 from hive_runner.errors import failed, plain
 from hive_runner.job import Job, how, set_up
 from hive_runner.mirror import Mirror
+from hive_runner.patterns import Patterns
 from hive_runner.place import repository_file
 from hive_runner.process_group import Ended
 from hive_runner.prompt import prompt
@@ -33,9 +35,10 @@ async def work(job: Job) -> WorkDone:
         return WorkDone(output=output)
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
+    protected = protection(file)
     note = await _prepare(job, mirror, file)
     output = await _run_agent(job, file)
-    return await _hand_in(job, mirror, note, output)
+    return await _hand_in(job, mirror, protected, note, output)
 
 
 async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
@@ -95,7 +98,11 @@ def _raise_unless_done(ended: Ended, tail: str, output: ArtifactRef | None) -> N
 
 
 async def _hand_in(
-    job: Job, mirror: Mirror, note: seal.Work, output: ArtifactRef | None
+    job: Job,
+    mirror: Mirror,
+    protected: Patterns,
+    note: seal.Work,
+    output: ArtifactRef | None,
 ) -> WorkDone:
     workspace = job.workspace
     if not workspace.tree.is_dir():
@@ -113,6 +120,7 @@ async def _hand_in(
     bundle = await job.place.depot.keep_file(bundle_file)
     said = await workspace.own("diff", "--shortstat", note.start, sealed.commit)
     counts = {noun: int(number) for number, noun in _STAT.findall(said.text)}
+    changed = await changes(workspace, note.start, sealed.commit, protected)
     return WorkDone(
         commit=sealed.commit,
         bundle=bundle,
@@ -120,6 +128,10 @@ async def _hand_in(
         files=counts.get("file", 0),
         insertions=counts.get("insertion", 0),
         deletions=counts.get("deletion", 0),
+        protected=changed.protected,
+        protected_files=changed.protected_files,
+        tests=changed.tests,
+        test_files=changed.test_files,
     )
 
 
