@@ -14,7 +14,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from hive_contracts.orders import Beat, Canary, Holding, Lease
 from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
+    Baseline,
     CommandGate,
     Failure,
     FailureKind,
@@ -414,7 +415,8 @@ def random_plan(chance: random.Random, number: int) -> Plan:
     phases = tuple(_random_phase(chance, index) for index in range(chance.randint(1, 3)))
     criteria: list[CommandGate | ApprovalGate] = []
     if with_repository and chance.random() < 0.6:
-        criteria.append(CommandGate("tests", "make test"))
+        compare: Literal["", "base"] = chance.choice(["", "base"])
+        criteria.append(CommandGate("tests", "make test", compare=compare))
     if chance.random() < 0.3:
         criteria.append(ApprovalGate("good", "Is it good?"))
     return Plan(
@@ -484,11 +486,17 @@ def _done(lease: Lease, chance: random.Random, trouble_free: bool) -> Outcome:
             if task.repository is None or chance.random() < 0.1:
                 return WorkDone(no_change="nothing to do", defects=defects)
             commit = _commit("work", task.task_id, lease.epoch)
-            return WorkDone(commit, ArtifactRef("b" * 64, 1), defects=defects)
+            done = WorkDone(commit, ArtifactRef("b" * 64, 1), defects=defects)
+            if chance.random() < 0.1:
+                done = replace(done, protected=(".github/ci.yml",), protected_files=1)
+            return done
         case "gates":
             green = trouble_free or chance.random() < 0.7
+            known = {baseline.gate: baseline for baseline in task.baselines}
             results = [
-                GateResult(g.name, green) for g in task.spec.gates if isinstance(g, CommandGate)
+                _judged(gate, green, known.get(gate.definition), chance)
+                for gate in task.spec.gates
+                if isinstance(gate, CommandGate)
             ]
             return GatesRun(lease.result.commit if lease.result else "", tuple(results))
         case "merge":
@@ -497,6 +505,16 @@ def _done(lease: Lease, chance: random.Random, trouble_free: bool) -> Outcome:
             return MergeDone(task.tip.commit, Tip(new, "c" * 64))
         case "expand":
             return ItemsListed(tuple(Item(f"found {n}") for n in range(chance.randint(0, 4))))
+
+
+def _judged(
+    gate: CommandGate, green: bool, known: Baseline | None, chance: random.Random
+) -> GateResult:
+    if not gate.compare:
+        return GateResult(gate.name, green)
+    flaky = (f"test {chance.randint(1, 9)}",) if chance.random() < 0.2 else ()
+    baseline = known or Baseline(gate.definition, chance.randint(0, 1))
+    return GateResult(gate.name, green, flaky=flaky, baseline=baseline)
 
 
 def _commit(*parts: object) -> str:

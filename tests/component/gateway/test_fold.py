@@ -186,6 +186,23 @@ def test_a_task_carries_what_it_came_to() -> None:
     )
 
 
+def test_an_attempt_that_is_refused_asks_for_nothing_any_more() -> None:
+    events = (
+        launched(),
+        planned(),
+        ApprovalRequested(T, M, "ship", "?"),
+        ApprovalRequested(T, M, "protected", "?"),
+        ApprovalRefused(T, "protected", "ann"),
+        AttemptFailed(T, 1, FAILED),
+    )
+    views = folded(*events)
+    row, whole = views.tasks.get(T), views.missions.get(M)
+    assert row is not None
+    assert whole is not None
+    assert [approval.answer for approval in row.approvals] == ["void", "refused"]
+    assert (whole.pending, whole.status) == (0, "running")
+
+
 def test_a_reopened_task_has_nothing_to_show() -> None:
     row = task(
         TaskSucceeded(T, M, 1, DONE),

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import (
@@ -32,6 +33,7 @@ from hive_contracts.mission import (
 from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
+    Baseline,
     CommandGate,
     Failure,
     ForEach,
@@ -55,6 +57,7 @@ ID = "018bcfe57f7c7bfa88f28d0a85817b7b"
 BASE = "a" * 40
 REPOSITORY = Repository("/repo", BASE, "main")
 TESTS = CommandGate("tests", "make test")
+LINT = CommandGate("lint", "make lint")
 
 
 class Story:
@@ -130,6 +133,38 @@ def test_the_shortest_mission_is_planned_in_one_append() -> None:
     assert story.log[0].name == "fix-3"
     events = story.succeed("work")
     assert [type(e) for e in events] == [TaskSettled, PhaseCompleted, MissionSucceeded]
+
+
+def test_what_gates_found_on_the_base_is_given_to_later_tasks() -> None:
+    compared = CommandGate("tests", "make test", compare="base", report="junit.xml")
+    other = CommandGate("other", "make it", compare="base")
+    spec = TaskSpec("work", run="true", gates=(compared, other, LINT))
+    plan = Plan("fix", (Phase("main", tasks=(spec,)),), repository=REPOSITORY, criteria=(compared,))
+    story = Story(plan)
+    assert story.task("base").baselines == ()
+    found = Baseline(compared.definition, 1, ArtifactRef("e" * 64, 5), ("a",))
+    story.do(SettleTask(ID, story.task("base").task_id, "succeeded", 1, baselines=(found,)))
+    assert story.task("work").baselines == (found,)
+    news = (replace(found, flaky=("b",)), Baseline(other.definition, 0))
+    story.do(SettleTask(ID, story.task("work").task_id, "succeeded", 1, WorkDone(), baselines=news))
+    assert story.task("gates").baselines == (replace(found, flaky=("a", "b")),)
+    named = replace(compared, name="renamed", timeout=5)
+    story = Story(replace(plan, phases=(Phase("main", tasks=(replace(spec, gates=(named,)),)),)))
+    story.do(SettleTask(ID, story.task("base").task_id, "succeeded", 1, baselines=(found,)))
+    assert story.task("work").baselines == (found,), "it finds the same under any name"
+
+
+def test_without_a_repository_nothing_can_be_compared() -> None:
+    gate = CommandGate("tests", "make test", compare="base")
+    plan = Plan("fix", (Phase("main", tasks=(TaskSpec("a", run="true", gates=(gate,)),)),))
+    with pytest.raises(Rejected, match="no base to compare with"):
+        Story(plan)
+
+
+@pytest.mark.parametrize("report", ["/etc/report.xml", "../report.xml", "a/../../b", "a\0b"])
+def test_a_report_lies_in_the_repository(report: str) -> None:
+    with pytest.raises(Rejected, match="lies in the repository"):
+        Story(simple("work", criteria=(CommandGate("tests", "make test", report=report),)))
 
 
 def test_the_criteria_are_checked_on_the_base_first() -> None:

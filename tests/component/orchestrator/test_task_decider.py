@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
+    Baseline,
     CommandGate,
     Failure,
     GateResult,
@@ -69,6 +71,18 @@ BROKEN = Failure("agent", "exit 1")
 LOST = Failure("infrastructure", "no disk")
 GREEN = GatesRun("b" * 40, (GateResult("tests", True, "make test", 0),))
 RED = GatesRun("b" * 40, (GateResult("tests", False, "make test", 1, tail="boom"),))
+
+WORSE = GateResult("tests", False, "make test", 0, reason="1 test is gone: a")
+COMPARED = CommandGate("tests", "make test", compare="base", report="junit.xml")
+FOUND = Baseline(COMPARED.definition, 1, ArtifactRef("e" * 64, 5))
+NO_WORSE = GatesRun("b" * 40, (GateResult("tests", True, flaky=("a",), baseline=FOUND),))
+TOUCHING = replace(DONE, protected=(".github/ci.yml",), protected_files=3)
+CONSENT = ApprovalRequested(
+    T, M, "protected", "main/fix changed protected paths: .github/ci.yml and 2 more"
+)
+UNWANTED = Failure(
+    "agent", "ann refused the change of protected paths: leave CI alone", files=(".github/ci.yml",)
+)
 
 
 def planned(
@@ -138,6 +152,53 @@ CASES = [
          [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates"),
           GatesJudged(T, 2, "b" * 40, RED.results), AttemptFailed(T, 2, GATE_FAILED),
           RetryScheduled(T, 1, True), TaskRequeued(T, 3600)], LEASE, [leased(3, "work")]),
+    Case("a red gate says why where its status does not",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, GatesRun("b" * 40, (WORSE,))),
+         [GatesJudged(T, 2, "b" * 40, (WORSE,)),
+          AttemptFailed(T, 2, Failure("gate", "gate tests failed (exit 0): 1 test is gone: a")),
+          RetryScheduled(T, 1, True)]),
+    Case("what gates found on the base is told with the end",
+         [planned(COMPARED), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, NO_WORSE),
+         [GatesJudged(T, 2, "b" * 40, NO_WORSE.results),
+          TaskSucceeded(T, M, 2, DONE, (replace(FOUND, flaky=("a",)),))]),
+    Case("what the mission knew of the base is not told again",
+         [replace(planned(COMPARED), baselines=(replace(FOUND, flaky=("a",)),)), *begun(1),
+          AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, NO_WORSE),
+         [GatesJudged(T, 2, "b" * 40, NO_WORSE.results), TaskSucceeded(T, M, 2, DONE)]),
+    Case("work on protected paths waits for a person", [planned(), *begun(1)],
+         ReportAttempt(T, 1, TOUCHING), [AttemptSucceeded(T, 1, TOUCHING), CONSENT]),
+    Case("work on protected paths waits for its gates first", [planned(TESTS), *begun(1)],
+         ReportAttempt(T, 1, TOUCHING), [AttemptSucceeded(T, 1, TOUCHING)]),
+    Case("and then for a person",
+         [planned(TESTS), *begun(1), AttemptSucceeded(T, 1, TOUCHING), *begun(2, "gates")],
+         ReportAttempt(T, 2, GREEN), [GatesJudged(T, 2, "b" * 40, GREEN.results), CONSENT]),
+    Case("with consent it goes on",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, TOUCHING), CONSENT],
+         ApproveGate(T, "protected", "ann"),
+         [ApprovalGiven(T, "protected", "ann"), TaskSucceeded(T, M, 1, TOUCHING)]),
+    Case("without consent the work is done again, and is told why",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, TOUCHING), CONSENT],
+         RejectGate(T, "protected", "ann", "leave CI alone"),
+         [ApprovalRefused(T, "protected", "ann", "leave CI alone"),
+          AttemptFailed(T, 1, UNWANTED), RetryScheduled(T, 1, True)]),
+    Case("until no attempt is left",
+         [planned(attempts=1), *begun(1), AttemptSucceeded(T, 1, TOUCHING), CONSENT],
+         RejectGate(T, "protected", "ann", "leave CI alone"),
+         [ApprovalRefused(T, "protected", "ann", "leave CI alone"),
+          AttemptFailed(T, 1, UNWANTED), TaskFailed(T, M, 1, UNWANTED)]),
+    Case("what was refused once is not held against the next attempt",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, TOUCHING), CONSENT,
+          ApprovalRefused(T, "protected", "ann"), AttemptFailed(T, 1, UNWANTED),
+          RetryScheduled(T, 1, True), TaskRequeued(T, 3600), *begun(2)],
+         ReportAttempt(T, 2, DONE), [AttemptSucceeded(T, 2, DONE), TaskSucceeded(T, M, 2, DONE)]),
+    Case("consent for one attempt is none for the next",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, TOUCHING), CONSENT,
+          ApprovalGiven(T, "protected", "ann"), TaskSucceeded(T, M, 1, TOUCHING),
+          TaskReopened(T, TIP, BROKEN), *begun(2)],
+         ReportAttempt(T, 2, TOUCHING), [AttemptSucceeded(T, 2, TOUCHING), CONSENT]),
     Case("an approval is asked for after the gates", [planned(ASK), *begun(1)],
          ReportAttempt(T, 1, DONE),
          [AttemptSucceeded(T, 1, DONE), ApprovalRequested(T, M, "ok", "Is it right?", 60)]),

@@ -38,7 +38,8 @@ Reaction = AnyMissionCommand | AnyTaskCommand
 def react(event: AnyEvent, board: Board) -> list[Reaction]:
     match event:
         case TaskSucceeded(task_id=id, mission_id=mission, epoch=epoch, result=result):
-            return [SettleTask(mission, id, "succeeded", epoch, result)]
+            found = event.baselines
+            return [SettleTask(mission, id, "succeeded", epoch, result, baselines=found)]
         case TaskFailed(task_id=id, mission_id=mission, epoch=epoch, failure=failure):
             return [SettleTask(mission, id, "failed", epoch, failure=failure)]
         case TaskCancelled(task_id=id, mission_id=mission):

@@ -132,7 +132,9 @@ def _after(  # one case for each event
         case AttemptSucceeded(epoch=epoch, result=result):
             return replace(task, status="queued", epoch=epoch, result=result, changed_at=at)
         case AttemptFailed(epoch=epoch, failure=failure):
-            return replace(task, status="backing-off", epoch=epoch, failure=failure, changed_at=at)
+            return replace(
+                _closed(task), status="backing-off", epoch=epoch, failure=failure, changed_at=at
+            )
         case GatesJudged(epoch=epoch, results=results):
             return replace(task, status="queued", epoch=epoch, gates=results, changed_at=at)
         case RetryScheduled(counted=counted):
@@ -197,7 +199,7 @@ def _answered(task: TaskRow, gate: str, answer: str, recorded: Recorded) -> Task
 
 
 def _closed(task: TaskRow) -> TaskRow:
-    """The end of a task takes back what it still asks."""
+    """The end of a task, or of an attempt, takes back what it still asks."""
     if all(approval.answer for approval in task.approvals):
         return task
     approvals = tuple(

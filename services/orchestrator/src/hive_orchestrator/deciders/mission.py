@@ -171,6 +171,7 @@ def _settle(mission: Active, command: SettleTask) -> Events:
         command.epoch,
         command.result,
         command.failure,
+        command.baselines,
     )
     if command.outcome != "succeeded":
         return _settle_badly(mission, task, command, settled)

@@ -24,8 +24,9 @@ from hive_contracts.mission import (
     TaskSettled,
     TasksPlanned,
 )
-from hive_contracts.plan import Globbed, Item, Phase, TaskKind, Tip, WorkDone
+from hive_contracts.plan import Baseline, Globbed, Item, Phase, TaskKind, Tip, WorkDone
 from hive_contracts.template import render_task
+from hive_orchestrator.deciders.baselines import joined
 
 
 class PhaseProgress(Struct, frozen=True):
@@ -93,6 +94,8 @@ class Active(Struct, frozen=True):
     """Work in the order in which it ended, by task id."""
     merging: tuple[str, str] | None = None
     """The merge task that is under way, and the work that it merges."""
+    baselines: dict[str, Baseline] = {}
+    """What gates found on the base, by their definitions."""
     extensions: int = 0
     """How many phases were added: the criteria are judged anew after each, under a new name."""
 
@@ -137,8 +140,9 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
             return _update(mission, name, items=mission.phases[name].items + items)
         case TasksPlanned():
             return _plan(mission, event)
-        case TaskSettled():
-            return _settle(mission, event)
+        case TaskSettled(baselines=found):
+            known = joined(mission.baselines, found) if found else mission.baselines
+            return _settle(replace(mission, baselines=known), event)
         case BranchAdvanced(new=new, task_id=id):
             return _finish(replace(mission, tip=new, merging=None), id)
         case MergeConflicted(task_id=id):

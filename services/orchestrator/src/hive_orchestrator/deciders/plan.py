@@ -10,6 +10,7 @@ import msgspec
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.pathspecs import fault
 from hive_contracts.plan import (
+    PROTECTED_GATE,
     CommandGate,
     ForEach,
     Gate,
@@ -23,6 +24,7 @@ from hive_orchestrator.deciders.rejected import Rejected
 
 MAX_PHASES: Final = 64
 MAX_GATES: Final = 40
+MAX_PATTERN: Final = 200
 MAX_BYTES: Final = 60_000
 """JSON bytes of a phase without its items, or of the rest of the plan."""
 _URL: Final = re.compile(r"https?://[!-~]{1,2000}")
@@ -32,8 +34,8 @@ MAX_WRITTEN: Final = 36_000
 """The same as it is written, before a review's defects are added."""
 MAX_PATHS: Final = 50
 MAX_ROUNDS: Final = 20
-RESERVED: Final = ("base", "gates", "expand")
-"""Names of the mission's own tasks."""
+RESERVED: Final = ("base", "gates", "expand", PROTECTED_GATE)
+"""Names of the hive's own."""
 
 
 def check(plan: Plan) -> None:
@@ -56,6 +58,8 @@ def check(plan: Plan) -> None:
             f"keep them below {MAX_BYTES} bytes; put long texts into the repository",
         )
     check_phases(plan.phases, plan.objective)
+    if repository is None:
+        _check_comparisons(plan)
 
 
 def check_phases(
@@ -192,6 +196,26 @@ def _check_gates(gates: tuple[Gate, ...], where: str) -> None:
         _check_name(gate.name, f"{where}.{gate.name}")
         if gate.name in RESERVED and not isinstance(gate, CommandGate):
             raise _invalid(f"{gate.name!r} is reserved", where, "call the approval something else")
+        if isinstance(gate, CommandGate):
+            _check_report(gate.report, f"{where}.{gate.name}.report")
+
+
+def _check_report(pattern: str, where: str) -> None:
+    outside = pattern.startswith("/") or ".." in pattern.split("/")
+    if outside or "\0" in pattern or len(pattern) > MAX_PATTERN:
+        raise _invalid("a report lies in the repository", where, "give a relative path or glob")
+
+
+def _check_comparisons(plan: Plan) -> None:
+    specs = [task for phase in plan.phases for task in phase.tasks]
+    specs += [phase.for_each.template for phase in plan.phases if phase.for_each is not None]
+    for spec in specs:
+        if any(isinstance(gate, CommandGate) and gate.compare for gate in spec.gates):
+            raise _invalid(
+                "without a repository there is no base to compare with",
+                f"the gates of {spec.name}",
+                "name a repository, or take `compare` out",
+            )
 
 
 def _check_name(name: str, where: str) -> None:

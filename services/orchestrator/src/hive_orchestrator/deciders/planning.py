@@ -34,6 +34,7 @@ from hive_contracts.plan import (
 from hive_contracts.task import AnyTaskEvent, TaskPlanned
 from hive_contracts.template import UnfitItem
 from hive_orchestrator.deciders import task as tasks
+from hive_orchestrator.deciders.baselines import of_gates
 from hive_orchestrator.deciders.mission_state import (
     Active,
     Mission,
@@ -256,6 +257,7 @@ def _planned(
                 mission.tip,
                 merge,
                 expand,
+                of_gates(mission.baselines, spec.gates, MAX_CARRIED - size),
             )
         )
     return [TasksPlanned(launched.mission_id, phase, tuple(named)), *events]

@@ -8,14 +8,18 @@
                     └─────────────────────────────────── BackingOff
 
 A `work` task is leased for `work`, then (where it has command gates) for `gates`, then waits in
-AwaitingApproval for its approval gates, then is Succeeded. Each lease mints an epoch. The report of
-an epoch is taken as long as no later epoch has begun, however late it comes; else it is recorded
-and changes nothing. Succeeded is left again only by ReopenTask, where the work did not merge.
+AwaitingApproval for its approval gates, and for a person's consent where it changed protected
+paths, then is Succeeded. Each lease mints an epoch. The report of an epoch is taken as long as no
+later epoch has begun, however late it comes; else it is recorded and changes nothing. A refusal
+ends the task, but for that of a change of protected paths: then it is done again. Succeeded is left
+again only by ReopenTask, where the work did not merge.
 """
 
 from typing import Final
 
 from hive_contracts.plan import (
+    MAX_DETAIL,
+    PROTECTED_GATE,
     ApprovalGate,
     Failure,
     GateResult,
@@ -60,6 +64,7 @@ from hive_contracts.task import (
     TellTask,
     TimeOutTask,
 )
+from hive_orchestrator.deciders.baselines import by_gate, news
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.rejected import Rejected
 from hive_orchestrator.deciders.task_state import (
@@ -117,7 +122,7 @@ def decide(task: Task, command: AnyTaskCommand, jitter: float = 0.0) -> list[Any
         case TimeOutTask():
             return _time_out(task, command, jitter)
         case ApproveGate() | RejectGate():
-            return _judge(task, command)
+            return _judge(task, command, jitter)
         case TellTask():
             return _tell(task, command)
         case ReopenTask():
@@ -190,7 +195,7 @@ def _outcome(facts: Facts, epoch: int, outcome: Outcome, jitter: float) -> list[
                 return _failed(facts, epoch, failure, jitter)
             if red:
                 return [judged, *_failed(facts, epoch, _gate_failure(red), jitter)]
-            return [judged, *_passed(facts, epoch, facts.result)]
+            return [judged, *_passed(facts.judged(outcome.results), epoch, facts.result)]
         case MergeDone(), "merge":
             return [AttemptSucceeded(id, epoch, outcome), *_passed(facts, epoch, outcome)]
         case ItemsListed(items=items), "expand":
@@ -223,10 +228,16 @@ def _failed(facts: Facts, epoch: int, failure: Failure, jitter: float) -> list[A
 
 def _passed(facts: Facts, epoch: int, result: WorkDone | MergeDone | None) -> list[AnyTaskEvent]:
     """All command gates are green: approvals follow, or the end."""
-    approvals = _approvals(facts.planned)
+    approvals = (*_approvals(facts.planned), *_protection(facts.planned, result))
     if approvals:
         return [_requested(facts.planned, gate) for gate in approvals]
-    return [TaskSucceeded(facts.planned.task_id, facts.planned.mission_id, epoch, result)]
+    return [_succeeded(facts, epoch, result)]
+
+
+def _succeeded(facts: Facts, epoch: int, result: WorkDone | MergeDone | None) -> TaskSucceeded:
+    planned = facts.planned
+    found = news(planned.baselines, by_gate(facts.baselines))
+    return TaskSucceeded(planned.task_id, planned.mission_id, epoch, result, found)
 
 
 def _lose(task: Open | Ended, epoch: int, reason: str, jitter: float) -> list[AnyTaskEvent]:
@@ -265,11 +276,13 @@ def _time_out(task: Open | Ended, command: TimeOutTask, jitter: float) -> list[A
             refuse = RejectGate(
                 command.task_id, command.gate, by="hive", note="nobody answered in time"
             )
-            return _judge(task, refuse) if command.gate in task.pending else []
+            return _judge(task, refuse, jitter) if command.gate in task.pending else []
     return []
 
 
-def _judge(task: Open | Ended, command: ApproveGate | RejectGate) -> list[AnyTaskEvent]:
+def _judge(
+    task: Open | Ended, command: ApproveGate | RejectGate, jitter: float
+) -> list[AnyTaskEvent]:
     facts = task.facts
     id, gate = facts.planned.task_id, command.gate
     if isinstance(command, ApproveGate) and gate in facts.approved:
@@ -277,16 +290,24 @@ def _judge(task: Open | Ended, command: ApproveGate | RejectGate) -> list[AnyTas
     if not isinstance(task, AwaitingApproval) or gate not in task.pending:
         raise Rejected("conflict", f"gate {gate!r} is not waiting for an answer", "gate")
     if isinstance(command, RejectGate):
-        detail = f"{command.by} refused {gate!r}" + (f": {command.note}" if command.note else "")
-        return [
-            ApprovalRefused(id, gate, command.by, command.note),
-            _gave_up(facts, facts.reported, Failure("permanent", detail)),
-        ]
+        return _refuse(facts, command, jitter)
     given = ApprovalGiven(id, gate, command.by, command.note)
     if task.pending != (gate,):
         return [given]
-    mission = facts.planned.mission_id
-    return [given, TaskSucceeded(id, mission, facts.reported, facts.result)]
+    return [given, _succeeded(facts, facts.reported, facts.result)]
+
+
+def _refuse(facts: Facts, command: RejectGate, jitter: float) -> list[AnyTaskEvent]:
+    """Work that changed what it should not is done again; any other refusal is the end."""
+    gate, note = command.gate, f": {command.note}" if command.note else ""
+    refused = ApprovalRefused(facts.planned.task_id, gate, command.by, command.note)
+    if gate == PROTECTED_GATE and isinstance(facts.result, WorkDone):
+        paths = facts.result.protected
+        detail = f"{command.by} refused the change of protected paths{note}"
+        failure = Failure("agent", detail[:MAX_DETAIL], files=paths)
+        return [refused, *_failed(facts, facts.reported, failure, jitter)]
+    failure = Failure("permanent", f"{command.by} refused {gate!r}{note}")
+    return [refused, _gave_up(facts, facts.reported, failure)]
 
 
 def _reopen(task: Open | Ended, command: ReopenTask) -> list[AnyTaskEvent]:
@@ -326,12 +347,14 @@ def _gave_up(facts: Facts, epoch: int, failure: Failure) -> TaskFailed:
 def _gate_failure(red: list[GateResult]) -> Failure:
     first = red[0]
     names = ", ".join(result.name for result in red)
-    detail = f"gate {names} failed" + (
-        f" (exit {first.exit_code})"
-        if first.exit_code is not None
-        else " (it did not end by itself)"
+    status = "it did not end by itself" if first.exit_code is None else f"exit {first.exit_code}"
+    reason = f": {first.reason}" if first.reason else ""
+    return Failure(
+        "gate",
+        f"gate {names} failed ({status}){reason}"[:MAX_DETAIL],
+        tail=first.tail,
+        output=first.output,
     )
-    return Failure("gate", detail, tail=first.tail, output=first.output)
 
 
 def _unjudged(planned: TaskPlanned, results: tuple[GateResult, ...]) -> list[str]:
@@ -355,3 +378,16 @@ def _requested(planned: TaskPlanned, gate: ApprovalGate) -> ApprovalRequested:
 
 def _approvals(planned: TaskPlanned) -> tuple[ApprovalGate, ...]:
     return tuple(gate for gate in planned.spec.gates if isinstance(gate, ApprovalGate))
+
+
+def _protection(
+    planned: TaskPlanned, result: WorkDone | MergeDone | None
+) -> tuple[ApprovalGate, ...]:
+    """What a person is asked where work changes what the base commit protects."""
+    if not isinstance(result, WorkDone) or not result.protected_files:
+        return ()
+    paths = ", ".join(result.protected)
+    more = result.protected_files - len(result.protected)
+    named = f"{paths} and {more} more" if more > 0 else paths
+    text = f"{planned.phase}/{planned.spec.name} changed protected paths: {named}"
+    return (ApprovalGate(PROTECTED_GATE, text[:MAX_DETAIL]),)

@@ -1,13 +1,16 @@
 """What a task remembers, and how its events change that."""
 
+from collections.abc import Iterable
 from typing import Final, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from hive_contracts.plan import (
+    Baseline,
     CommandGate,
     Failure,
+    GateResult,
     GatesRun,
     MergeDone,
     Step,
@@ -37,6 +40,7 @@ from hive_contracts.task import (
     TaskSucceeded,
     TaskTold,
 )
+from hive_orchestrator.deciders import baselines
 
 
 class Facts(Struct, frozen=True):
@@ -62,10 +66,17 @@ class Facts(Struct, frozen=True):
     approved: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     """What people told it."""
+    baselines: tuple[Baseline, ...] = ()
+    """What its gates found on the base, and their flaky tests."""
 
     def at_tip(self) -> TaskPlanned:
-        """What was planned, to be started from the newest tip."""
-        return replace(self.planned, tip=self.tip)
+        """What was planned, to be started from the newest tip with what is known by now."""
+        return replace(self.planned, tip=self.tip, baselines=self.baselines)
+
+    def judged(self, results: Iterable[GateResult]) -> "Facts":
+        """With what its gates have found."""
+        known = baselines.learned(baselines.by_gate(self.baselines), results)
+        return replace(self, baselines=tuple(known.values()))
 
 
 class Unplanned(Struct, frozen=True):
@@ -120,7 +131,7 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
     """The task after an event."""
     if isinstance(event, TaskPlanned):
         step = first_step(event)
-        facts = Facts(event, step or "gates", event.tip)
+        facts = Facts(event, step or "gates", event.tip, baselines=event.baselines)
         return AwaitingApproval(facts, ()) if step is None else Queued(facts)
     if isinstance(task, Unplanned):
         raise ValueError(f"{type(event).__name__} before TaskPlanned in task {event.task_id}")
@@ -144,7 +155,8 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
         case GatesJudged(epoch=epoch, commit=commit, results=results):
             red = not all(result.passed for result in results)
             feedback = GatesRun(commit, results) if red else facts.feedback
-            return Queued(replace(facts, reported=epoch, feedback=feedback, uncounted=0))
+            after = replace(facts, reported=epoch, feedback=feedback, uncounted=0)
+            return Queued(after.judged(results))
         case RetryScheduled():
             return BackingOff(facts)
         case TaskRequeued():
