@@ -70,7 +70,11 @@ def show_command(mission: str, as_json: bool) -> int:
 
 @mission_command.command("approve")
 @click.argument("mission")
-@click.option("--gate", default="", help="Which gate; may be left out where one waits.")
+@click.option(
+    "--gate",
+    default="",
+    help="Which gate (GATE or PHASE/TASK/GATE); may be left out where one waits.",
+)
 @click.option("--note", default="", help="Why.")
 @verb
 def approve_command(mission: str, gate: str, note: str, as_json: bool) -> int:
@@ -85,7 +89,11 @@ def approve_command(mission: str, gate: str, note: str, as_json: bool) -> int:
 
 @mission_command.command("reject")
 @click.argument("mission")
-@click.option("--gate", default="", help="Which gate; may be left out where one waits.")
+@click.option(
+    "--gate",
+    default="",
+    help="Which gate (GATE or PHASE/TASK/GATE); may be left out where one waits.",
+)
 @click.option("--note", default="", help="Why: the next attempt may learn from it.")
 @verb
 def reject_command(mission: str, gate: str, note: str, as_json: bool) -> int:

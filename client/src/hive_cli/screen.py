@@ -13,6 +13,10 @@ from hive_contracts.v1 import mission_pb2, plan_pb2
 
 MANY: Final = 24
 """More tasks than this are counted, and only those at work or in trouble are shown."""
+FEW: Final = 8
+"""Changed tests, and protected paths, that the end of a mission names."""
+BASE: Final = "base"
+"""The mission's own task that runs its gates on the base."""
 DONE: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 _MARKS: Final = {
@@ -52,9 +56,14 @@ def progress(mission: mission_pb2.Mission) -> RenderableType:
 def approval_lines(mission: mission_pb2.Mission) -> list[Text]:
     name = mission.summary.name
     lines: list[Text] = []
+    tasks = {task.task_id: task_name(task) for task in mission.tasks}
+    named = Counter(asked.gate for asked in mission.approvals)
     for asked in mission.approvals:
+        gate = asked.gate
+        if named[gate] > 1 and asked.task_id in tasks:
+            gate = f"{tasks[asked.task_id]}/{gate}"
         lines.append(Text(f"  ? {asked.text}", style="bold magenta"))
-        lines.append(Text(f"    hive mission approve {name} --gate {asked.gate}   (or reject)"))
+        lines.append(Text(f"    hive mission approve {name} --gate {gate}   (or reject)"))
     return lines
 
 
@@ -91,10 +100,24 @@ def counts(tasks: Iterable[mission_pb2.TaskView]) -> str:
     return " · ".join(f"{by_status[status]} {status}" for status in _MARKS if by_status[status])
 
 
-def gate_line(gate: plan_pb2.GateResult) -> str:
-    """`tests ✓ exit 0`."""
+def gate_line(gate: plan_pb2.GateResult, *, beside_base: bool = True) -> str:
+    """`tests ✓ exit 0: 413 passed (base 412; +1, 0 gone, 0 newly skipped)`."""
     status = f"exit {gate.exit_code}" if gate.HasField("exit_code") else "did not end"
-    return f"{gate.name} {'✓' if gate.passed else '✗'} {status}"
+    line = f"{gate.name} {'✓' if gate.passed else '✗'} {status}"
+    if not gate.HasField("tally"):
+        return line
+    tally = gate.tally
+    counts = {"failed": tally.failed, "passed": tally.passed, "skipped": tally.skipped}
+    shown = [f"{n} {word}" for word, n in counts.items() if n or word == "passed"]
+    line += f": {', '.join(shown)}"
+    if not beside_base or not gate.baseline.HasField("tests"):
+        return line
+    red = f", {tally.base_failed} failed" if tally.base_failed else ""
+    newly = f", {tally.newly_failed} newly failing" if tally.newly_failed else ""
+    return (
+        f"{line} (base {tally.base_passed}{red}; +{tally.added}, {tally.gone} gone, "
+        f"{tally.newly_skipped} newly skipped{newly})"
+    )
 
 
 def _shown(tasks: Iterable[mission_pb2.TaskView]) -> list[mission_pb2.TaskView]:
@@ -126,7 +149,7 @@ def _detail(task: mission_pb2.TaskView) -> str:
         again = "after " if task.status in ("queued", "leased", "running") else ""
         parts.append(f"{again}{_reason(task.failure)}")
     elif task.gates:
-        parts += [gate_line(gate) for gate in task.gates]
+        parts += [gate_line(gate, beside_base=task.name != BASE) for gate in task.gates]
     if task.kind == "work" and task.status == "succeeded":
         parts.append(_outcome(task))
     return ", ".join(part for part in parts if part)
@@ -161,9 +184,9 @@ def _failed_line(task: mission_pb2.TaskView) -> RenderableType:
 def _results(mission: mission_pb2.Mission) -> list[str]:
     name = mission.summary.name
     lines: list[str] = []
-    final = [task for task in mission.tasks if task.kind == "gate" and task.name != "base"]
+    final = [task for task in mission.tasks if task.kind == "gate" and task.name != BASE]
     for task in final:
-        lines += [f"  gate   {gate_line(gate)}, run by the hive" for gate in task.gates]
+        lines += [line for gate in task.gates for line in _gate_results(gate)]
     work = [task for task in mission.tasks if task.kind == "work"]
     merged = [task for task in work if task.merged]
     if work:
@@ -172,7 +195,33 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         idle = sum(bool(task.result.no_change) for task in work)
         nothing = f", {idle} had nothing to change" if idle else ""
         lines.append(f"  work   {len(merged)} of {len(work)} merged{nothing}: +{added} −{removed}")
+        lines += _remarkable([task.result for task in merged])
     if merged and mission.tip.chain:
         lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed")
         lines.append(f"  next   hive diff {name} · hive land {name}")
+    return lines
+
+
+def _gate_results(gate: plan_pb2.GateResult) -> list[str]:
+    at = f" at {gate.commit[:7]}" if gate.commit else ""
+    lines = [f"  gate   {gate_line(gate)}{at}, run by the hive in a clean checkout"]
+    if gate.flaky:
+        lines.append(f"  ! flaky, failed and passed when run again: {', '.join(gate.flaky)}")
+    return lines
+
+
+def _remarkable(results: list[plan_pb2.WorkDone]) -> list[str]:
+    """What of the merged work a person should look at: changed tests, protected paths."""
+    tests = [change for result in results for change in result.tests]
+    lines = [
+        f"  ! a test was changed: {change.path} +{change.insertions} −{change.deletions}"
+        for change in tests[:FEW]
+    ]
+    more = sum(result.test_files for result in results) - len(lines)
+    if more > 0:
+        lines.append(f"  ! and {more} more test files were changed")
+    paths = sorted({path for result in results for path in result.protected})
+    if paths:
+        others = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
+        lines.append(f"  ! protected, changed with consent: {', '.join(paths[:FEW])}{others}")
     return lines

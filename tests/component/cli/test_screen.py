@@ -72,7 +72,7 @@ def test_many_tasks_are_counted_and_only_those_at_work_are_shown() -> None:
 
 def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
     done = plan_pb2.WorkDone(commit="a" * 40, files=2, insertions=31, deletions=9)
-    gate = plan_pb2.GateResult(name="tests", passed=True, exit_code=0)
+    gate = plan_pb2.GateResult(name="tests", passed=True, exit_code=0, commit="9ab17d0" + "0" * 33)
     mission = mission_pb2.Mission(
         summary=mission_pb2.MissionSummary(
             name="fix-1",
@@ -89,7 +89,7 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
     )
     assert shown(screen.ending(mission)) == (
         "✓ succeeded in 3:05\n"
-        "  gate   tests ✓ exit 0, run by the hive\n"
+        "  gate   tests ✓ exit 0 at 9ab17d0, run by the hive in a clean checkout\n"
         "  work   1 of 2 merged, 1 had nothing to change: +31 −9\n"
         "  branch hive/fix-1 at 9ab17d0, not pushed\n"
         "  next   hive diff fix-1 · hive land fix-1"
@@ -109,3 +109,60 @@ def test_a_failed_mission_ends_with_the_reason_and_the_end_of_the_output() -> No
         "      b [x]\n"
         "  work   0 of 1 merged: +0 −0"
     )
+
+
+def compared(passed: bool, exit_code: int, tally: plan_pb2.Tally) -> plan_pb2.GateResult:
+    baseline = plan_pb2.Baseline(tests=plan_pb2.ArtifactRef(digest="d"))
+    return plan_pb2.GateResult(
+        name="tests", passed=passed, exit_code=exit_code, tally=tally, baseline=baseline
+    )
+
+
+def test_a_gate_with_a_report_shows_its_tests_beside_those_of_the_base() -> None:
+    green = compared(True, 0, plan_pb2.Tally(passed=413, base_passed=412, added=1))
+    assert screen.gate_line(green) == (
+        "tests ✓ exit 0: 413 passed (base 412; +1, 0 gone, 0 newly skipped)"
+    )
+    red = plan_pb2.Tally(
+        failed=2, passed=9, skipped=1, base_passed=10, base_failed=1, gone=3, newly_failed=1,
+        newly_skipped=1,
+    )  # fmt: skip
+    assert screen.gate_line(compared(False, 1, red)) == (
+        "tests ✗ exit 1: 2 failed, 9 passed, 1 skipped"
+        " (base 10, 1 failed; +0, 3 gone, 1 newly skipped, 1 newly failing)"
+    )
+    base = compared(True, 1, plan_pb2.Tally(failed=1, passed=10, base_passed=10, base_failed=1))
+    view = task("base", "succeeded", kind="gate", phase="", gates=[base])
+    assert screen.change_line(view) == "✓ base: succeeded · tests ✓ exit 1: 1 failed, 10 passed"
+
+
+def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
+    changed = [plan_pb2.FileChange(path=f"tests/test_{n}.py", insertions=12) for n in range(10)]
+    result = plan_pb2.WorkDone(
+        commit="a", tests=changed, test_files=30, protected=[".github/ci.yml"], protected_files=1
+    )
+    gate = plan_pb2.GateResult(name="tests", passed=True, exit_code=0, flaky=["test_retry"])
+    mission = mission_pb2.Mission(
+        summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"),
+        tasks=[
+            task("api", "succeeded", merged=True, result=result),
+            task("gates", "succeeded", kind="gate", phase="", gates=[gate]),
+        ],
+    )
+    said = shown(screen.ending(mission))
+    assert "  ! flaky, failed and passed when run again: test_retry\n" in said
+    assert "  ! a test was changed: tests/test_7.py +12 −0\n  ! and 22 more test files" in said
+    assert "  ! protected, changed with consent: .github/ci.yml" in said
+
+
+def test_questions_of_one_name_are_told_apart_by_their_tasks() -> None:
+    mission = mission_pb2.Mission(
+        summary=mission_pb2.MissionSummary(name="fix-1"),
+        tasks=[task("api", "awaiting-approval"), task("ui", "awaiting-approval")],
+        approvals=[
+            mission_pb2.PendingApproval(task_id=id, gate="protected", text=f"{id} changed x")
+            for id in ("api", "ui")
+        ],
+    )
+    said = [line.plain.strip() for line in screen.approval_lines(mission)]
+    assert said[3] == "hive mission approve fix-1 --gate build/ui/protected   (or reject)"

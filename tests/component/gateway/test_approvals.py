@@ -16,7 +16,7 @@ def asks(
     task: str, gate: str, answer: Literal["", "given", "refused", "void"] = "", by: str = ""
 ) -> TaskRow:
     approval = Approval(gate, "?", AT, answer, by)
-    return TaskRow(task, "m", "n", "p", "gate", 1, AT, AT, 1, approvals=(approval,))
+    return TaskRow(task, "m", f"n{task}", "p", "gate", 1, AT, AT, 1, approvals=(approval,))
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,15 @@ def asks(
         pytest.param([asks("a", "ship", "given"), asks("b", "tell")], "", "b", id="that waits"),
         pytest.param([asks("a", "ship"), asks("b", "tell")], "tell", "b", id="by its name"),
         pytest.param([asks("a", "ship"), asks("b", "ship")], "ship", "a", id="the first of a name"),
+        pytest.param(
+            [asks("a", "ship"), asks("b", "ship")], "p/nb/ship", "b", id="by its task and name"
+        ),
+        pytest.param(
+            [asks("a", "protected", "given"), asks("b", "protected")],
+            "protected",
+            "b",
+            id="the only protected paths that wait",
+        ),
         pytest.param([asks("a", "ship", "given")], "ship", "a", id="answered: let the hive judge"),
         pytest.param(
             [asks("a", "ship", "given", "cmd"), asks("b", "tell")], "", "a", id="a repetition"
@@ -43,6 +52,12 @@ def test_the_question_that_is_meant(tasks: list[TaskRow], gate: str, chosen: str
         ([], "", "conflict", "nothing in fix-1 waits for a person"),
         ([asks("a", "ship", "given")], "", "conflict", "nothing in fix-1 waits for a person"),
         ([asks("a", "ship"), asks("b", "tell")], "", "conflict", "several gates wait: ship, tell"),
+        (
+            [asks("a", "protected"), asks("b", "protected")],
+            "protected",
+            "conflict",
+            "several tasks wait: p/na/protected, p/nb/protected",
+        ),
         ([asks("a", "ship")], "sell", "not-found", "fix-1 asks for no 'sell'; it asked for: ship"),
         ([], "sell", "not-found", "fix-1 asks for no 'sell'; it asked for: none"),
     ],
