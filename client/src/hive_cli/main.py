@@ -20,6 +20,7 @@ VERBS: Final = {
     "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),
     "bus": ("hive_cli.bus", "The bus: status, rebuild."),
     "config": ("hive_cli.config", "Every setting, and where its value came from."),
+    "gate": ("hive_cli.gate", "Gates: check that one can be red."),
     "mission": ("hive_cli.mission", "Missions: list, show, approve, reject, continue."),
     "bench": ("hive_cli.bench", "Measure a part of the hive on this machine."),
     "demo": ("hive_cli.demo", "See a mission survive the kill of its hive, in a minute."),

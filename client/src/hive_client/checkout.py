@@ -52,7 +52,9 @@ class Checkout(msgspec.Struct, frozen=True):
         return Repository(str(self.path), self.commit, self.branch)
 
 
-def git(path: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def git(
+    path: Path, *arguments: str, check: bool = True, seconds: float = GIT_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Run git in a folder, in English and without asking anybody. Raises GitProblem."""
     kept = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
     environment = kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
@@ -64,7 +66,7 @@ def git(path: Path, *arguments: str, check: bool = True) -> subprocess.Completed
             errors="replace",
             stdin=subprocess.DEVNULL,
             env=environment,
-            timeout=GIT_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except FileNotFoundError:

@@ -7,11 +7,11 @@ import msgspec
 
 from hive_contracts.files import RepositoryFile
 from hive_contracts.plan import CommandGate
-from hive_runner import report_files
 from hive_runner.errors import plain
 from hive_runner.job import SHELL, Job, how
 from hive_runner.output import Output
 from hive_runner.process_group import Ended
+from hive_shared.judging import report_files
 from hive_shared.judging.junit import ReportProblem
 from hive_shared.judging.results import Run
 

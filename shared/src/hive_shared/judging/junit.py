@@ -143,7 +143,8 @@ class Reading:
 
     def _keep_message(self) -> None:
         text = "".join(self._said).strip()
-        said = _cut(text if self._summary in text else f"{self._summary}\n{text}".strip())
+        repeated = all(line.strip() in text for line in self._summary.splitlines())
+        said = _cut(text if repeated else f"{self._summary}\n{text}".strip())
         self._said, self._said_size = [], 0
         if self._case in self.messages:
             said = _cut(f"{self.messages[self._case]}\n{said}")
