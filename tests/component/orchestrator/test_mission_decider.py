@@ -180,7 +180,19 @@ def test_the_criteria_are_checked_on_the_base_first() -> None:
 def test_a_red_base_refuses_the_mission() -> None:
     story = Story(simple("work", criteria=(TESTS,)))
     events = story.fail("base", Failure("gate", "gate tests failed (exit 1)"))
-    assert events[-1] == MissionRefused(ID, "the base does not pass: gate tests failed (exit 1)")
+    assert events[-1] == MissionRefused(
+        ID,
+        "the base does not pass: gate tests failed (exit 1)"
+        "; a gate with `compare: base` takes the base as it is",
+    )
+
+
+def test_who_compares_already_is_not_told_to() -> None:
+    story = Story(simple("work", criteria=(replace(TESTS, compare="base"),)))
+    events = story.fail("base", Failure("gate", "gate tests failed: no test was run"))
+    assert events[-1] == MissionRefused(
+        ID, "the base does not pass: gate tests failed: no test was run"
+    )
     assert story.planned() == ["base"]
 
 

@@ -34,7 +34,7 @@ from hive_contracts.mission import (
     SettleTask,
     TaskSettled,
 )
-from hive_contracts.plan import Failure, Listed, MergeDone, Phase
+from hive_contracts.plan import CommandGate, Failure, Gate, Listed, MergeDone, Phase
 from hive_contracts.task import AnyTaskEvent
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.mission_state import (
@@ -214,13 +214,16 @@ def _settle_badly(
     if task.phase:
         return [settled, MissionFailed(id, f"{task.phase}/{task.name}: {why}")]
     if task.name == BASE:
-        return [settled, MissionRefused(id, _on_the_base(failure, why))]
+        return [settled, MissionRefused(id, _on_the_base(failure, why, mission.launched.criteria))]
     if any(gate.name == task.name for gate in mission.launched.approvals):
         return [settled, MissionRefused(id, why)]
     return [settled, MissionFailed(id, f"{task.name}: {why}")]
 
 
-def _on_the_base(failure: Failure | None, why: str) -> str:
-    if failure is not None and failure.kind == "gate":
-        return f"the base does not pass: {why}"
-    return why
+def _on_the_base(failure: Failure | None, why: str, criteria: tuple[Gate, ...]) -> str:
+    if failure is None or failure.kind != "gate":
+        return why
+    said = f"the base does not pass: {why}"
+    if not any(isinstance(gate, CommandGate) and gate.compare for gate in criteria):
+        said += "; a gate with `compare: base` takes the base as it is"
+    return said
