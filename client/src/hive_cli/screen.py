@@ -102,7 +102,10 @@ def counts(tasks: Iterable[mission_pb2.TaskView]) -> str:
 
 def gate_line(gate: plan_pb2.GateResult, *, beside_base: bool = True) -> str:
     """`tests ✓ exit 0: 413 passed (base 412; +1, 0 gone, 0 newly skipped)`."""
-    status = f"exit {gate.exit_code}" if gate.HasField("exit_code") else "did not end"
+    if gate.HasField("exit_code"):
+        status = f"exit {gate.exit_code}"
+    else:
+        status = gate.command if gate.passed else gate.reason or "did not end"
     line = f"{gate.name} {'✓' if gate.passed else '✗'} {status}"
     if not gate.HasField("tally"):
         return line

@@ -123,7 +123,34 @@ class ApprovalGate(Value, frozen=True, tag="approval"):
     """0 waits for ever; else it counts as refused."""
 
 
-Gate = CommandGate | ApprovalGate
+class HttpGate(Value, frozen=True, tag="http"):
+    """A GET from the runner, again and again until it is answered as it should be."""
+
+    name: str
+    url: str
+    status: int = 200
+    contains: str = ""
+    """Text that the answer's body has, too."""
+    timeout: float = 60
+    """Until then it must hold."""
+
+
+class MetricGate(Value, frozen=True, tag="metric"):
+    """An instant query of Prometheus, again and again until every sample is as it should be."""
+
+    name: str
+    url: str
+    """Of the Prometheus server."""
+    query: str
+    operator: Literal["<", "<=", ">", ">=", "==", "!="]
+    value: float
+    timeout: float = 60
+    """Until then it must hold."""
+
+
+Check = CommandGate | HttpGate | MetricGate
+"""What a runner judges."""
+Gate = CommandGate | ApprovalGate | HttpGate | MetricGate
 
 
 class TaskSpec(Value, frozen=True):

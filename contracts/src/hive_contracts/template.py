@@ -4,15 +4,25 @@ What lands in a command is quoted for the shell, and in a pattern of paths it me
 `$${` stands for a plain `${`.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from hive_contracts.pathspecs import escaped, fault
-from hive_contracts.plan import ApprovalGate, CommandGate, Gate, Item, TaskSpec
+from hive_contracts.plan import (
+    ApprovalGate,
+    CommandGate,
+    Gate,
+    HttpGate,
+    Item,
+    MetricGate,
+    TaskSpec,
+)
 
 _PLACEHOLDER: Final = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
 
@@ -70,3 +80,14 @@ def _render_gate(gate: Gate, item: Item) -> Gate:
             return msgspec.structs.replace(gate, run=render(run, item, shlex.quote))
         case ApprovalGate(text=text):
             return msgspec.structs.replace(gate, text=render(text, item))
+        case HttpGate(url=url, contains=contains):
+            return msgspec.structs.replace(
+                gate, url=render(url, item, quote), contains=render(contains, item)
+            )
+        case MetricGate(query=query):
+            return msgspec.structs.replace(gate, query=render(query, item, _in_a_string))
+
+
+def _in_a_string(value: str) -> str:
+    """A value as part of a string of PromQL, in which it must stand."""
+    return json.dumps(value)[1:-1]

@@ -136,6 +136,14 @@ def test_a_gate_with_a_report_shows_its_tests_beside_those_of_the_base() -> None
     assert screen.change_line(view) == "✓ base: succeeded · tests ✓ exit 1: 1 failed, 10 passed"
 
 
+def test_a_gate_that_ran_no_command_shows_what_it_asked_and_what_was_wrong() -> None:
+    asked = "lag < 10"
+    good = plan_pb2.GateResult(name="lag", passed=True, command=asked)
+    bad = plan_pb2.GateResult(name="lag", command=asked, reason="lag is 12, not < 10")
+    assert screen.gate_line(good) == "lag ✓ lag < 10"
+    assert screen.gate_line(bad) == "lag ✗ lag is 12, not < 10"
+
+
 def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
     changed = [plan_pb2.FileChange(path=f"tests/test_{n}.py", insertions=12) for n in range(10)]
     result = plan_pb2.WorkDone(

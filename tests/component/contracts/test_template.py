@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive_contracts.plan import ApprovalGate, CommandGate, Item, TaskSpec
+from hive_contracts.plan import (
+    ApprovalGate,
+    CommandGate,
+    HttpGate,
+    Item,
+    MetricGate,
+    TaskSpec,
+)
 from hive_contracts.template import UnknownPlaceholder, placeholders, render, render_task
 
 ITEM = Item("src/a b", {"name": "a b"})
@@ -42,10 +49,20 @@ def test_names_are_listed_without_those_that_are_escaped() -> None:
 
 
 def test_a_task_is_rendered_in_all_its_parts() -> None:
-    gates = (CommandGate("g", "test ${item.name}"), ApprovalGate("ok", "Is ${item} right?"))
+    gates = (
+        CommandGate("g", "test ${item.name}"),
+        ApprovalGate("ok", "Is ${item} right?"),
+        HttpGate("up", "http://x/${item}?q=${item.name}", contains="${item}"),
+        MetricGate("lag", "http://p", 'lag{of="${item}"}', "<", 1),
+    )
     task = render_task(TaskSpec("each", run="fix ${item}", gates=gates), "fix-a", ITEM)
     assert task == TaskSpec(
         "fix-a",
         run="fix 'src/a b'",
-        gates=(CommandGate("g", "test 'a b'"), ApprovalGate("ok", "Is src/a b right?")),
+        gates=(
+            CommandGate("g", "test 'a b'"),
+            ApprovalGate("ok", "Is src/a b right?"),
+            HttpGate("up", "http://x/src/a%20b?q=a%20b", contains="src/a b"),
+            MetricGate("lag", "http://p", 'lag{of="src/a b"}', "<", 1),
+        ),
     )

@@ -141,7 +141,7 @@ def _no_number(message: plan_pb2.Plan, phase: plan_pb2.Phase) -> None:
         (_unknown_way, "phases[0].for_each.glob.per: 'planet' is not one of 'directory', 'path'"),
         (_no_source, "phases[0].for_each.source: is missing"),
         (_no_template, "phases[0].for_each.template: is missing"),
-        (_empty_gate, "phases[0].tasks[0].gates[1]: needs one of command, approval"),
+        (_empty_gate, "phases[0].tasks[0].gates[1]: needs one of command, approval, http, metric"),
         (_no_number, "phases[0].tasks[0].timeouts.run: nan is no number"),
     ],
 )

@@ -15,8 +15,10 @@ from hive_contracts.plan import (
     CommandGate,
     ForEach,
     Globbed,
+    HttpGate,
     Item,
     Listed,
+    MetricGate,
     Phase,
     Plan,
     Repository,
@@ -188,6 +190,32 @@ def test_a_named_gate_is_compared_as_the_repository_file_says() -> None:
     assert plan_of("mission: x\nrun: make\ngates: tests\n", file).criteria == (named,)
 
 
+def test_a_url_and_a_metric_may_be_gates_of_the_mission_and_not_of_its_short_forms_task() -> None:
+    plan = plan_of(
+        "mission: x\nrun: make\ngates:\n"
+        "  - make test\n"
+        "  - {http: https://example.org/health, status: 204, contains: ok, timeout: 2m}\n"
+        "  - {metric: 'max(lag{job=\"a\"}) <= 1.5e1', prometheus: http://p:9090, name: lag}\n"
+    )
+    test = CommandGate("make-test", "make test")
+    assert plan.criteria == (
+        test,
+        HttpGate("example-org", "https://example.org/health", 204, "ok", 120),
+        MetricGate("lag", "http://p:9090", 'max(lag{job="a"})', "<=", 15),
+    )
+    assert plan.phases[0].tasks[0].gates == (test,)
+
+
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">=", "==", "!="])
+@pytest.mark.parametrize("space", ["", " "])
+def test_the_last_comparison_of_a_metric_is_the_gates(operator: str, space: str) -> None:
+    text = f"sum(a > 2){space}{operator}{space}-3"
+    plan = plan_of(
+        f"mission: x\nrun: y\ngates: [{{metric: '{text}', prometheus: http://p, name: m}}]\n"
+    )
+    assert plan.criteria == (MetricGate("m", "http://p", "sum(a > 2)", operator, -3),)  # type: ignore[arg-type]
+
+
 def test_commands_that_would_share_a_name_are_numbered() -> None:
     gates = "[{run: make test}, make  test, {run: Make-Test}, make test]"
     plan = plan_of(f"mission: x\nrun: make\ngates: {gates}\n")
@@ -227,7 +255,7 @@ PHASES = "mission: x\nphases:\n"
         ),
         pytest.param(
             "mission: x\nrun: y\ngates: [{approval: ok?, compare: base}]\n",
-            "only a command can be compared, or have a report",
+            "fix.yaml:3: `compare` belongs to a gate with `run` (take it out)",
             id="an approval with a report",
         ),
         pytest.param(
@@ -295,8 +323,33 @@ PHASES = "mission: x\nphases:\n"
         ),
         pytest.param(
             "mission: x\nrun: x\ngates: [{run: a, approval: b}]\n",
-            "either a command or an approval",
+            "fix.yaml:3: a gate is a command, an approval, a URL or a metric",
             id="a gate that is two",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{run: a, status: 204}]\n",
+            "fix.yaml:3: `status` belongs to a gate with `http`",
+            id="a command with the status of a URL",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{http: 'ftp://example.org/'}]\n",
+            "fix.yaml:3: 'ftp://example.org/' is no URL (write it with http:// or https://)",
+            id="a URL of another kind",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{http: 'https://ada:secret@example.org/'}]\n",
+            "fix.yaml:3: the URL has a password in it, and missions are recorded",
+            id="a URL with a password",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{metric: 'up', prometheus: 'http://p:9090'}]\n",
+            "fix.yaml:3: a metric ends with a comparison and a number",
+            id="a metric without a comparison",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{metric: 'up == 1'}]\n",
+            "fix.yaml:3: no Prometheus server is named for the metric",
+            id="a metric of no server",
         ),
         pytest.param(
             "mission: x\nrun: x\ngates: [{github_check: ci}]\n",

@@ -39,9 +39,11 @@ from hive_contracts.plan import (
     ForEach,
     Gate,
     Globbed,
+    HttpGate,
     Item,
     Listed,
     MergeDone,
+    MetricGate,
     Phase,
     Plan,
     Repository,
@@ -152,6 +154,26 @@ def test_what_gates_found_on_the_base_is_given_to_later_tasks() -> None:
     story = Story(replace(plan, phases=(Phase("main", tasks=(replace(spec, gates=(named,)),)),)))
     story.do(SettleTask(ID, story.task("base").task_id, "succeeded", 1, baselines=(found,)))
     assert story.task("work").baselines == (found,), "it finds the same under any name"
+
+
+def test_the_world_outside_is_asked_at_the_end_and_not_on_the_base() -> None:
+    up = HttpGate("up", "https://example.org/")
+    lag = MetricGate("lag", "http://p:9090", "lag", "<", 1)
+    story = Story(simple("work", criteria=(TESTS, up, lag)))
+    assert story.task("base").spec.gates == (TESTS,)
+    story.settle("base")
+    story.succeed("work")
+    assert story.task("gates").spec.gates == (TESTS, up, lag)
+    alone = Story(replace(simple("work", criteria=(up,)), repository=None))
+    assert alone.planned() == ["work"], "it needs no repository"
+    alone.succeed("work")
+    alone.settle("gates")
+    assert isinstance(alone.log[-1], MissionSucceeded)
+
+
+def test_a_probe_has_a_url() -> None:
+    with pytest.raises(Rejected, match="is no URL"):
+        Story(simple("work", criteria=(HttpGate("up", "file:///etc/passwd"),)))
 
 
 def test_without_a_repository_nothing_can_be_compared() -> None:

@@ -12,9 +12,11 @@ from hive_contracts.plan import (
     Baseline,
     CommandGate,
     Failure,
+    Gate,
     GateResult,
     GatesRun,
     Globbed,
+    HttpGate,
     Item,
     ItemsListed,
     MergeDone,
@@ -72,6 +74,8 @@ LOST = Failure("infrastructure", "no disk")
 GREEN = GatesRun("b" * 40, (GateResult("tests", True, "make test", 0),))
 RED = GatesRun("b" * 40, (GateResult("tests", False, "make test", 1, tail="boom"),))
 
+UP = HttpGate("up", "http://x/")
+DOWN = GateResult("up", False, "GET http://x/", reason="http://x/ answers 503, not 200")
 WORSE = GateResult("tests", False, "make test", 0, reason="1 test is gone: a")
 COMPARED = CommandGate("tests", "make test", compare="base", report="junit.xml")
 FOUND = Baseline(COMPARED.definition, 1, ArtifactRef("e" * 64, 5))
@@ -85,9 +89,7 @@ UNWANTED = Failure(
 )
 
 
-def planned(
-    *gates: CommandGate | ApprovalGate, kind: TaskKind = "work", attempts: int = 2
-) -> TaskPlanned:
+def planned(*gates: Gate, kind: TaskKind = "work", attempts: int = 2) -> TaskPlanned:
     spec = TaskSpec("fix", run="true", gates=gates, retry=Retry(attempts=attempts))
     return TaskPlanned(T, M, "fix-1", "main", kind, spec, tip=TIP)
 
@@ -157,6 +159,14 @@ CASES = [
          ReportAttempt(T, 2, GatesRun("b" * 40, (WORSE,))),
          [GatesJudged(T, 2, "b" * 40, (WORSE,)),
           AttemptFailed(T, 2, Failure("gate", "gate tests failed (exit 0): 1 test is gone: a")),
+          RetryScheduled(T, 1, True)]),
+    Case("a URL is asked by a runner, as a command is run", [planned(UP), *begun(1)],
+         ReportAttempt(T, 1, DONE), [AttemptSucceeded(T, 1, DONE)]),
+    Case("a URL that does not answer says so",
+         [planned(UP), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],
+         ReportAttempt(T, 2, GatesRun("b" * 40, (DOWN,))),
+         [GatesJudged(T, 2, "b" * 40, (DOWN,)),
+          AttemptFailed(T, 2, Failure("gate", "gate up failed: http://x/ answers 503, not 200")),
           RetryScheduled(T, 1, True)]),
     Case("what gates found on the base is told with the end",
          [planned(COMPARED), *begun(1), AttemptSucceeded(T, 1, DONE), *begun(2, "gates")],

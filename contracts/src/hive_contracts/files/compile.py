@@ -28,7 +28,9 @@ from hive_contracts.plan import (
     CommandGate,
     ForEach,
     Gate,
+    HttpGate,
     Listed,
+    MetricGate,
     Phase,
     Plan,
     Repository,
@@ -153,6 +155,7 @@ class _Compiler:
             entry = TaskEntry(prompt=mission.prompt, run=mission.run)
             # In the short form the one task is checked before it is merged too, so that what a
             # gate says is its next attempt's input.
+            # What is probed is the world after the mission, not this task's work.
             own = tuple(gate for gate in criteria if isinstance(gate, CommandGate))
             task = self._task(SHORT_FORM, entry, PhaseEntry(), (), own)
             return (self._checked_size(Phase(SHORT_FORM, tasks=(task,)), ()),)
@@ -288,12 +291,20 @@ class _Compiler:
         )
 
     def _plain_gates(self, gates: tuple[Gate, ...], path: Path) -> tuple[Gate, ...]:
-        return tuple(
-            msgspec.structs.replace(gate, run=self._plain(gate.run, path))
-            if isinstance(gate, CommandGate)
-            else msgspec.structs.replace(gate, text=self._plain(gate.text, path))
-            for gate in gates
-        )
+        return tuple(self._plain_gate(gate, path) for gate in gates)
+
+    def _plain_gate(self, gate: Gate, path: Path) -> Gate:
+        match gate:
+            case CommandGate(run=run):
+                return msgspec.structs.replace(gate, run=self._plain(run, path))
+            case ApprovalGate(text=text):
+                return msgspec.structs.replace(gate, text=self._plain(text, path))
+            case HttpGate(url=url, contains=contains):
+                return msgspec.structs.replace(
+                    gate, url=self._plain(url, path), contains=self._plain(contains, path)
+                )
+            case MetricGate(query=query):
+                return msgspec.structs.replace(gate, query=self._plain(query, path))
 
     def _plain(self, text: str, path: Path) -> str:
         return plain(text, self._places.of(*path))

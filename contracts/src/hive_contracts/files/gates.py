@@ -4,9 +4,11 @@ Text that is a key of the repository file's `gates` is that gate; else text with
 command; else it is a mistake. `{run: pytest}` is always a command.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,7 +17,14 @@ from hive_contracts.files.document import FileProblem
 from hive_contracts.files.mission import GateEntry, GateItem
 from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
-from hive_contracts.plan import PROTECTED_GATE, ApprovalGate, CommandGate, Gate
+from hive_contracts.plan import (
+    PROTECTED_GATE,
+    ApprovalGate,
+    CommandGate,
+    Gate,
+    HttpGate,
+    MetricGate,
+)
 
 MAX_NAME: Final = 40
 MAX_GATES: Final = 40
@@ -73,34 +82,93 @@ def read_gates(
     return tuple(gates)
 
 
+_KINDS: Final = ("run", "approval", "http", "metric")
+_KEYS: Final = {
+    "compare": "run",
+    "report": "run",
+    "status": "http",
+    "contains": "http",
+    "prometheus": "metric",
+}
+"""Keys that belong to one kind of gate only."""
+_METRIC: Final = re.compile(
+    r"(.*\S)\s*(<=|>=|==|!=|<|>)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)", re.DOTALL
+)
+
+
 def _long_form(entry: GateEntry, where: str) -> Gate:
-    if bool(entry.run.strip()) == bool(entry.approval.strip()):
+    kinds = [kind for kind in _KINDS if getattr(entry, kind).strip()]
+    if len(kinds) != 1:
         raise FileProblem(
-            "a gate is either a command or an approval",
+            "a gate is a command, an approval, a URL or a metric",
             where,
-            'write {run: "…"} or {approval: "…"}',
+            'write one of {run: "…"}, {approval: "…"}, {http: "…"} and {metric: "…"}',
         )
+    (kind,) = kinds
+    for key, owner in _KEYS.items():
+        if owner != kind and getattr(entry, key) != getattr(GateEntry(), key):
+            raise FileProblem(f"`{key}` belongs to a gate with `{owner}`", where, "take it out")
     if entry.name and SHORT_NAME.fullmatch(entry.name) is None:
         raise FileProblem(
             f"the gate's name {entry.name!r} is not allowed", where, "use 1 to 40 of a-z, 0-9 and -"
         )
+    gate = _of_kind(kind, entry, where)
+    if entry.timeout is None:
+        return gate
+    return msgspec.structs.replace(gate, timeout=float(entry.timeout))
+
+
+def _of_kind(kind: str, entry: GateEntry, where: str) -> Gate:
+    match kind:
+        case "approval":
+            return ApprovalGate(entry.name or short_name(entry.approval, kind), entry.approval)
+        case "http":
+            _check_url(entry.http, where)
+            name = entry.name or short_name(urlsplit(entry.http).netloc, kind)
+            return HttpGate(name, entry.http, entry.status, entry.contains)
+        case "metric":
+            return _metric(entry, where)
     check_inside([entry.report], where)
-    if entry.approval:
-        if entry.compare or entry.report:
-            raise FileProblem(
-                "only a command can be compared, or have a report", where, "take the key out"
-            )
-        name = entry.name or short_name(entry.approval, "approval")
-        return ApprovalGate(name, entry.approval, timeout=float(entry.timeout or 0))
-    gate = CommandGate(
+    return CommandGate(
         entry.name or short_name(entry.run, "gate"),
         entry.run,
         compare=entry.compare or "",
         report=entry.report,
     )
-    if entry.timeout is None:
-        return gate
-    return msgspec.structs.replace(gate, timeout=float(entry.timeout))
+
+
+def _metric(entry: GateEntry, where: str) -> MetricGate:
+    match = _METRIC.fullmatch(entry.metric.strip())
+    try:
+        value = float(match[3]) if match else math.nan
+    except ValueError:
+        value = math.nan
+    if match is None or not math.isfinite(value):
+        raise FileProblem(
+            "a metric ends with a comparison and a number",
+            where,
+            'write such as "sum(rate(errors_total[5m])) < 0.01"',
+        )
+    if not entry.prometheus:
+        raise FileProblem(
+            "no Prometheus server is named for the metric", where, "write `prometheus: URL` too"
+        )
+    _check_url(entry.prometheus, where)
+    operator: Any = match[2]
+    name = entry.name or short_name(match[1], "metric")
+    return MetricGate(name, entry.prometheus, match[1], operator, value)
+
+
+def _check_url(url: str, where: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or re.search(r"\s", url):
+        raise FileProblem(f"{url!r} is no URL", where, "write it with http:// or https://")
+    if "@" in parts.netloc:
+        raise FileProblem(
+            "the URL has a password in it, and missions are recorded",
+            where,
+            "check what needs one with a command: {run: …}",
+        )
 
 
 def _unlike(gate: Gate, taken: set[str], where: str) -> Gate:

@@ -16,7 +16,7 @@ class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GateEntry(Format, frozen=True):
-    """A gate in its long form: a command, or a person's approval."""
+    """A gate in its long form: a command, a person's approval, a URL or a metric."""
 
     run: str = ""
     """Always a shell command, also without a space in it."""
@@ -24,13 +24,24 @@ class GateEntry(Format, frozen=True):
     """What a person is asked."""
     name: str = ""
     timeout: Duration | None = None
-    """A command's default is 30m; an approval without one waits for ever."""
+    """A command's default is 30m, that of `http` and `metric` 1m; an approval without one waits for
+    ever."""
     compare: Literal["base"] | None = None
     """`base`: the command passes where it is no worse than on the base commit."""
     report: str = ""
     """The JUnit XML that the command writes: a path or glob in the repository."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"by", "github_check", "http", "metric"})
+    http: str = ""
+    """A URL that the runner gets until it is answered with `status` and `contains`."""
+    status: int = 200
+    contains: str = ""
+    """Text that the answer's body has."""
+    metric: str = ""
+    """A PromQL expression, a comparison and a number, such as `rate(errors[5m]) < 0.01`."""
+    prometheus: str = ""
+    """The URL of the Prometheus server that is asked."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"by", "github_check"})
 
 
 GateItem = str | GateEntry

@@ -21,7 +21,7 @@ from hive_contracts.mission import (
     MissionRefused,
     MissionSucceeded,
 )
-from hive_contracts.plan import CommandGate, WorkDone
+from hive_contracts.plan import Check, WorkDone
 from hive_contracts.runner import SessionClosed, SessionOpened
 from hive_contracts.task import (
     AnyTaskCommand,
@@ -214,7 +214,7 @@ class Board:
             event.mission_id,
             agent=spec.agent if event.kind == "work" else "",
             queue_timeout=spec.timeouts.queue,
-            gated=event.kind == "work" and any(isinstance(g, CommandGate) for g in spec.gates),
+            gated=event.kind == "work" and any(isinstance(g, Check) for g in spec.gates),
             since=recorded.position,
             traceparent=self._traceparent,
         )

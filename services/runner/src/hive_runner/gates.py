@@ -4,16 +4,25 @@ The definitions are those of the base commit, which no attempt can write. A gate
 base` is run on the base first, unless the lease says what it found there.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from hive_contracts.files import RepositoryFile
-from hive_contracts.plan import Baseline, CommandGate, GateResult, GatesRun
+from hive_contracts.plan import (
+    Baseline,
+    CommandGate,
+    GateResult,
+    GatesRun,
+    HttpGate,
+    MetricGate,
+)
 from hive_runner.errors import StepFailed, failed
 from hive_runner.job import Job, set_up
 from hive_runner.judgement import judge_gate, measure_base
 from hive_runner.measurement import Gate
 from hive_runner.mirror import Mirror
 from hive_runner.place import repository_file
+from hive_runner.probe import probe
 from hive_runner.workspace import Workspace, remove
 from hive_shared.telemetry import span
 
@@ -22,7 +31,21 @@ Baselines = Mapping[str, Baseline]
 
 
 async def gates(job: Job) -> GatesRun:
-    """Run a task's command gates on its work, or on its tip. Raises StepFailed."""
+    """Judge a task's gates: the commands on its work, or on its tip. Raises StepFailed."""
+    run = await _commands(job)
+    results = {result.name: result for result in run.results}
+    # The world outside is asked last, and side by side.
+    probes = [gate for gate in job.lease.task.spec.gates if isinstance(gate, HttpGate | MetricGate)]
+    async with asyncio.TaskGroup() as together:
+        asked = [together.create_task(probe(gate)) for gate in probes]
+    results |= {task.result().name: task.result() for task in asked}
+    order = [gate.name for gate in job.lease.task.spec.gates if gate.name in results]
+    return GatesRun(run.commit, tuple(results[name] for name in order))
+
+
+async def _commands(job: Job) -> GatesRun:
+    if not any(isinstance(gate, CommandGate) for gate in job.lease.task.spec.gates):
+        return GatesRun(_judged_commit(job), ())
     if job.lease.task.repository is None:
         file = RepositoryFile()
         wanted = _wanted(job, file.commands)
@@ -62,6 +85,13 @@ async def _baselines(
         await job.workspace.own("checkout", "-q", "--force", "--detach", base)
     await _empty(job.workspace)
     return known
+
+
+def _judged_commit(job: Job) -> str:
+    """What is judged where no file of it is looked at."""
+    if job.lease.task.repository is None:
+        return ""
+    return (job.lease.result and job.lease.result.commit) or job.tip.commit
 
 
 async def _commit(job: Job, mirror: Mirror) -> str:

@@ -33,9 +33,9 @@ def _feedback(lease: Lease) -> list[str]:
             for result in results:
                 if not result.passed:
                     end = (
-                        "did not end by itself"
-                        if result.exit_code is None
-                        else (f"ended with status {result.exit_code}")
+                        f"ended with status {result.exit_code}"
+                        if result.exit_code is not None
+                        else ("did not pass" if result.reason else "did not end by itself")
                     )
                     said.append(f"Gate {result.name} (`{result.command}`) {end}:\n{result.tail}")
             return said

@@ -14,7 +14,9 @@ from hive_contracts.plan import (
     CommandGate,
     ForEach,
     Gate,
+    HttpGate,
     Listed,
+    MetricGate,
     Phase,
     Plan,
     TaskSpec,
@@ -195,9 +197,17 @@ def _check_gates(gates: tuple[Gate, ...], where: str) -> None:
     for gate in gates:
         _check_name(gate.name, f"{where}.{gate.name}")
         if gate.name in RESERVED and not isinstance(gate, CommandGate):
-            raise _invalid(f"{gate.name!r} is reserved", where, "call the approval something else")
-        if isinstance(gate, CommandGate):
-            _check_report(gate.report, f"{where}.{gate.name}.report")
+            raise _invalid(f"{gate.name!r} is reserved", where, "call the gate something else")
+        match gate:
+            case CommandGate(report=report):
+                _check_report(report, f"{where}.{gate.name}.report")
+            case HttpGate(url=url) | MetricGate(url=url):
+                _check_url(url, f"{where}.{gate.name}")
+
+
+def _check_url(url: str, where: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise _invalid(f"{url[:80]!r} is no URL", where, "write it with http:// or https://")
 
 
 def _check_report(pattern: str, where: str) -> None:

@@ -24,6 +24,7 @@ from hive_contracts.mission import (
 from hive_contracts.plan import (
     MAX_DETAIL,
     ApprovalGate,
+    Check,
     CommandGate,
     Globbed,
     MergeOf,
@@ -109,13 +110,13 @@ def _opening(mission: Active) -> Events | None:
 
 
 def _closing(mission: Active) -> Events:
-    """The criteria, judged on the merged branch: first the commands, then people."""
+    """The criteria, judged on the merged branch: first by runners, then by people."""
     launched = mission.launched
-    commands = tuple(gate for gate in launched.criteria if isinstance(gate, CommandGate))
+    checks = tuple(gate for gate in launched.criteria if isinstance(gate, Check))
     name = _this_time(mission, "gates")
-    if commands and name not in mission.checks:
-        return _own(mission, [TaskSpec(name, gates=commands, retry=Retry(attempts=1))])
-    if commands and not mission.checks[name]:
+    if checks and name not in mission.checks:
+        return _own(mission, [TaskSpec(name, gates=checks, retry=Retry(attempts=1))])
+    if checks and not mission.checks[name]:
         return []
     approvals = {
         _this_time(mission, gate.name): gate

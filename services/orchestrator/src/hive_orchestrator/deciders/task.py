@@ -7,8 +7,8 @@
                     │ RequeueTask                           ▼
                     └─────────────────────────────────── BackingOff
 
-A `work` task is leased for `work`, then (where it has command gates) for `gates`, then waits in
-AwaitingApproval for its approval gates, and for a person's consent where it changed protected
+A `work` task is leased for `work`, then (where a runner has gates to judge) for `gates`, then waits
+in AwaitingApproval for its approval gates, and for a person's consent where it changed protected
 paths, then is Succeeded. Each lease mints an epoch. The report of an epoch is taken as long as no
 later epoch has begun, however late it comes; else it is recorded and changes nothing. A refusal
 ends the task, but for that of a change of protected paths: then it is done again. Succeeded is left
@@ -79,7 +79,7 @@ from hive_orchestrator.deciders.task_state import (
     Succeeded,
     Task,
     Unplanned,
-    command_gates,
+    checks,
     first_step,
 )
 
@@ -183,7 +183,7 @@ def _outcome(facts: Facts, epoch: int, outcome: Outcome, jitter: float) -> list[
             return _failed(facts, epoch, outcome, jitter)
         case WorkDone(), "work":
             done = AttemptSucceeded(id, epoch, outcome)
-            if command_gates(facts.planned):
+            if checks(facts.planned):
                 return [done]
             return [done, *_passed(facts, epoch, outcome)]
         case GatesRun(), "gates":
@@ -227,7 +227,7 @@ def _failed(facts: Facts, epoch: int, failure: Failure, jitter: float) -> list[A
 
 
 def _passed(facts: Facts, epoch: int, result: WorkDone | MergeDone | None) -> list[AnyTaskEvent]:
-    """All command gates are green: approvals follow, or the end."""
+    """All checks are green: approvals follow, or the end."""
     approvals = (*_approvals(facts.planned), *_protection(facts.planned, result))
     if approvals:
         return [_requested(facts.planned, gate) for gate in approvals]
@@ -347,11 +347,11 @@ def _gave_up(facts: Facts, epoch: int, failure: Failure) -> TaskFailed:
 def _gate_failure(red: list[GateResult]) -> Failure:
     first = red[0]
     names = ", ".join(result.name for result in red)
-    status = "it did not end by itself" if first.exit_code is None else f"exit {first.exit_code}"
-    reason = f": {first.reason}" if first.reason else ""
+    status = f" (exit {first.exit_code})" if first.exit_code is not None else ""
+    reason = first.reason or ("" if status else "it did not end by itself")
     return Failure(
         "gate",
-        f"gate {names} failed ({status}){reason}"[:MAX_DETAIL],
+        f"gate {names} failed{status}{f': {reason}' if reason else ''}"[:MAX_DETAIL],
         tail=first.tail,
         output=first.output,
     )
@@ -359,7 +359,7 @@ def _gate_failure(red: list[GateResult]) -> Failure:
 
 def _unjudged(planned: TaskPlanned, results: tuple[GateResult, ...]) -> list[str]:
     judged = {result.name for result in results}
-    return [gate.name for gate in command_gates(planned) if gate.name not in judged]
+    return [gate.name for gate in checks(planned) if gate.name not in judged]
 
 
 def _doubling(first: float, most: float, before: int, jitter: float) -> float:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hive_contracts.plan import (
     Baseline,
-    CommandGate,
+    Check,
     Failure,
     GateResult,
     GatesRun,
@@ -204,7 +204,7 @@ def first_step(planned: TaskPlanned) -> Step | None:
     """What the first lease is for; None where only people are asked."""
     match planned.kind:
         case "gate":
-            return "gates" if command_gates(planned) else None
+            return "gates" if checks(planned) else None
         case kind:
             return kind
 
@@ -213,5 +213,6 @@ def _next_step(facts: Facts) -> Step:
     return "gates" if facts.step == "work" else facts.step
 
 
-def command_gates(planned: TaskPlanned) -> tuple[CommandGate, ...]:
-    return tuple(gate for gate in planned.spec.gates if isinstance(gate, CommandGate))
+def checks(planned: TaskPlanned) -> tuple[Check, ...]:
+    """The gates that a runner judges."""
+    return tuple(gate for gate in planned.spec.gates if isinstance(gate, Check))
