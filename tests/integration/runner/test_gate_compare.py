@@ -186,6 +186,14 @@ async def test_a_test_that_fails_twice_is_no_flaky_one(suite: Source, workshop: 
     assert workshop.artifact(found.output).decode().count("a fail") == 2
 
 
+async def test_where_very_much_is_broken_once_is_enough(suite: Source, workshop: Workshop) -> None:
+    many = "for n in $(seq 51); do echo n$n flaky >> tests.txt; done"
+    found = await later(suite, workshop, many)
+    assert found.tally is not None
+    assert (found.passed, found.tally.newly_failed) == (False, 51)
+    assert "run again" not in workshop.artifact(found.output).decode()
+
+
 async def test_a_flaky_test_of_the_base_excuses_no_later_failure(
     source: Source, workshop: Workshop
 ) -> None:

@@ -28,6 +28,8 @@ from hive_shared.judging.verdict import (
 
 MAX_REASON: Final = 2_000
 """Characters."""
+MAX_DOUBTFUL: Final = 50
+"""Where more tests newly fail, something is broken, and to see it once is enough."""
 _REPEATS: Final = 1
 _REPEATS_OF_FLAKY: Final = 2
 """Where all tests in doubt were seen to be flaky before."""
@@ -170,4 +172,6 @@ def _beside(base: Run | None, run: Run) -> Verdict:
 
 def _in_doubt(base: Run | None, verdict: Verdict) -> tuple[str, ...]:
     """On the base every failing test is in doubt: a flaky one must not excuse a later failure."""
-    return verdict.failing if base is None else verdict.doubtful
+    if base is None:
+        return verdict.failing
+    return verdict.doubtful if len(verdict.doubtful) <= MAX_DOUBTFUL else ()
