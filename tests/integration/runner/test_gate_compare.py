@@ -11,7 +11,7 @@ import pytest
 
 from hive_contracts.orders import Lease
 from hive_contracts.plan import Baseline, CommandGate, GateResult, GatesRun, Outcome, WorkDone
-from hive_shared.judging.results import FAILED, PASSED, Run, decoded
+from hive_shared.judging.results import FAILED, PASSED, Run, decoded, encoded
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 
 SUITE = """\
@@ -152,7 +152,8 @@ async def test_no_report_is_read_or_removed_outside_of_the_tree(
     outside.mkdir()
     (outside / "junit.xml").write_text('<s><testcase name="a"/></s>')
     gate = CommandGate("tests", "true", compare="base", report="reports/junit.xml")
-    known = Baseline(gate.definition, 0, None)
+    tests = await workshop.depot.keep_bytes(encoded(Run(0, {"a": PASSED})))
+    known = Baseline(gate.definition, 0, tests)
     work = await changed(suite, workshop, f"ln -s {outside} reports")
     found = judged(await workshop.perform(gates_lease(suite, gate, work, (known,))))
     assert not found.passed
@@ -214,6 +215,13 @@ async def test_a_lease_without_a_baseline_runs_the_gate_on_the_base_itself(
     assert found.reason == "1 test fails and did not on the base: a"
     assert found.baseline == await base_of(suite, workshop)
     assert workshop.folders_left() == []
+
+
+async def test_without_the_bases_tests_nothing_passes(suite: Source, workshop: Workshop) -> None:
+    work = await changed(suite, workshop, "touch x")
+    empty = Baseline(GATE.definition, 1)
+    refused = failure(await workshop.perform(gates_lease(suite, GATE, work, (empty,))))
+    assert "nothing is known of the base's tests" in refused.detail
 
 
 async def test_a_gate_without_a_report_on_the_base_cannot_be_compared(

@@ -99,7 +99,8 @@ def test_a_mission_is_run_shown_compared_and_landed(hive: Command, repository: P
     ran = hive("run", "m.yaml")
     assert ran.exit_code == 0, ran.output
     assert "work   1 of 1 merged: +1 −0" in ran.output
-    assert "gate   good ✓ exit 0, run by the hive" in ran.output
+    assert "gate   good ✓ exit 0 at " in ran.output
+    assert "run by the hive in a clean checkout" in ran.output
     shown = json.loads(hive("mission", "show", "add-1", "--json").stdout)
     assert shown["summary"]["status"] == "succeeded"
     compared = json.loads(hive("diff", "add-1", "--json").stdout)
@@ -118,6 +119,31 @@ def test_work_that_does_not_pass_its_gate_fails_and_its_output_is_shown(
     assert ran.exit_code == 1, ran.output
     assert "work/work: gate good failed" in ran.output
     assert hive("land", "spoil-1").exit_code == 2
+
+
+def test_a_red_suite_is_compared_and_protected_paths_wait_for_a_person(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    cases = "<s><testcase name='a'/><testcase name='b'><failure/></testcase></s>"
+    commit(repository, "suite.sh", f'echo "{cases}" > junit.xml; exit 1\n')
+    gate = "{run: sh suite.sh, name: tests, compare: base, report: junit.xml}"
+    work = "test $HIVE_ATTEMPT = 2 || echo 'gates: {}' > .hive/repo.yaml; echo new > new.txt"
+    (repository / "m.yaml").write_text(f"mission: guarded\nrun: {work!r}\ngates: [{gate}]\n")
+    ran = hive("run", "m.yaml", "--no-wait")
+    assert ran.exit_code == 3, ran.output
+    assert "? work/work changed protected paths: .hive/repo.yaml" in ran.output
+    refused = hive("mission", "reject", "guarded-1", "--gate", "protected", "--note", "leave it")
+    assert refused.exit_code == 0, refused.output
+    assert end_of(module_hive, "guarded-1") == "succeeded"
+    shown = json.loads(hive("mission", "show", "guarded-1", "--json").stdout)
+    (work_task,) = [task for task in shown["tasks"] if task["kind"] == "work"]
+    assert work_task["attempt"] == 2
+    assert "protected" not in work_task["result"]
+    (last,) = [task["gates"][0] for task in shown["tasks"] if task["name"] == "gates"]
+    assert (last["passed"], last["exit_code"]) == (True, 1)
+    assert (last["tally"]["base_passed"], last["tally"]["base_failed"]) == (1, 1)
+    (base,) = [task["gates"][0] for task in shown["tasks"] if task["name"] == "base"]
+    assert last["baseline"]["tests"] == base["baseline"]["tests"], "run on the base once"
 
 
 def test_a_red_base_is_refused_before_anything_is_started(hive: Command, repository: Path) -> None:

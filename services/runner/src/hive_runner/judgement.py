@@ -53,12 +53,12 @@ async def judge_gate(
     """Run a gate on the commit in the tree.
 
     `known` is what it found on the base; without it this run is taken for the base's. Raises
-    ArtifactUnavailable.
+    ArtifactUnavailable, StepFailed.
     """
     at_base = gate.gate.compare and known is None
     output = job.output(f"gate-{gate.number}{'-base' if at_base else ''}")
     try:
-        base = await _known_run(job, known)
+        base = await _known_run(job, gate, known)
         first = await measure(job, file, gate, output)
         if not gate.gate.report:
             judged = _by_status(gate, first, known)
@@ -98,9 +98,11 @@ async def measure_base(job: Job, file: RepositoryFile, gate: Gate, commit: str) 
     return msgspec.structs.replace(result.baseline, flaky=result.flaky)
 
 
-async def _known_run(job: Job, known: Baseline | None) -> Run | None:
-    if known is None or known.tests is None:
+async def _known_run(job: Job, gate: Gate, known: Baseline | None) -> Run | None:
+    if known is None or not gate.gate.report:
         return None
+    if known.tests is None:
+        raise failed("permanent", f"nothing is known of the base's tests for gate {known.gate}")
     async with job.place.depot.fetched(known.tests.digest) as path:
         return decoded(path.read_bytes())
 
