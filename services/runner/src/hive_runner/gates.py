@@ -7,6 +7,8 @@ base` is run on the base first, unless the lease says what it found there.
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from hive_contracts.files import RepositoryFile
 from hive_contracts.plan import (
     Baseline,
@@ -40,7 +42,7 @@ async def gates(job: Job) -> GatesRun:
         asked = [together.create_task(probe(gate)) for gate in probes]
     results |= {task.result().name: task.result() for task in asked}
     order = [gate.name for gate in job.lease.task.spec.gates if gate.name in results]
-    return GatesRun(run.commit, tuple(results[name] for name in order))
+    return msgspec.structs.replace(run, results=tuple(results[name] for name in order))
 
 
 async def _commands(job: Job) -> GatesRun:
