@@ -206,8 +206,11 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
 
 
 def _gate_results(gate: plan_pb2.GateResult) -> list[str]:
-    at = f" at {gate.commit[:7]}" if gate.commit else ""
-    lines = [f"  gate   {gate_line(gate)}{at}, run by the hive in a clean checkout"]
+    if gate.commit:
+        how = f" at {gate.commit[:7]}, run by the hive in a clean checkout"
+    else:
+        how = ", run by the hive" if gate.HasField("exit_code") else ", asked by the hive"
+    lines = [f"  gate   {gate_line(gate)}{how}"]
     if gate.flaky:
         lines.append(f"  ! flaky, failed and passed when run again: {', '.join(gate.flaky)}")
     return lines

@@ -142,6 +142,11 @@ def test_a_gate_that_ran_no_command_shows_what_it_asked_and_what_was_wrong() -> 
     bad = plan_pb2.GateResult(name="lag", command=asked, reason="lag is 12, not < 10")
     assert screen.gate_line(good) == "lag ✓ lag < 10"
     assert screen.gate_line(bad) == "lag ✗ lag is 12, not < 10"
+    mission = mission_pb2.Mission(
+        summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"),
+        tasks=[task("gates", "succeeded", kind="gate", phase="", gates=[good])],
+    )
+    assert "  gate   lag ✓ lag < 10, asked by the hive\n" in shown(screen.ending(mission)) + "\n"
 
 
 def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
