@@ -34,6 +34,8 @@ and `limit` are tried again and do not count; `conflict` sends work back to the 
 
 MAX_DETAIL: Final = 4_096
 """Characters of a failure's detail; the whole output is an artifact."""
+MAX_SAID: Final = 2_048
+"""Characters of an agent's last words that an event carries."""
 MAX_TAIL: Final = 8_192
 """Characters of a gate's output that an event carries, and that the next attempt is given."""
 MAX_NAMED: Final = 20
@@ -303,6 +305,46 @@ class FileChange(Value, frozen=True):
     deletions: int = 0
 
 
+class Usage(Value, frozen=True):
+    """What agents used. Amounts that were billed, that are estimated, and that nobody knows are
+    never mixed."""
+
+    input_tokens: int = 0
+    """Read, those from a cache included."""
+    cached_tokens: int = 0
+    """Of these, from a cache."""
+    output_tokens: int = 0
+    billed_usd: float = 0
+    estimated_usd: float = 0
+    """At list prices; on a subscription nobody pays it."""
+    unpriced: int = 0
+    """Runs of agents that did not say what they cost."""
+
+    def plus(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            round(self.billed_usd + other.billed_usd, 6),
+            round(self.estimated_usd + other.estimated_usd, 6),
+            self.unpriced + other.unpriced,
+        )
+
+
+class AgentRun(Value, frozen=True):
+    """One run of an agent, as it told of itself."""
+
+    profile: str
+    session: str = ""
+    """Its session's id, by which its own command goes on with it."""
+    said: str = ""
+    """Its last words, at most MAX_SAID characters."""
+    prompt: ArtifactRef | None = None
+    """What it was asked, as it was sent."""
+    usage: Usage | None = None
+    """None where it did not say."""
+
+
 class WorkDone(Value, frozen=True, tag="work"):
     """An agent's work, committed; without a repository, or with nothing to change, no commit."""
 
@@ -325,6 +367,8 @@ class WorkDone(Value, frozen=True, tag="work"):
     """Changed test files that the base had, at most MAX_NAMED."""
     test_files: int = 0
     """How many there are."""
+    agent: AgentRun | None = None
+    """None for a plain command."""
 
 
 class MergeDone(Value, frozen=True, tag="merge"):
@@ -353,6 +397,8 @@ class Failure(Value, frozen=True, tag="failure"):
     """The files in conflict."""
     retry_after: float = 0
     """Seconds until a limit is lifted; 0 if not known."""
+    agent: AgentRun | None = None
+    """The agent that was at work, if one was."""
 
 
 Outcome = WorkDone | MergeDone | ItemsListed | GatesRun | Failure

@@ -12,7 +12,8 @@ class RunnerEvent(msgspec.Struct, frozen=True, tag=True, tag_field="type", omit_
 
 
 class SessionOpened(RunnerEvent, frozen=True):
-    """A runner's process was heard for the first time, or again after its session was closed."""
+    """A runner's process was heard for the first time, again after its session was closed, or with
+    other agents than before."""
 
     session_id: str
     name: str

@@ -772,6 +772,7 @@ class TaskView(_message.Message):
     PLANNED_AT_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     MERGED_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     name: _builtins.str
     phase: _builtins.str
@@ -797,6 +798,10 @@ class TaskView(_message.Message):
     def planned_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def usage(self) -> _plan_pb2.Usage:
+        """Of all its attempts so far; unset where no agent told of any."""
+
     def __init__(
         self,
         *,
@@ -816,10 +821,11 @@ class TaskView(_message.Message):
         planned_at: _timestamp_pb2.Timestamp | None = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
         merged: _builtins.bool = ...,
+        usage: _plan_pb2.Usage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "failure", b"failure", "planned_at", b"planned_at", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "failure", b"failure", "planned_at", b"planned_at", "result", b"result", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "changed_at", b"changed_at", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "kind", b"kind", "merged", b"merged", "name", b"name", "phase", b"phase", "planned_at", b"planned_at", "result", b"result", "runner_id", b"runner_id", "status", b"status", "step", b"step", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "changed_at", b"changed_at", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "kind", b"kind", "merged", b"merged", "name", b"name", "phase", b"phase", "planned_at", b"planned_at", "result", b"result", "runner_id", b"runner_id", "status", b"status", "step", b"step", "task_id", b"task_id", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -845,6 +845,86 @@ class FileChange(_message.Message):
 Global___FileChange: _TypeAlias = FileChange  # noqa: Y015
 
 @_typing.final
+class Usage(_message.Message):
+    """What agents used. Amounts that were billed, that are estimated at list prices, and
+    that nobody knows are never mixed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    BILLED_USD_FIELD_NUMBER: _builtins.int
+    ESTIMATED_USD_FIELD_NUMBER: _builtins.int
+    UNPRICED_FIELD_NUMBER: _builtins.int
+    input_tokens: _builtins.int
+    """Read, those from a cache included."""
+    cached_tokens: _builtins.int
+    output_tokens: _builtins.int
+    billed_usd: _builtins.float
+    estimated_usd: _builtins.float
+    unpriced: _builtins.int
+    """Runs of agents that did not say what they cost."""
+    def __init__(
+        self,
+        *,
+        input_tokens: _builtins.int = ...,
+        cached_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        billed_usd: _builtins.float = ...,
+        estimated_usd: _builtins.float = ...,
+        unpriced: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["billed_usd", b"billed_usd", "cached_tokens", b"cached_tokens", "estimated_usd", b"estimated_usd", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "unpriced", b"unpriced"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class AgentRun(_message.Message):
+    """One run of an agent, as it told of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    session: _builtins.str
+    said: _builtins.str
+    """Its last words."""
+    @_builtins.property
+    def prompt(self) -> Global___ArtifactRef:
+        """What it was asked, as it was sent."""
+
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """Unset where it did not say."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        session: _builtins.str = ...,
+        said: _builtins.str = ...,
+        prompt: Global___ArtifactRef | None = ...,
+        usage: Global___Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "prompt", b"prompt", "said", b"said", "session", b"session", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentRun: _TypeAlias = AgentRun  # noqa: Y015
+
+@_typing.final
 class WorkDone(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -860,6 +940,7 @@ class WorkDone(_message.Message):
     PROTECTED_FILES_FIELD_NUMBER: _builtins.int
     TESTS_FIELD_NUMBER: _builtins.int
     TEST_FILES_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     no_change: _builtins.str
     files: _builtins.int
@@ -881,6 +962,10 @@ class WorkDone(_message.Message):
     def tests(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileChange]:
         """Changed test files, some of test_files."""
 
+    @_builtins.property
+    def agent(self) -> Global___AgentRun:
+        """Unset for a plain command."""
+
     def __init__(
         self,
         *,
@@ -896,10 +981,11 @@ class WorkDone(_message.Message):
         protected_files: _builtins.int = ...,
         tests: _abc.Iterable[Global___FileChange] | None = ...,
         test_files: _builtins.int = ...,
+        agent: Global___AgentRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -981,6 +1067,7 @@ class Failure(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"agent", "gate", "no-change", "timeout", "conflict", "infrastructure",
     "limit" or "permanent".
@@ -992,6 +1079,10 @@ class Failure(_message.Message):
     def output(self) -> Global___ArtifactRef: ...
     @_builtins.property
     def files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def agent(self) -> Global___AgentRun:
+        """The agent that was at work, if one was."""
+
     def __init__(
         self,
         *,
@@ -1001,10 +1092,11 @@ class Failure(_message.Message):
         output: Global___ArtifactRef | None = ...,
         files: _abc.Iterable[_builtins.str] | None = ...,
         retry_after: _builtins.float = ...,
+        agent: Global___AgentRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "output", b"output"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

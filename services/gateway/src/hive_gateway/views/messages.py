@@ -65,6 +65,8 @@ def task_message(task: TaskRow) -> mission_pb2.TaskView:
         fill(gate, message.gates.add())
     if isinstance(task.result, WorkDone):
         fill(task.result, message.result)
+    if task.usage is not None:
+        fill(task.usage, message.usage)
     return message
 
 

@@ -5,7 +5,16 @@ from typing import Final, Literal
 
 import msgspec
 
-from hive_contracts.plan import Failure, GateResult, MergeDone, Repository, TaskKind, Tip, WorkDone
+from hive_contracts.plan import (
+    Failure,
+    GateResult,
+    MergeDone,
+    Repository,
+    TaskKind,
+    Tip,
+    Usage,
+    WorkDone,
+)
 
 MissionStatus = Literal["running", "waiting", "succeeded", "failed", "refused", "cancelled"]
 """`waiting` is an open mission that needs a person or another mission to go on."""
@@ -102,6 +111,8 @@ class TaskRow(msgspec.Struct, frozen=True):
     asks: bool = False
     """Whether it has ever asked for an approval."""
     merged: bool = False
+    usage: Usage | None = None
+    """Of all its attempts so far."""
 
 
 class RunnerRow(msgspec.Struct, frozen=True):

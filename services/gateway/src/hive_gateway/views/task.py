@@ -9,6 +9,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from hive_contracts.envelope import Recorded
+from hive_contracts.plan import AgentRun, Usage, WorkDone
 from hive_contracts.task import (
     ApprovalGiven,
     ApprovalRefused,
@@ -130,10 +131,17 @@ def _after(  # one case for each event
         case LeaseLost() | LeaseWithdrawn() | TaskRequeued():
             return replace(task, status="queued", changed_at=at)
         case AttemptSucceeded(epoch=epoch, result=result):
-            return replace(task, status="queued", epoch=epoch, result=result, changed_at=at)
+            used = result.agent if isinstance(result, WorkDone) else None
+            return replace(
+                _spent(task, used), status="queued", epoch=epoch, result=result, changed_at=at
+            )
         case AttemptFailed(epoch=epoch, failure=failure):
             return replace(
-                _closed(task), status="backing-off", epoch=epoch, failure=failure, changed_at=at
+                _spent(_closed(task), failure.agent),
+                status="backing-off",
+                epoch=epoch,
+                failure=failure,
+                changed_at=at,
             )
         case GatesJudged(epoch=epoch, results=results):
             return replace(task, status="queued", epoch=epoch, gates=results, changed_at=at)
@@ -173,6 +181,12 @@ def _after(  # one case for each event
         case ItemsReported() | ReportIgnored() | TaskTold():
             return task
     assert_never(event)
+
+
+def _spent(task: TaskRow, agent: AgentRun | None) -> TaskRow:
+    if agent is None or agent.usage is None:
+        return task
+    return replace(task, usage=(task.usage or Usage()).plus(agent.usage))
 
 
 def _asked(task: TaskRow, event: ApprovalRequested, at: datetime) -> TaskRow:

@@ -36,6 +36,7 @@ with missions as (
         approvals = excluded.approvals,
         asks = excluded.asks,
         merged = excluded.merged,
+        usage = excluded.usage,
         changed_at = excluded.changed_at
 )
 insert into gateway.runners
