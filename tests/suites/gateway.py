@@ -280,7 +280,7 @@ def gateway_settings(
         gateway_http_port=free_port(),
         gateway_grpc_port=free_port(),
         beat=BEAT_SECONDS,
-        profiles={name: Profile(command=["true"]) for name in agents}
+        profiles={name: Profile(command=("true",)) for name in agents}
         | {"qa-test-guardian": Profile()},
     )
 

@@ -98,12 +98,14 @@ def _parts(found: Overview) -> list[str]:
 
 
 def _agent(agent: Agent) -> str:
-    match agent.state:
+    match agent.presence.state:
         case "logged in":
             return f"{agent.name} ✓ logged in"
+        case "ready":
+            return f"{agent.name} ✓"
         case "logged out":
-            return f"{agent.name} ✗ run `{agent.log_in}`"
-        case "missing":
+            return f"{agent.name} ✗ run `{agent.presence.remedy}`"
+        case _:
             return f"{agent.name} –"
 
 

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 import psutil
 
-from hive_stack import agents, readiness
+from hive_stack import readiness
+from hive_stack.agents import Agent, agents
 from hive_stack.checks import existing
 from hive_stack.processes import alive
 from hive_stack.stack import Stack
@@ -37,7 +38,7 @@ class Overview(msgspec.Struct, frozen=True):
     runner_up: bool
     slots: int
     free_bytes: int
-    agents: tuple[agents.Agent, ...]
+    agents: tuple[Agent, ...]
 
 
 def overview(stack: Stack) -> Overview | None:
@@ -68,7 +69,7 @@ def overview(stack: Stack) -> Overview | None:
         runner_up="runner" in up,
         slots=stack.settings.runner_slots,
         free_bytes=psutil.disk_usage(str(existing(stack.settings.data))).free,
-        agents=tuple(agents.look(stack.sources.env, stack.sources.home)),
+        agents=tuple(agents(stack.settings.profiles, stack.sources.env, stack.sources.home)),
     )
 
 

@@ -60,7 +60,7 @@ def test_a_table_is_a_prefix(places: tuple[Path, Path]) -> None:
 def test_profiles_are_a_table_each(places: tuple[Path, Path]) -> None:
     local_file(places).write_text('[profiles.fixer]\ncommand = ["fix", "--all"]\n')
     settings = load(GatewaySettings, sources(places))
-    assert settings.profiles == {"fixer": Profile(command=["fix", "--all"])}
+    assert settings.profiles == {"fixer": Profile(command=("fix", "--all"))}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_settings_survive_the_environment(places: tuple[Path, Path], tmp_path: P
         gateway_names=["hive.example.org", "hive"],
         admin_token_file=tmp_path / "token",
         beat=0.5,
-        profiles={"fixer": Profile(command=["fix", "a,b"], pass_env=["HOME"])},
+        profiles={"fixer": Profile(command=("fix", "a,b"), pass_env=("HOME",))},
     )
     assert load(GatewaySettings, sources(places, **to_env(told))) == told
 

@@ -10,7 +10,7 @@ import pytest
 
 from hive_contracts.orders import Lease
 from hive_contracts.plan import Failure, GateResult, GatesRun, Repository, Timeouts, Tip
-from hive_runner.options import Profile
+from hive_shared.profiles import Profile
 from tests.integration.runner.workshop import (
     Source,
     Workshop,

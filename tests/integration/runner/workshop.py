@@ -35,8 +35,10 @@ from hive_runner.depot import Depot
 from hive_runner.errors import ArtifactUnavailable
 from hive_runner.git import Git
 from hive_runner.mirror import Mirrors
-from hive_runner.options import Options, Profile
+from hive_runner.options import Options
 from hive_runner.place import Place
+from hive_runner.roster import Roster
+from hive_shared.profiles import Profile
 
 PERSON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SECRET": "not for agents"}
 DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
@@ -125,7 +127,8 @@ class Workshop:
         self.git = Git(self.options.folder / "git", PERSON)
         self.git.prepare()
         self.mirrors = Mirrors(self.options.folder / "mirrors", self.git, self.depot)
-        self.place = Place(self.options, self.git, self.mirrors, self.depot, PERSON)
+        roster = Roster(self.options.profiles, PERSON)
+        self.place = Place(self.options, self.git, self.mirrors, self.depot, PERSON, roster)
 
     async def perform(self, lease: Lease) -> Outcome:
         return await perform(self.place, lease, lease.traceparent)

@@ -60,7 +60,7 @@ def _folder(keep: Path | None) -> Path:
 def _sources(folder: Path) -> Sources:
     """Nothing of the person's own configuration gets in."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("HIVE_")}
-    profiles = {"scripted": Profile(command=[sys.executable, str(_AGENT)])}
+    profiles = {"scripted": Profile(command=(sys.executable, str(_AGENT)))}
     env["HIVE_PROFILES"] = msgspec.json.encode(profiles).decode()
     return Sources(env=env, home=folder, cwd=folder)
 

@@ -33,6 +33,7 @@ from hive_shared.eventstore.pool import open_pool
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.heartbeats import beat
 from hive_shared.process import Shell, run
+from hive_shared.profiles import profiles_of
 from hive_shared.settings import GatewaySettings, nats_url, postgres_url
 from hive_shared.subscriptions.feed import Feed
 from hive_shared.subscriptions.projector import Projector
@@ -81,7 +82,7 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
     ):
         shell.spawn(loop, name)
     services = Services(
-        Missions(submitter, views, watchers, store, _with_command(settings)),
+        Missions(submitter, views, watchers, store, profiles_of(settings.profiles)),
         runners,
         Events(store, live, views, ResumeTokens(key)),
         Operations(views, pool, store, BusState(client, store, clock)),
@@ -94,11 +95,6 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
         serving_grpc(services, Door(tokens, metrics), host, settings.gateway_grpc_port)
     )
     await shell.enter(serving_http(app, host, settings.gateway_http_port))
-
-
-def _with_command(settings: GatewaySettings) -> frozenset[str]:
-    """The profiles that may be launched."""
-    return frozenset(name for name, profile in settings.profiles.items() if profile.command)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from grpc import aio
@@ -12,14 +12,15 @@ from grpc import aio
 from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.ids import is_id
 from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
+from hive_contracts.plan import Plan
 from hive_contracts.subjects import stream_name
 from hive_contracts.submit import Accepted, Submission, Submittable
 from hive_contracts.task import ApproveGate, RejectGate, TellTask
-from hive_contracts.v1 import mission_pb2, mission_pb2_grpc
+from hive_contracts.v1 import mission_pb2, mission_pb2_grpc, plan_pb2
 from hive_gateway.again import plan_again
 from hive_gateway.approvals import Asked, choose
 from hive_gateway.door import Call, current_call
-from hive_gateway.launching import check_command_id, plan_of
+from hive_gateway.launching import check_agents, check_command_id, names_agents, plan_of
 from hive_gateway.naming import choose_open
 from hive_gateway.refusals import Refusal
 from hive_gateway.submitter import Submitter
@@ -28,6 +29,7 @@ from hive_gateway.views.reader import ViewsReader
 from hive_gateway.views.rows import MISSION_STATUSES
 from hive_gateway.watching import Watchers
 from hive_shared.eventstore.port import EventStore
+from hive_shared.profiles import Profile
 from hive_shared.telemetry import span
 
 MAX_LAUNCHES: Final = 256
@@ -44,13 +46,13 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         views: ViewsReader,
         watchers: Watchers,
         store: EventStore,
-        agents: Collection[str],
+        profiles: Mapping[str, Profile],
     ) -> None:
         self._submitter = submitter
         self._views = views
         self._watchers = watchers
         self._store = store
-        self._agents = agents
+        self._profiles = profiles
 
     # --- commands
 
@@ -84,7 +86,7 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         self, request: mission_pb2.LaunchRequest, call: Call
     ) -> mission_pb2.LaunchResponse:
         check_command_id(request.command_id)
-        command = LaunchMission("", plan_of(request.plan, self._agents))
+        command = LaunchMission("", await self._plan(request.plan))
         accepted = await self._submit("Launch", request.command_id, command, call)
         return mission_pb2.LaunchResponse(
             mission_id=accepted.id,
@@ -98,7 +100,7 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
     ) -> mission_pb2.ContinueResponse:
         call = current_call()
         check_command_id(request.command_id)
-        plan = plan_of(request.plan, self._agents)
+        plan = await self._plan(request.plan)
         if not plan.type:
             raise Refusal("invalid", "plan.type says which mission to continue", "plan.type")
         await self._catch_up()
@@ -122,6 +124,15 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
             position=accepted.position,
             continued=continued,
         )
+
+    async def _plan(self, message: plan_pb2.Plan) -> Plan:
+        """Raises Refusal where nobody could do its work."""
+        plan = plan_of(message, self._profiles)
+        if names_agents(plan):
+            runners = await self._views.runners()
+            connected = [runner.agents for runner in runners if runner.status == "connected"]
+            check_agents(plan, self._profiles, connected)
+        return plan
 
     async def _to_continue(self, command_id: str, agent_type: str) -> str | None:
         """The mission to add to; None launches one. A repeated command means what it meant."""

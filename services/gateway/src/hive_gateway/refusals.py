@@ -30,6 +30,7 @@ _CODES: Final = {
     "conflict": grpc.StatusCode.FAILED_PRECONDITION,
     "stale": grpc.StatusCode.FAILED_PRECONDITION,
     "no-command": grpc.StatusCode.FAILED_PRECONDITION,
+    "no-agent": grpc.StatusCode.FAILED_PRECONDITION,
     "other-history": grpc.StatusCode.FAILED_PRECONDITION,
     "beyond-head": grpc.StatusCode.OUT_OF_RANGE,
     "behind": grpc.StatusCode.DEADLINE_EXCEEDED,

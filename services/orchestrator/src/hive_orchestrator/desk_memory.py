@@ -58,7 +58,7 @@ class MemoryDesk:
                 self._sessions.pop(id, None)
             else:
                 opened = msgspec.json.encode(session)
-                self._sessions.setdefault(id, _Session(opened, self._hearing_ms))
+                self._sessions.setdefault(id, _Session(opened, self._hearing_ms)).opened = opened
 
     async def now(self) -> datetime:
         return self._now()

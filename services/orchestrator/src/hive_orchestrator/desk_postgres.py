@@ -42,7 +42,7 @@ _SESSIONS: Final = """
     select id, runner, opened, hearing.ms
     from unnest($1::text[], $2::text[], $3::json[]) as new (id, runner, opened),
          orchestrator.hearing
-    on conflict (session_id) do nothing"""
+    on conflict (session_id) do update set opened = excluded.opened"""
 # The hearing clock goes on with the gateways' beats only: most beats of a runner change nothing.
 _HEARD: Final = """
     with open as (select from orchestrator.sessions where session_id = $1),

@@ -1,23 +1,45 @@
 """Who does a task's work: its own shell command, or the profile that gets its prompt."""
 
 import shutil
+import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from hive_contracts.plan import TaskSpec
 from hive_runner.errors import failed
 from hive_runner.job import SHELL
-from hive_runner.options import Profile
+from hive_shared.profiles import Profile
+
+ARGUMENT_BYTES: Final = 120_000
+"""Linux lets no single argument be longer than 128 KiB."""
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A profile by its name; a plain command has none."""
+
+    name: str
+    profile: Profile
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """An agent's command line, and what it gets."""
+
+    argv: tuple[str, ...]
+    stdin: Path | None
 
 
 def agent_of(
     spec: TaskSpec, default_agent: str, profiles: Mapping[str, Profile], path: str | None
-) -> Profile:
-    """The command's words, and what it gets. Raises StepFailed (permanent) with the remedy.
+) -> Agent:
+    """Raises StepFailed (permanent) with the remedy.
 
     `default_agent` is the repository file's, `path` the PATH that the command will have.
     """
     if spec.run:
-        return Profile((*SHELL, spec.run))
+        return Agent("", Profile((*SHELL, spec.run)))
     agent = spec.agent or default_agent
     if not agent:
         raise failed(
@@ -32,10 +54,58 @@ def agent_of(
             f"this runner has no command for the profile {agent}: set"
             f' `profiles.{agent}.command = ["…"]` in hive.toml',
         )
-    if shutil.which(command[0], path=path) is None:
+    if shutil.which(command[0], path=profile.set_env.get("PATH", path)) is None:
+        install = f" (`{profile.install}`)" if profile.install else ""
         raise failed(
             "permanent",
             f"{command[0]}, the command of the profile {agent}, is not on the runner's PATH:"
-            f" install it, or correct `profiles.{agent}.command` in hive.toml",
+            f" install it{install}, or correct `profiles.{agent}.command` in hive.toml",
         )
-    return profile
+    return Agent(agent, profile)
+
+
+def asking(agent: Agent, prompt_file: Path, notes: Path, grace: float) -> Asking:
+    """How an agent is asked. Raises StepFailed (permanent) where the prompt does not fit."""
+    profile = agent.profile
+    if not agent.name:
+        return Asking(profile.command, None)
+    values = {"{prompt_file}": str(prompt_file), "{notes}": str(notes)}
+    words = (*profile.command, *profile.args)
+    if profile.prompt == "argument" and "{prompt}" not in words:
+        words = (*words, "{prompt}")
+    if "{prompt}" in words:
+        values["{prompt}"] = _as_argument(agent.name, prompt_file)
+    argv = tuple(_filled(word, values) for word in words)
+    if profile.protocol == "acp":
+        argv = (*_acp(profile, grace), *argv)
+    return Asking(argv, prompt_file if profile.prompt == "stdin" else None)
+
+
+def _filled(word: str, values: Mapping[str, str]) -> str:
+    """The prompt is a word of its own: a placeholder in it stays as it is."""
+    if word in values:
+        return values[word]
+    for name, value in values.items():
+        if name != "{prompt}":
+            word = word.replace(name, value)
+    return word
+
+
+def _as_argument(name: str, prompt_file: Path) -> str:
+    text = prompt_file.read_text(encoding="utf-8")
+    if len(text.encode()) > ARGUMENT_BYTES:
+        raise failed(
+            "permanent",
+            f"the prompt has {len(text.encode()):,} bytes, and an argument may have"
+            f' {ARGUMENT_BYTES:,}: set `profiles.{name}.prompt` to "stdin" or "file"',
+        )
+    return text
+
+
+def _acp(profile: Profile, grace: float) -> tuple[str, ...]:
+    """The command that speaks the protocol with the agent's own."""
+    policy = msgspec.json.encode(profile.permissions).decode()
+    return (
+        sys.executable, "-m", "hive_runner.acp",
+        "--permissions", policy, "--grace", str(grace / 2), "--",
+    )  # fmt: skip

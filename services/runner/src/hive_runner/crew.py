@@ -31,8 +31,10 @@ class Crew:
         perform: Perform,
         new_id: NewId,
         changed: Callable[[], None],
+        agents: Callable[[], tuple[str, ...]],
     ) -> None:
-        """`changed` is called whenever the hive should hear from this runner at once."""
+        """`changed` is called whenever the hive should hear from this runner at once; `agents` says
+        which profiles can run now."""
         self._options = options
         self._runner_id = runner_id
         self._session_id = session_id
@@ -40,6 +42,7 @@ class Crew:
         self._perform = perform
         self._new_id = new_id
         self._changed = changed
+        self._agents = agents
         self._slots = Slots()
         self._free = asyncio.Semaphore(options.slots)
         self._attempts: dict[Key, asyncio.Task[None]] = {}
@@ -55,7 +58,7 @@ class Crew:
             session_id=self._session_id,
             name=self._options.name,
             slots=self._options.slots,
-            agents=self._options.agents,
+            agents=self._agents(),
             draining=self._draining,
             holding=self._slots.holding(),
         )

@@ -10,7 +10,14 @@ RunnerError
 
 from collections.abc import Sequence
 
-from hive_contracts.plan import MAX_DETAIL, MAX_TAIL, ArtifactRef, Failure, FailureKind
+from hive_contracts.plan import (
+    MAX_DETAIL,
+    MAX_TAIL,
+    AgentRun,
+    ArtifactRef,
+    Failure,
+    FailureKind,
+)
 
 
 class RunnerError(Exception):
@@ -54,6 +61,8 @@ def failed(
     tail: str = "",
     output: ArtifactRef | None = None,
     files: Sequence[str] = (),
+    retry_after: float = 0,
+    agent: AgentRun | None = None,
 ) -> StepFailed:
     """The exception that ends a step; texts are cut to what an event may carry."""
     return StepFailed(
@@ -63,6 +72,8 @@ def failed(
             tail=plain(tail)[-MAX_TAIL:],
             output=output,
             files=tuple(plain(file) for file in files),
+            retry_after=retry_after,
+            agent=agent,
         )
     )
 

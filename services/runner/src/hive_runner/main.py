@@ -20,14 +20,16 @@ from hive_runner.gateway import Gateway
 from hive_runner.git import Git
 from hive_runner.identity import runner_id, take_over
 from hive_runner.mirror import Mirrors
-from hive_runner.options import Options, Profile
+from hive_runner.options import Options
 from hive_runner.outbox import Outbox
 from hive_runner.place import Place
 from hive_runner.retire import left_behind, retire_left
+from hive_runner.roster import Roster
 from hive_runner.session import Session
 from hive_runner.spool import Spool
 from hive_shared import logs, telemetry
 from hive_shared.process import EXIT_FAILED, EXIT_SETTINGS
+from hive_shared.profiles import profiles_of
 from hive_shared.settings import RunnerSettings, SettingsError, load
 
 FAREWELL_SECONDS = 3.0
@@ -45,10 +47,7 @@ def options_of(settings: RunnerSettings) -> Options:
         token_file=settings.token_path,
         name=settings.runner_name,
         slots=settings.runner_slots,
-        profiles={
-            name: Profile(tuple(profile.command), tuple(profile.pass_env))
-            for name, profile in settings.profiles.items()
-        },
+        profiles=profiles_of(settings.profiles),
         beat_seconds=settings.beat,
         kill_grace=settings.runner_kill_grace,
         drain_seconds=settings.runner_drain,
@@ -69,7 +68,9 @@ async def live(options: Options, person: Mapping[str, str]) -> None:
         depot = Depot(options.folder / "artifacts", gateway)
         git = Git(options.folder / "git", person)
         git.prepare()
-        place = Place(options, git, Mirrors(options.folder / "mirrors", git, depot), depot, person)
+        roster = Roster(options.profiles, person)
+        mirrors = Mirrors(options.folder / "mirrors", git, depot)
+        place = Place(options, git, mirrors, depot, person, roster)
         left = left_behind(place)
         spool = Spool(options.folder / "spool" / "reports")
         stack.callback(spool.close)
@@ -80,7 +81,7 @@ async def live(options: Options, person: Mapping[str, str]) -> None:
 
         crew = Crew(
             options, runner_id(options.folder, new_id), new_id(), outbox, attempt, new_id,
-            changed.set,
+            changed.set, roster.able,
         )  # fmt: skip
         session = Session(gateway, crew, outbox, changed)
         async with asyncio.TaskGroup() as group:

@@ -4,14 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-
-class Profile(msgspec.Struct, frozen=True):
-    """A kind of agent, as this runner's machine has it."""
-
-    command: tuple[str, ...] = ()
-    """Program and arguments; empty where it is not to be run here."""
-    passed: tuple[str, ...] = ()
-    """Variables of the runner's environment that it gets besides the usual ones."""
+from hive_shared.profiles import Profile
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -34,11 +27,6 @@ class Options(msgspec.Struct, frozen=True):
     output_bytes: int = 16 * 1024 * 1024
     """Kept of one command's output: its beginning and its end."""
     otlp_endpoint: str = ""
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """The profiles that this runner can run."""
-        return tuple(sorted(name for name, profile in self.profiles.items() if profile.command))
 
     @property
     def folder(self) -> Path:

@@ -10,15 +10,13 @@ import msgspec
 from hive_contracts.files import RepositoryFile
 from hive_contracts.plan import ArtifactRef, WorkDone
 from hive_runner import seal
-from hive_runner.agent import agent_of
 from hive_runner.changes import changes, protection
 from hive_runner.errors import failed, plain
-from hive_runner.job import Job, how, set_up
+from hive_runner.job import Job, set_up
 from hive_runner.mirror import Mirror
 from hive_runner.patterns import Patterns
 from hive_runner.place import repository_file
-from hive_runner.process_group import Ended
-from hive_runner.prompt import prompt
+from hive_runner.turn import reason_file, take_turn, told
 from hive_shared.telemetry import span
 
 MAX_REASON: Final = 4_096
@@ -31,14 +29,16 @@ async def work(job: Job) -> WorkDone:
     """Do a task's work. Raises StepFailed."""
     if job.lease.task.repository is None:
         seal.write_down(job.workspace, seal.Work(job.name))
-        output = await _run_agent(job, RepositoryFile())
-        return WorkDone(output=output)
+        turn = await take_turn(job, RepositoryFile())
+        return WorkDone(output=turn.output, agent=turn.agent)
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
     protected = protection(file)
     note = await _prepare(job, mirror, file)
-    output = await _run_agent(job, file)
-    return await _hand_in(job, mirror, protected, note, output)
+    turn = await take_turn(job, file)
+    with told(turn.agent):
+        done = await _hand_in(job, mirror, protected, note, turn.output)
+    return msgspec.structs.replace(done, agent=turn.agent)
 
 
 async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
@@ -58,43 +58,6 @@ async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
         note = msgspec.structs.replace(note, prepared=tree)
     seal.write_down(workspace, note)
     return note
-
-
-async def _run_agent(job: Job, file: RepositoryFile) -> ArtifactRef | None:
-    """Run the command; returns its output. Raises StepFailed unless it ends with status 0."""
-    spec = job.lease.task.spec
-    options = job.place.options
-    path = file.env.set.get("PATH") or job.place.person.get("PATH")
-    agent = agent_of(spec, file.agent, options.profiles, path)
-    prompt_file = job.workspace.folder / "prompt"
-    prompt_file.write_text(prompt(job.lease), encoding="utf-8", errors="replace")
-    output = job.output("output")
-    try:
-        with span("attempt.command", job.traceparent, task_id=job.name.task_id):
-            ended = await job.run(
-                agent.command, file, output,
-                passed=agent.passed,
-                run_timeout=spec.timeouts.run,
-                silence_timeout=spec.timeouts.silence,
-                stdin=None if spec.run else prompt_file,
-                extra={
-                    "HIVE_PROMPT_FILE": str(prompt_file),
-                    "HIVE_NO_CHANGE_FILE": str(_reason_file(job)),
-                },
-            )  # fmt: skip
-        tail = output.tail()
-        kept = await job.keep_output(output)
-    finally:
-        output.close()
-    _raise_unless_done(ended, tail, kept)
-    return kept
-
-
-def _raise_unless_done(ended: Ended, tail: str, output: ArtifactRef | None) -> None:
-    if ended.reason != "exit":
-        raise failed("timeout", f"the command {how(ended)}", tail=tail, output=output)
-    if ended.exit_code != 0:
-        raise failed("agent", f"the command {how(ended)}", tail=tail, output=output)
 
 
 async def _hand_in(
@@ -137,7 +100,7 @@ async def _hand_in(
 
 async def _reason(job: Job, output: ArtifactRef | None) -> str:
     """Why nothing needed to be changed, as the command declared. Raises StepFailed."""
-    reason = await asyncio.to_thread(_read_reason, _reason_file(job))
+    reason = await asyncio.to_thread(_read_reason, reason_file(job))
     if not reason:
         raise failed(
             "no-change",
@@ -153,10 +116,6 @@ def _read_reason(path: Path) -> str:
             return plain(file.read(MAX_REASON)).strip()
     except OSError:
         return ""
-
-
-def _reason_file(job: Job) -> Path:
-    return job.workspace.folder / "no-change"
 
 
 def _title(job: Job) -> str:

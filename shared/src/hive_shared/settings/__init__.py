@@ -1,5 +1,6 @@
 """The settings of every process: the only module that reads the environment or hive.toml."""
 
+from hive_shared.profiles import Profile
 from hive_shared.settings.sources import (
     Explained,
     SettingsError,
@@ -22,7 +23,6 @@ from hive_shared.settings.values import (
     HealthSettings,
     OrchestratorSettings,
     Process,
-    Profile,
     RelaySettings,
     RunnerSettings,
 )

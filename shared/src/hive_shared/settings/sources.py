@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 import msgspec
 
+from hive_shared.profiles import ProfileProblem, profiles_of
 from hive_shared.settings.values import (
     ClientSettings,
     GatewaySettings,
@@ -102,6 +103,7 @@ def load(process: type[S], sources: Sources | None = None) -> S:
     told: dict[str, Any] = {
         name: _convert(name, given[name], hint) for name, hint in hints.items() if name in given
     }
+    _check_profiles(told.get("profiles", {}), given)
     return process(**told)
 
 
@@ -219,6 +221,17 @@ def _convert(name: str, given: _Given, hint: Any) -> object:
         raise SettingsError(
             f"{name}: {error}", where=given.source, remedy=f"it is {meaning_of(hint)}"
         ) from error
+
+
+def _check_profiles(told: dict[str, Any], given: dict[str, _Given]) -> None:
+    try:
+        profiles_of(told)
+    except ProfileProblem as problem:
+        raise SettingsError(
+            str(problem),
+            where=given["profiles"].source,
+            remedy="see docs/agents.md",
+        ) from problem
 
 
 def _from_text(value: object, hint: Any) -> object:

@@ -12,6 +12,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from hive_shared.profiles import Profile
+
 GATEWAY_HTTP_PORT: Final = 8000
 GATEWAY_GRPC_PORT: Final = 8001
 
@@ -30,18 +32,9 @@ def default_data() -> Path:
     return Path.home() / ".local/share/agent-hive"
 
 
-class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A kind of agent: `[profiles.<name>]` in hive.toml."""
-
-    command: list[str] = []
-    """Program and arguments; the prompt arrives on stdin and in the file `$HIVE_PROMPT_FILE`."""
-    pass_env: list[str] = []
-    """Variables of the runner's environment that this agent gets besides the usual ones."""
-
-
 Profiles = Annotated[
     dict[str, Profile],
-    _doc("kinds of agents: a command, and variables that it gets, by name"),
+    _doc("kinds of agents, by name: what they say changes or adds to those that ship"),
 ]
 NatsUrl = Annotated[str, _doc("the bus: nats://user:password@host:port")]
 Gateway = Annotated[str, _doc("the gateway's API: host:port")]

@@ -38,7 +38,8 @@ def decide(runner: Runner, command: AnyRunnerCommand) -> list[AnyRunnerEvent]:
         case OpenSession(session_id=session), _ if session < runner.newest:
             raise Rejected("stale", "a newer process of this runner has a session")
         case OpenSession(), Online(session=open) if open.session_id == command.session_id:
-            return []
+            # The same process again: its agents may be others now, since somebody logged in.
+            return [] if open.agents == command.agents else [_opened(command)]
         case OpenSession(), Online(session=open):
             old = SessionClosed(command.runner_id, open.session_id, "superseded")
             return [old, _opened(command)]

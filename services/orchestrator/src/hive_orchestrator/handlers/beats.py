@@ -29,6 +29,8 @@ class Beats:
         self._desk = desk
         self._new_id = new_id
         self._beat_seconds = beat_seconds
+        self._agents: dict[str, tuple[str, ...]] = {}
+        """By runner: those that it had at the last beat heard here, as the record has them."""
 
     async def __call__(self, heard: Heard) -> Orders | None:
         """All that the session should be working on; None for a canary."""
@@ -57,11 +59,12 @@ class Beats:
             await self._execute(beat, CloseSession(beat.runner_id, beat.session_id, "drained"))
             return ()
         held = await self._desk.heard(beat.session_id, beat.draining)
-        if held is None:
+        if held is None or self._agents.get(beat.runner_id) != beat.agents:
             opening = OpenSession(
                 beat.runner_id, beat.session_id, beat.name, beat.slots, beat.agents
             )
             await self._execute(beat, opening)
+            self._agents[beat.runner_id] = beat.agents
         return held or ()
 
     async def _execute(self, beat: Beat, command: AnyRunnerCommand) -> None:

@@ -1,0 +1,169 @@
+"""What an agent prints: kept as output, and read for what it tells of itself.
+
+An agent whose profile has events prints a JSON object on each line; other lines are what its
+program says beside them. Both may say why it failed; what comes before its last words does not
+count, for most errors are got over.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hive_contracts.plan import MAX_SAID, Usage
+from hive_runner.errors import plain
+from hive_runner.output import Output
+from hive_shared.profiles import Profile, Reading
+
+_MAX_LINE: Final = 4 * 1024 * 1024
+"""Bytes: an event with a whole file in it is read, a flood without an end is not held."""
+_MAX_ID: Final = 200
+_LINES: Final = 40
+_LINE_SHOWN: Final = 2_000
+
+
+class Told(msgspec.Struct):
+    """What an agent has told so far."""
+
+    session: str = ""
+    said: str = ""
+    error: str = ""
+    """What went wrong, if nothing came after it."""
+    resets_at: float = 0
+    """When a limit of its provider is lifted, in seconds since 1970, if it gave that number."""
+    usage: Usage | None = None
+    lines: deque[str] = msgspec.field(default_factory=lambda: deque(maxlen=_LINES))
+    """The last lines that are no events, and errors."""
+
+
+class Transcript(Output):
+    def __init__(
+        self,
+        path: Path,
+        limit: int,
+        profile: Profile,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_line` is told of each line that may say why the agent fails."""
+        super().__init__(path, limit)
+        self.told = Told()
+        self._profile = profile
+        self._on_line = on_line
+        self._rest = bytearray()
+        self._skipping = False
+
+    def write(self, piece: bytes) -> None:
+        super().write(piece)
+        *lines, rest = piece.split(b"\n")
+        for line in lines:
+            if self._skipping:
+                self._skipping = False
+            else:
+                self._hear(bytes(self._rest) + line)
+            self._rest.clear()
+        self._rest += rest
+        if len(self._rest) > _MAX_LINE:
+            self._skipping = True
+            self._rest.clear()
+
+    def end(self) -> None:
+        """The agent has ended: what it printed last may have no end of line."""
+        if self._rest and not self._skipping:
+            self._hear(bytes(self._rest))
+        self._rest.clear()
+
+    def _hear(self, line: bytes) -> None:
+        line = line.strip()
+        if not line:
+            return
+        event = _event(line) if self._profile.events else None
+        if event is None:
+            self._note(line.decode("utf-8", "replace"))
+            return
+        for reading in self._profile.events:
+            if all(at(event, path) == value for path, value in reading.when.items()):
+                self._read(event, reading)
+
+    def _read(self, event: dict[str, Any], reading: Reading) -> None:
+        told = self.told
+        told.session = _text(event, reading.session)[:_MAX_ID] or told.session
+        if said := _text(event, reading.message):
+            told.said = (told.said + said if reading.join else said)[-MAX_SAID:]
+            told.error, told.resets_at = "", 0
+            told.lines.clear()
+        if error := _text(event, reading.error):
+            told.error = error[:_LINE_SHOWN]
+            self._note(error)
+        if resets := at(event, reading.resets):
+            told.resets_at = float(resets) if isinstance(resets, int | float) else 0
+        usage = _usage(event, reading, self._profile)
+        if usage is not None:
+            before = told.usage if reading.add else None
+            told.usage = _added(before, usage)
+
+    def _note(self, line: str) -> None:
+        shown = plain(line)[:_LINE_SHOWN]
+        self.told.lines.append(shown)
+        if self._on_line is not None:
+            self._on_line(shown)
+
+
+def at(event: dict[str, Any], path: str) -> Any:
+    """The value at keys with dots between them; None where there is none."""
+    if not path:
+        return None
+    value: Any = event
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    if not line.startswith(b"{"):
+        return None
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _text(event: dict[str, Any], path: str) -> str:
+    value = at(event, path)
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _usage(event: dict[str, Any], reading: Reading, profile: Profile) -> Usage | None:
+    counts = [_sum(event, paths) for paths in (reading.input, reading.cached, reading.output)]
+    cost = _number(at(event, reading.cost))
+    if not any(counts) and not cost:
+        return None
+    usage = Usage(*map(int, counts))
+    match profile.cost:
+        case "billed" if cost:
+            return msgspec.structs.replace(usage, billed_usd=round(cost, 6))
+        case "estimated" if cost:
+            return msgspec.structs.replace(usage, estimated_usd=round(cost, 6))
+        case _:
+            return msgspec.structs.replace(usage, unpriced=1)
+
+
+def _sum(event: dict[str, Any], paths: tuple[str, ...]) -> float:
+    return sum(_number(at(event, path)) for path in paths)
+
+
+def _number(value: Any) -> float:
+    """What an agent says of itself is believed within reason."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return float(value) if 0 <= value < 1e12 else 0
+
+
+def _added(before: Usage | None, usage: Usage) -> Usage:
+    """Of one run: it has one price, or none."""
+    if before is None:
+        return usage
+    added = before.plus(usage)
+    priced = added.billed_usd or added.estimated_usd
+    return msgspec.structs.replace(added, unpriced=0 if priced else 1)

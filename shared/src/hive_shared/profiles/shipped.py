@@ -1,0 +1,86 @@
+"""The profiles that ship, a TOML file each beside this module, and what hive.toml makes of them."""
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Final
+
+import msgspec
+
+from hive_shared.profiles.profile import Profile, merged
+
+GROUPS: Final = frozenset({"at", "within", "epoch"})
+
+
+class ProfileProblem(ValueError):
+    """A profile that cannot be used; the text names it, what is wrong and what to do."""
+
+
+@functools.cache
+def shipped() -> dict[str, Profile]:
+    """The profiles that ship, by name."""
+    return {
+        file.name.removesuffix(".toml"): msgspec.convert(tomllib.loads(file.read_text()), Profile)
+        for file in resources.files(__package__).iterdir()
+        if file.name.endswith(".toml")
+    }
+
+
+def profiles_of(told: Mapping[str, Profile]) -> dict[str, Profile]:
+    """All profiles that there are, hive.toml's over those that ship. Raises ProfileProblem."""
+    names = [*shipped(), *(name for name in told if name not in shipped())]
+    profiles = {name: _resolved(name, told, ()) for name in names}
+    for name in told:
+        _check(name, profiles[name])
+    return profiles
+
+
+def _resolved(name: str, told: Mapping[str, Profile], seen: tuple[str, ...]) -> Profile:
+    if name in seen:
+        raise ProfileProblem(
+            f"profiles.{seen[0]}: `use` comes back to {name}: {' → '.join((*seen, name))};"
+            " let it end at a profile with a command"
+        )
+    profile = merged(shipped().get(name, Profile()), told.get(name, Profile()))
+    if not profile.use:
+        return profile
+    if profile.use not in told and profile.use not in shipped():
+        known = ", ".join(sorted({*told, *shipped()} - {name}))
+        raise ProfileProblem(
+            f"profiles.{name}: there is no profile {profile.use} to use; there are: {known}"
+        )
+    return merged(_resolved(profile.use, told, (*seen, name)), profile)
+
+
+def _check(name: str, profile: Profile) -> None:
+    if profile.command and not profile.command[0]:
+        raise ProfileProblem(f"profiles.{name}.command: the program's name is empty; write it")
+    if profile.protocol == "acp" and profile.prompt != "stdin":
+        raise ProfileProblem(
+            f'profiles.{name}.prompt: with `protocol = "acp"` the prompt travels in the protocol;'
+            " leave it out"
+        )
+    for variable in profile.set_env:
+        if variable.startswith("HIVE_"):
+            raise ProfileProblem(
+                f"profiles.{name}.set_env: {variable} is the hive's own; name it otherwise"
+            )
+    if "ask" in profile.permissions.values():
+        raise ProfileProblem(
+            f"profiles.{name}.permissions: nobody can be asked while an agent works; say allow or"
+            " deny"
+        )
+    for pattern in (*profile.limits, *profile.login.failures):
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise ProfileProblem(
+                f"profiles.{name}: {pattern!r} is no regular expression: {error}; correct it"
+            ) from error
+        if groups - GROUPS:
+            raise ProfileProblem(
+                f"profiles.{name}: {pattern!r} has the group {min(groups - GROUPS)};"
+                f" known are {', '.join(sorted(GROUPS))}"
+            )
