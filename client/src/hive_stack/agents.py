@@ -14,8 +14,12 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 def agents(told: Mapping[str, Profile], env: Mapping[str, str], home: Path) -> list[Agent]:
-    """Those that could work here: that ship, or that hive.toml gives a command."""
-    found = [Agent(name, look(profile, env, home)) for name, profile in profiles_of(told).items()]
+    """Those that could work here: that ship, or that hive.toml gives a command of their own."""
+    found = [
+        Agent(name, look(profile, env, home))
+        for name, profile in profiles_of(told).items()
+        if not profile.use
+    ]
     return sorted(
         (agent for agent in found if agent.presence.state != "no command"),
         key=lambda agent: agent.name,

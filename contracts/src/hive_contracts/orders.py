@@ -51,6 +51,8 @@ class Lease(msgspec.Struct, frozen=True, omit_defaults=True):
     traceparent: str = ""
     hints: tuple[str, ...] = ()
     """What people told it, in order."""
+    session: str = ""
+    """The agent's own session of the attempt before, where it told one."""
 
 
 class Orders(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -268,11 +268,14 @@ class Lease(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     HINTS_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     step: _builtins.str
     """"work", "gates", "merge" or "expand"."""
     attempt: _builtins.int
     traceparent: _builtins.str
+    session: _builtins.str
+    """The agent's own session of the attempt before, where it told one."""
     @_builtins.property
     def task(self) -> Global___LeasedTask: ...
     @_builtins.property
@@ -297,10 +300,11 @@ class Lease(_message.Message):
         result: _plan_pb2.WorkDone | None = ...,
         traceparent: _builtins.str = ...,
         hints: _abc.Iterable[_builtins.str] | None = ...,
+        session: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "feedback", b"feedback", "gates", b"gates", "result", b"result", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "hints", b"hints", "result", b"result", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "hints", b"hints", "result", b"result", "session", b"session", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_feedback: _TypeAlias = _typing.Literal["failure", "gates"]  # noqa: Y015
     _WhichOneofArgType_feedback: _TypeAlias = _typing.Literal["feedback", b"feedback"]  # noqa: Y015

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from hive_contracts.plan import TaskSpec
+from hive_runner.acp.told import EVENTS
 from hive_runner.errors import failed
 from hive_runner.job import SHELL
 from hive_shared.profiles import Profile
@@ -29,6 +30,8 @@ class Asking(msgspec.Struct, frozen=True):
 
     argv: tuple[str, ...]
     stdin: Path | None
+    polite: float = 0
+    """Seconds that it has to end its own work, once it is to end."""
 
 
 def agent_of(
@@ -61,11 +64,17 @@ def agent_of(
             f"{command[0]}, the command of the profile {agent}, is not on the runner's PATH:"
             f" install it{install}, or correct `profiles.{agent}.command` in hive.toml",
         )
+    if profile.protocol == "acp":
+        profile = msgspec.structs.replace(profile, events=EVENTS)
     return Agent(agent, profile)
 
 
-def asking(agent: Agent, prompt_file: Path, notes: Path, grace: float) -> Asking:
-    """How an agent is asked. Raises StepFailed (permanent) where the prompt does not fit."""
+def asking(agent: Agent, prompt_file: Path, notes: Path, grace: float, session: str = "") -> Asking:
+    """How an agent is asked. `grace` is how long its turn may take to end, in seconds; `session`
+    is that of the attempt before.
+
+    Raises StepFailed (permanent) where the prompt does not fit.
+    """
     profile = agent.profile
     if not agent.name:
         return Asking(profile.command, None)
@@ -77,7 +86,7 @@ def asking(agent: Agent, prompt_file: Path, notes: Path, grace: float) -> Asking
         values["{prompt}"] = _as_argument(agent.name, prompt_file)
     argv = tuple(_filled(word, values) for word in words)
     if profile.protocol == "acp":
-        argv = (*_acp(profile, grace), *argv)
+        return Asking((*_acp(profile, grace, session), *argv), prompt_file, polite=grace)
     return Asking(argv, prompt_file if profile.prompt == "stdin" else None)
 
 
@@ -102,10 +111,11 @@ def _as_argument(name: str, prompt_file: Path) -> str:
     return text
 
 
-def _acp(profile: Profile, grace: float) -> tuple[str, ...]:
+def _acp(profile: Profile, grace: float, session: str) -> tuple[str, ...]:
     """The command that speaks the protocol with the agent's own."""
     policy = msgspec.json.encode(profile.permissions).decode()
+    load = ("--load", session) if profile.resume and session else ()
     return (
         sys.executable, "-m", "hive_runner.acp",
-        "--permissions", policy, "--grace", str(grace / 2), "--",
+        "--permissions", policy, "--grace", str(grace), *load, "--",
     )  # fmt: skip

@@ -65,6 +65,7 @@ class Job(msgspec.Struct, frozen=True):
         stdin: Path | None = None,
         passed: tuple[str, ...] = (),
         extra: dict[str, str] | None = None,
+        polite: float = 0,
     ) -> Ended:
         """Run a command in the tree, with what the repository file lets in."""
         env = environment(
@@ -79,6 +80,7 @@ class Job(msgspec.Struct, frozen=True):
             run_timeout=run_timeout,
             silence_timeout=silence_timeout,
             grace=self.place.options.kill_grace,
+            polite=polite,
         )
         if stdin is not None:
             command = msgspec.structs.replace(command, stdin=stdin)

@@ -53,6 +53,8 @@ class Command(msgspec.Struct, frozen=True):
     """Seconds without a byte of output; 0 for as long as it runs."""
     grace: float = 5
     """Seconds between TERM and KILL."""
+    polite: float = 0
+    """Seconds that the leader has to end its group by itself, told by a TERM for it alone."""
 
     @property
     def marker(self) -> str:
@@ -185,16 +187,27 @@ async def _end_in_peace(group: int, command: Command, older: frozenset[int] = fr
 async def _end(group: int, command: Command, older: frozenset[int]) -> None:
     if not await asyncio.to_thread(processes.alive, group, command.marker, older):
         return
+    if command.polite:
+        await asyncio.to_thread(processes.send_leader, group, command.marker, signal.SIGTERM)
+        if await _is_over(group, command, command.polite):
+            return
     for number, seconds in (
         (signal.SIGTERM, command.grace),
         (signal.SIGKILL, _AFTER_KILL_SECONDS),
     ):
         await asyncio.to_thread(processes.send, group, command.marker, number)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if not await asyncio.to_thread(processes.alive, group, command.marker):
-                return
-            await asyncio.sleep(_POLL_SECONDS)
+        if await _is_over(group, command, seconds):
+            return
+
+
+async def _is_over(group: int, command: Command, seconds: float) -> bool:
+    """Whether the group ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not await asyncio.to_thread(processes.alive, group, command.marker):
+            return True
+        await asyncio.sleep(_POLL_SECONDS)
+    return False
 
 
 class _Tap:

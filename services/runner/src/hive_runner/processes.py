@@ -78,6 +78,14 @@ def send(group: int, marker: str, number: signal.Signals) -> None:
     signal_marked(marker, number)
 
 
+def send_leader(group: int, marker: str, number: signal.Signals) -> None:
+    """Signal a group's leader alone, if it still is the attempt's."""
+    for process in marked(marker):
+        if process.pid == group:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
+
+
 def signal_marked(marker: str, number: signal.Signals) -> None:
     for process in marked(marker):
         try:

@@ -101,13 +101,15 @@ def _run(
 ) -> Coroutine[Any, Any, Ended]:
     spec = job.lease.task.spec
     notes = job.workspace.folder / NOTES
-    asked = asking(agent, prompt_file, notes, job.place.options.kill_grace)
+    grace = job.place.options.kill_grace
+    asked = asking(agent, prompt_file, notes, grace, job.lease.session)
     return job.run(
         asked.argv, _without_keys(file, agent), transcript,
         passed=agent.profile.passed,
         run_timeout=spec.timeouts.run,
         silence_timeout=spec.timeouts.silence,
         stdin=asked.stdin,
+        polite=asked.polite,
         extra=agent.profile.set_env | {
             "HIVE_PROMPT_FILE": str(prompt_file),
             "HIVE_NO_CHANGE_FILE": str(reason_file(job)),

@@ -82,6 +82,9 @@ class Profile(_Part, frozen=True):
     permissions: dict[str, Permission] = {}
     """With `acp`: what is answered when it asks, by the kind of tool (`edit`, `execute`, …); `*` is
     any other. Default: allow."""
+    resume: bool = False
+    """With `acp`: whether the next attempt goes on with the session of the one before, where the
+    agent still knows it."""
     set_env: dict[str, str] = {}
     """Variables with their values."""
     install: str = ""

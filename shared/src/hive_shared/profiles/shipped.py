@@ -72,6 +72,11 @@ def _check(name: str, profile: Profile) -> None:
             f"profiles.{name}.permissions: nobody can be asked while an agent works; say allow or"
             " deny"
         )
+    if profile.resume and profile.protocol != "acp":
+        raise ProfileProblem(
+            f'profiles.{name}.resume: only with `protocol = "acp"` a session can be gone on with;'
+            " leave it out"
+        )
     for pattern in (*profile.limits, *profile.login.failures):
         try:
             groups = set(re.compile(pattern).groupindex)

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hive_contracts.plan import (
+    AgentRun,
     Baseline,
     Check,
     Failure,
@@ -68,6 +69,8 @@ class Facts(Struct, frozen=True):
     """What people told it."""
     baselines: tuple[Baseline, ...] = ()
     """What its gates found on the base, and their flaky tests."""
+    session: str = ""
+    """Of the agent that was at work last."""
 
     def at_tip(self) -> TaskPlanned:
         """What was planned, to be started from the newest tip with what is known by now."""
@@ -147,11 +150,12 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
         case LeaseWithdrawn():
             return Queued(facts)
         case AttemptSucceeded(epoch=epoch, result=result):
-            return Queued(
-                replace(facts, reported=epoch, result=result, uncounted=0, step=_next_step(facts))
-            )
+            agent = result.agent if isinstance(result, WorkDone) else None
+            facts = replace(facts, reported=epoch, result=result, session=_session(facts, agent))
+            return Queued(replace(facts, uncounted=0, step=_next_step(facts)))
         case AttemptFailed(epoch=epoch, failure=failure):
-            return BackingOff(_after_failure(replace(facts, reported=epoch), failure))
+            facts = replace(facts, reported=epoch, session=_session(facts, failure.agent))
+            return BackingOff(_after_failure(facts, failure))
         case GatesJudged(epoch=epoch, commit=commit, results=results):
             red = not all(result.passed for result in results)
             feedback = GatesRun(commit, results) if red else facts.feedback
@@ -181,6 +185,10 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
         case ItemsReported() | ReportIgnored() | ApprovalRefused():
             return task
     assert_never(event)
+
+
+def _session(facts: Facts, agent: AgentRun | None) -> str:
+    return facts.session if agent is None else agent.session
 
 
 def _after_failure(facts: Facts, failure: Failure) -> Facts:

@@ -85,6 +85,7 @@ class Beats:
             facts.result if isinstance(facts.result, WorkDone) else None,
             held.traceparent,
             facts.hints,
+            facts.session,
         )
 
     async def _leased(self, held: HeldLease, *, fresh: bool = False) -> task_state.Facts | None:

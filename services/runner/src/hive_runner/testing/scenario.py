@@ -51,9 +51,21 @@ class Fault(_Part, frozen=True):
     """How often, over the life of the server; then the turn is answered."""
     status: int = 500
     """Of an `error`."""
-    message: str = "The scripted model fails here."
+    message: str = ""
+    """Default: what a provider would say."""
     resets_in: int = 0
     """Seconds until a `limit` is lifted; 0 does not say."""
+
+    @property
+    def said(self) -> str:
+        if self.message:
+            return self.message
+        if self.kind != "limit":
+            return "The scripted model fails here."
+        minutes, seconds = divmod(self.resets_in, 60)
+        hours, minutes = divmod(minutes, 60)
+        when = f" Please try again in {hours}h{minutes}m{seconds}s." if self.resets_in else ""
+        return f"Rate limit reached for the scripted model.{when}"
 
 
 class Call(_Part, frozen=True):

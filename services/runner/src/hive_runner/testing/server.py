@@ -33,6 +33,9 @@ _APIS: Final = {
 }
 
 
+_KINDS: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+
+
 class Heard(msgspec.Struct, frozen=True):
     """One request, and what became of it."""
 
@@ -104,7 +107,7 @@ class ScriptedModel:
     def _fail(self, request: "_Request", api: _Api, fault: Fault) -> None:
         match fault.kind:
             case "error":
-                request.refuse(fault.status, "server_error", fault.message)
+                request.refuse(fault.status, _KINDS.get(fault.status, "server_error"), fault.said)
             case "limit":
                 request.limit(fault)
             case "stall":
@@ -112,7 +115,7 @@ class ScriptedModel:
                 while not self._closed.is_set() and not request.is_gone():
                     self._closed.wait(_LOOK_SECONDS)
             case "cut":
-                begun = api.stream(Answer(fault.message, (), Tokens(0, 0)), self._new_id())
+                begun = api.stream(Answer(fault.said, (), Tokens(0, 0)), self._new_id())
                 request.stream(itertools.islice(begun, 1))
 
     def _new_id(self) -> str:
@@ -160,7 +163,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def limit(self, fault: Fault) -> None:
         """As the providers say it: in the body for people and clients, and in a header."""
-        error: dict[str, Any] = {"type": "usage_limit_reached", "message": fault.message}
+        error: dict[str, Any] = {"type": "usage_limit_reached", "message": fault.said}
         headers = {}
         if fault.resets_in:
             error["resets_at"] = int(time.time()) + fault.resets_in

@@ -1,0 +1,171 @@
+"""`python -m hive_runner.acp [--load SESSION] -- AGENT…`: a turn of an agent, its prompt on stdin.
+
+Exit status: 0 when the agent ended its turn, 1 when it could not, 143 when it was told to end.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+from acp import PROTOCOL_VERSION, RequestError, spawn_agent_process, text_block
+from acp.client.connection import ClientSideConnection
+from acp.interfaces import Client
+from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementation, PromptResponse
+
+from hive_runner.acp.client import HiveClient
+
+EXIT_FAILED: Final = 1
+EXIT_ENDED: Final = 128 + signal.SIGTERM
+_MAX_MESSAGE: Final = 256 * 1024 * 1024
+"""Bytes of one message of an agent."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    agent: list[str]
+    permissions: dict[str, str]
+    load: str
+    grace: float
+
+
+def say(event: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def take_turn(told: Told, prompt: str) -> int:
+    """One turn, from the handshake to its end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = HiveClient(told.permissions, say)
+    # Whatever it has no method for is refused as such: it said that it offers neither files nor
+    # terminals.
+    offered = cast(Client, client)
+    program, *arguments = told.agent
+    async with spawn_agent_process(
+        offered, program, *arguments,
+        env=os.environ, cwd=Path.cwd(),
+        # What the agent's program says beside the protocol is the attempt's output.
+        transport_kwargs={"stderr": None, "limit": _MAX_MESSAGE},
+    ) as (agent, process):  # fmt: skip
+        turn = asyncio.ensure_future(_converse(agent, client, told, prompt))
+        gone = asyncio.ensure_future(process.wait())
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([turn, gone, stopped], return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if turn.done():
+                return turn.result()
+            if stopped.done():
+                await _cancel(agent, client, turn, told.grace)
+                return EXIT_ENDED
+            say({"type": "error", "message": f"{program} ended in its turn: {process.returncode}"})
+            return EXIT_FAILED
+        finally:
+            for task in (turn, gone, stopped):
+                task.cancel()
+            await asyncio.gather(turn, gone, stopped, return_exceptions=True)
+
+
+async def _converse(
+    agent: ClientSideConnection, client: HiveClient, told: Told, prompt: str
+) -> int:
+    try:
+        session = await _session(agent, client, told)
+        client.session = session
+        say({"type": "session", "id": session})
+        response = await agent.prompt(session_id=session, prompt=[text_block(prompt)])
+    except RequestError as error:
+        client.end_message()
+        say({"type": "error", "code": error.code, "message": _said(error)})
+        return EXIT_FAILED
+    client.end(response)
+    return _judge(response)
+
+
+async def _session(agent: ClientSideConnection, client: HiveClient, told: Told) -> str:
+    """A new session, or an old one where the agent can load it."""
+    begun = await agent.initialize(
+        protocol_version=PROTOCOL_VERSION,
+        client_capabilities=ClientCapabilities(
+            fs=FileSystemCapabilities(read_text_file=False, write_text_file=False), terminal=False
+        ),
+        client_info=Implementation(name="agent-hive", version="0.1.0"),
+    )
+    if begun.protocol_version != PROTOCOL_VERSION:
+        raise RequestError(
+            -32600,
+            f"the agent speaks version {begun.protocol_version} of the protocol, the hive"
+            f" {PROTOCOL_VERSION}: take a version of the agent that fits",
+        )
+    here = str(Path.cwd())
+    if told.load and begun.agent_capabilities and begun.agent_capabilities.load_session:
+        client.silent = True
+        try:
+            await agent.load_session(cwd=here, session_id=told.load, mcp_servers=[])
+        except RequestError as error:
+            # Another machine's, or forgotten: the prompt has all that matters.
+            say({"type": "not loaded", "id": told.load, "why": _said(error)})
+        else:
+            return told.load
+        finally:
+            client.silent = False
+    created = await agent.new_session(cwd=here, mcp_servers=[])
+    return created.session_id
+
+
+async def _cancel(
+    agent: ClientSideConnection, client: HiveClient, turn: "asyncio.Future[int]", grace: float
+) -> None:
+    """Ask the agent to end its turn, so that its session is whole; not for longer than `grace`."""
+    if not client.session:
+        return
+    with contextlib.suppress(RequestError, OSError, TimeoutError):
+        async with asyncio.timeout(grace):
+            await agent.cancel(session_id=client.session)
+            await asyncio.wait([turn])
+
+
+def _judge(response: PromptResponse) -> int:
+    if response.stop_reason == "end_turn":
+        return 0
+    say({"type": "error", "message": f"the agent stopped: {response.stop_reason}"})
+    return EXIT_ENDED if response.stop_reason == "cancelled" else EXIT_FAILED
+
+
+def _said(error: RequestError) -> str:
+    """With what the agent added to it: a limit's end is often only there."""
+    data = error.data
+    if not data:
+        return str(error)
+    return f"{error}: {data if isinstance(data, str) else msgspec.json.encode(data).decode()}"
+
+
+def _told() -> Told:
+    parser = argparse.ArgumentParser(prog="python -m hive_runner.acp")
+    parser.add_argument("--permissions", default="{}", help="by kind of tool: allow or deny")
+    parser.add_argument("--load", default="", help="an earlier session's id, to go on with it")
+    parser.add_argument("--grace", type=float, default=2.0, help="seconds for a clean cancel")
+    parser.add_argument("agent", nargs="+", help="the agent's command")
+    told = parser.parse_args()
+    permissions = msgspec.json.decode(told.permissions, type=dict[str, str])
+    return Told(told.agent, permissions, told.load, told.grace)
+
+
+def main() -> int:
+    told = _told()
+    prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
+    try:
+        return asyncio.run(take_turn(told, prompt))
+    except (OSError, ConnectionError) as error:
+        say({"type": "error", "message": f"{told.agent[0]}: {error}"})
+        return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

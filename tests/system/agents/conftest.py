@@ -1,0 +1,102 @@
+"""Real coding agents, from npm, that talk to a scripted model: `make test-agents`."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hive_runner.testing import ScriptedModel, parse_scenario
+from hive_shared.profiles import Profile, profiles_of
+from tests.integration.runner.workshop import Source, Workshop
+
+FOLDER = os.environ.get("HIVE_TEST_AGENTS", "")
+"""Where npm installed them."""
+
+Model = Callable[[str], ScriptedModel]
+"""Serves a scenario until the test is over."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    source = Source(tmp_path / "their" / "repo")
+    source.commit({"README": "hello\n", "src/a.py": "a = 1\n"})
+    return source
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path / "data")
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    models: list[ScriptedModel] = []
+
+    def serve(scenario: str) -> ScriptedModel:
+        models.append(ScriptedModel(parse_scenario(scenario)))
+        return models[-1]
+
+    yield serve
+    for served in models:
+        served.close()
+
+
+def installed(name: str) -> str:
+    """A PATH with a real agent on it; the test is skipped where it is not installed."""
+    program = Path(FOLDER) / "node_modules" / ".bin" / name
+    if not FOLDER or not program.exists():
+        pytest.skip(f"{name} is not installed: make test-agents")
+    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def codex(home: Path, model: ScriptedModel) -> Profile:
+    """Codex as it ships, with a home of its own in which the model is its provider."""
+    path = installed("codex")
+    folder = home / "codex"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(
+        f"""
+        model = "scripted"
+        model_provider = "scripted"
+        [model_providers.scripted]
+        name = "scripted"
+        base_url = "{model.url}"
+        wire_api = "responses"
+        """
+    )
+    (folder / "auth.json").write_text('{"OPENAI_API_KEY": "none is needed"}')
+    env = {"PATH": path, "CODEX_HOME": str(folder), "HOME": str(home)}
+    return msgspec.structs.replace(profiles_of({})["codex"], set_env=env)
+
+
+def opencode(home: Path, model: ScriptedModel, name: str = "opencode") -> Profile:
+    """OpenCode as it ships, with a home of its own in which the model is its provider."""
+    path = installed("opencode")
+    config = home / ".config" / "opencode"
+    config.mkdir(parents=True, exist_ok=True)
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "scripted",
+        "options": {"baseURL": model.url},
+        "models": {
+            "scripted": {
+                "name": "scripted",
+                "cost": {"input": 2.0, "output": 10.0},
+                "limit": {"context": 100_000, "output": 10_000},
+            }
+        },
+    }
+    (config / "opencode.json").write_bytes(
+        msgspec.json.encode(
+            {
+                "model": "scripted/scripted",
+                "autoupdate": False,
+                "share": "disabled",
+                "provider": {"scripted": provider},
+            }
+        )
+    )
+    env = {"PATH": path, "HOME": str(home)}
+    return msgspec.structs.replace(profiles_of({})[name], set_env=env)

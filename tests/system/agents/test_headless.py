@@ -1,0 +1,133 @@
+"""Real agents by their command lines: whole tasks, offline."""
+
+from pathlib import Path
+
+import pytest
+
+from hive_contracts.plan import Timeouts
+from hive_runner.login import stamp
+from tests.integration.runner.workshop import (
+    Source,
+    Workshop,
+    done,
+    failure,
+    lease,
+)
+from tests.system.agents.conftest import Model, codex, opencode
+
+FIX = """
+[[conversation]]
+[[conversation.turn]]
+say = "I look at it first."
+run = "echo 'a = 2' > src/a.py"
+usage = {input = 1000, cached = 200, output = 50}
+[[conversation.turn]]
+say = "The constant was wrong; it is right now."
+usage = {input = 1100, cached = 1000, output = 5}
+"""
+NOTHING = """
+[[conversation]]
+[[conversation.turn]]
+run = "echo 'it is right already' > \\"$HIVE_NO_CHANGE_FILE\\""
+[[conversation.turn]]
+say = "Nothing to do."
+"""
+LIMIT = """
+[[conversation]]
+[[conversation.turn]]
+fault = {kind = "limit", resets_in = 3600}
+run = "echo 'a = 2' > src/a.py"
+[[conversation.turn]]
+say = "Done."
+"""
+STALL = """
+[[conversation]]
+[[conversation.turn]]
+run = "echo 'a = 2' > src/a.py"
+[[conversation.turn]]
+fault = {kind = "stall", times = 99}
+say = "Done."
+"""
+REFUSED = """
+[[conversation]]
+[[conversation.turn]]
+fault = {kind = "error", status = 401, message = "Incorrect API key provided", times = 99}
+"""
+
+PROFILES = {"codex": codex, "opencode": opencode}
+
+
+@pytest.fixture(params=sorted(PROFILES))
+def agent(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_an_edit_is_committed_and_its_tokens_are_counted(
+    agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", model(FIX))
+    result = done(await workshop.perform(lease(source, agent=agent, prompt="Fix the constant.")))
+    assert workshop.files_of(result.commit)["src/a.py"] == "a = 2"
+    assert (result.files, result.agent is not None) == (1, True)
+    assert result.agent is not None
+    assert result.agent.profile == agent
+    assert result.agent.session
+    assert result.agent.said == "The constant was wrong; it is right now."
+    assert b"Fix the constant." in workshop.artifact(result.agent.prompt)
+    usage = result.agent.usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (2100, 1200, 55)
+    assert usage.billed_usd == 0
+    if agent == "opencode":
+        assert usage.estimated_usd == pytest.approx(0.00235)
+        assert usage.unpriced == 0
+    else:
+        assert (usage.estimated_usd, usage.unpriced) == (0, 1)
+
+
+async def test_a_reason_to_change_nothing_reaches_the_hive(
+    agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", model(NOTHING))
+    result = done(await workshop.perform(lease(source, agent=agent, prompt="Fix it.")))
+    assert result.no_change == "it is right already"
+
+
+async def test_a_limit_of_the_provider_is_waited_for_and_nobody_else_is_started_meanwhile(
+    agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    served = model(LIMIT)
+    workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", served)
+    first = failure(await workshop.perform(lease(source, agent=agent, prompt="Fix it.")))
+    assert first.kind == "limit"
+    assert 3400 < first.retry_after < 3800
+    heard = len(served.heard)
+    second = failure(await workshop.perform(lease(source, agent=agent, prompt="Another.")))
+    assert second.kind == "limit"
+    assert 3300 < second.retry_after <= first.retry_after
+    assert len(served.heard) == heard
+
+
+async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
+    agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", model(STALL))
+    asked = lease(source, agent=agent, prompt="Fix it.", timeouts=Timeouts(silence=12))
+    ended = failure(await workshop.perform(asked))
+    assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
+    assert list(workshop.kept().values())  # what it had done is kept
+    assert workshop.folders_left() == []
+
+
+async def test_a_refused_login_names_what_to_type_and_leaves_the_login_as_it_was(
+    source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    profile = codex(tmp_path / "home", model(REFUSED))
+    workshop.options.profiles["codex"] = profile
+    login = tmp_path / "home" / "codex" / "auth.json"
+    before = stamp([login])
+    refused = failure(await workshop.perform(lease(source, agent="codex", prompt="Fix it.")))
+    assert refused.kind == "infrastructure"
+    assert "`codex login`" in refused.detail
+    assert stamp([login]) == before
+    assert "codex" not in workshop.place.roster.able()
