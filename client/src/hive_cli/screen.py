@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hive_cli.spending import spending, tokens_of
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
 MANY: Final = 24
@@ -74,6 +75,8 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     took = f" in {duration(seconds / 1e9)}" if summary.HasField("ended_at") else ""
     mark = "✓" if summary.status == "succeeded" else "✗"
     line = f"{mark} {summary.status}{took}"
+    if used := spending(mission.tasks):
+        line += f" · {used}"
     if summary.reason:
         line += f" · {summary.reason}"
     parts: list[RenderableType] = [Text(line, style=f"bold {_RESULTS.get(summary.status, '')}")]
@@ -155,6 +158,8 @@ def _detail(task: mission_pb2.TaskView) -> str:
         parts += [gate_line(gate, beside_base=task.name != BASE) for gate in task.gates]
     if task.kind == "work" and task.status == "succeeded":
         parts.append(_outcome(task))
+    if task.HasField("usage"):
+        parts.append(tokens_of(task.usage))
     return ", ".join(part for part in parts if part)
 
 

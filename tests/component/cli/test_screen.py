@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, RenderableType
 
 from hive_cli import screen
+from hive_cli.spending import spending, tokens
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
 
@@ -32,6 +33,38 @@ def test_a_task_that_failed_shows_whose_failure_it_was() -> None:
     assert screen.change_line(view) == (
         "◌ build/api: backing-off · attempt 1 of 2, gate: tests: exit 1"
     )
+
+
+def test_what_a_task_used_is_shown_beside_it_and_summed_up_at_the_end() -> None:
+    used = [
+        plan_pb2.Usage(input_tokens=300_000, output_tokens=40_000, estimated_usd=1.9),
+        plan_pb2.Usage(input_tokens=9_000, output_tokens=600, billed_usd=0.121, unpriced=1),
+    ]
+    views = [task("api", "running", usage=used[0]), task("ui", "succeeded", usage=used[1])]
+    assert screen.change_line(views[0]) == ("● build/api: running · attempt 1 of 2, 340k tokens")
+    summary = mission_pb2.MissionSummary(name="fix-1", status="failed")
+    ended = shown(screen.ending(mission_pb2.Mission(summary=summary, tasks=views)))
+    assert ended.splitlines()[0] == (
+        "✗ failed · 350k tokens · $0.12 billed · ≈ $1.90 at list prices, estimated"
+        " · cost of 1 run unknown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (812, "812"), (999, "999"), (1_000, "1.0k"), (9_649, "9.6k"), (99_960, "100k"),
+        (340_400, "340k"), (999_600, "1.0M"), (6_120_000, "6.1M"),
+    ],
+)  # fmt: skip
+def test_tokens_are_counted_in_thousands_and_millions(count: int, said: str) -> None:
+    assert tokens(count) == f"{said} tokens"
+
+
+def test_a_cost_that_no_agent_told_is_unknown_and_not_nothing() -> None:
+    view = task("api", "succeeded", usage=plan_pb2.Usage(input_tokens=10, unpriced=2))
+    assert spending([view]) == "10 tokens · cost unknown"
+    assert spending([task("api", "succeeded")]) == ""
 
 
 def test_a_retry_says_what_it_is_the_answer_to() -> None:

@@ -17,6 +17,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -189,22 +190,23 @@ async def _end(group: int, command: Command, older: frozenset[int]) -> None:
         return
     if command.polite:
         await asyncio.to_thread(processes.send_leader, group, command.marker, signal.SIGTERM)
-        if await _is_over(group, command, command.polite):
-            return
+        await _is_over(processes.leads, group, command, command.polite)
     for number, seconds in (
         (signal.SIGTERM, command.grace),
         (signal.SIGKILL, _AFTER_KILL_SECONDS),
     ):
         await asyncio.to_thread(processes.send, group, command.marker, number)
-        if await _is_over(group, command, seconds):
+        if await _is_over(processes.alive, group, command, seconds):
             return
 
 
-async def _is_over(group: int, command: Command, seconds: float) -> bool:
-    """Whether the group ends within so many seconds."""
+async def _is_over(
+    lives: Callable[[int, str], bool], group: int, command: Command, seconds: float
+) -> bool:
+    """Whether what lives of a group ends within so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not await asyncio.to_thread(processes.alive, group, command.marker):
+        if not await asyncio.to_thread(lives, group, command.marker):
             return True
         await asyncio.sleep(_POLL_SECONDS)
     return False

@@ -78,6 +78,11 @@ def send(group: int, marker: str, number: signal.Signals) -> None:
     signal_marked(marker, number)
 
 
+def leads(group: int, marker: str) -> bool:
+    """Whether a group's leader is still at work."""
+    return any(process.pid == group for process in marked(marker))
+
+
 def send_leader(group: int, marker: str, number: signal.Signals) -> None:
     """Signal a group's leader alone, if it still is the attempt's."""
     for process in marked(marker):

@@ -26,6 +26,10 @@ _MAX_MESSAGE: Final = 256 * 1024 * 1024
 """Bytes of one message of an agent."""
 
 
+_LAST_SECONDS: Final = 2.0
+"""Until a program that has closed its output is over."""
+
+
 class Told(msgspec.Struct, frozen=True):
     agent: list[str]
     permissions: dict[str, str]
@@ -59,11 +63,13 @@ async def take_turn(told: Told, prompt: str) -> int:
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([turn, gone, stopped], return_when=asyncio.FIRST_COMPLETED)
         try:
-            if turn.done():
+            if turn.done() and not isinstance(turn.exception(), ConnectionError):
                 return turn.result()
             if stopped.done():
                 await _cancel(agent, client, turn, told.grace)
                 return EXIT_ENDED
+            await asyncio.wait([gone], timeout=_LAST_SECONDS)
+            client.end_message()
             say({"type": "error", "message": f"{program} ended in its turn: {process.returncode}"})
             return EXIT_FAILED
         finally:

@@ -1,0 +1,143 @@
+"""Agents by the Agent Client Protocol, under the rules of every other command."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hive_contracts.plan import Timeouts, Usage
+from hive_shared.profiles import Login, Profile
+from tests.integration.runner.workshop import (
+    Source,
+    Workshop,
+    done,
+    failure,
+    lease,
+    nothing_left_behind,
+    until,
+)
+
+AGENT = Path(__file__).with_name("acp_agent.py")
+SESSION = "session-of-the-agent"
+LOGIN = Login(needed=False, command="agent login", failures=("Authentication required",))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path / "data", kill_grace=5)
+
+
+def hire(
+    workshop: Workshop, does: str, env: dict[str, str] | None = None, **fields: object
+) -> None:
+    profile = Profile(
+        (sys.executable, str(AGENT)), protocol="acp", cost="estimated", login=LOGIN,
+        set_env={"ACP_DOES": does, **(env or {})},
+    )  # fmt: skip
+    workshop.options.profiles["agent"] = msgspec.structs.replace(profile, **fields)
+
+
+async def test_its_updates_are_the_attempts_output_and_its_turn_is_the_work(
+    source: Source, workshop: Workshop
+) -> None:
+    hire(workshop, "edit")
+    result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert "Do it." in workshop.files_of(result.commit)["asked"]
+    output = workshop.artifact(result.output)
+    assert b'{"type":"message","text":"I begin now."}' in output
+    assert b'"title":"write"' in output
+    run = result.agent
+    assert run is not None
+    assert (run.session, run.said) == (SESSION, "Done.")
+    assert run.usage == Usage(14, 10, 2, estimated_usd=0.5)
+
+
+@pytest.mark.parametrize(("kind", "option"), [("edit", "allow-once"), ("fetch", "reject-once")])
+async def test_what_it_asks_is_answered_by_the_profile(
+    source: Source, workshop: Workshop, kind: str, option: str
+) -> None:
+    permissions = {"*": "deny", "edit": "allow"}
+    hire(workshop, "ask", {"ACP_KIND": kind}, permissions=permissions)
+    result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert f'"{option}"' in workshop.files_of(result.commit)["answer"]
+    assert f'"kind":"{kind}"'.encode() in workshop.artifact(result.output)
+
+
+async def test_a_time_out_asks_it_to_end_its_turn_first_and_leaves_no_process(
+    source: Source, workshop: Workshop, nap: str
+) -> None:
+    hire(workshop, "wait", {"ACP_NAP": nap})
+    asked = lease(source, agent="agent", prompt="Do it.", timeouts=Timeouts(run=4))
+    with nothing_left_behind(nap):
+        ended = failure(await workshop.perform(asked))
+    assert ended.kind == "timeout"
+    (kept,) = workshop.kept().values()
+    assert {"begun", "cancelled"} <= workshop.files_of(kept).keys()
+    assert ended.agent is not None
+    assert (ended.agent.session, ended.agent.said) == (SESSION, "I begin now.")
+
+
+async def test_a_cancelled_attempt_asks_it_to_end_its_turn_first(
+    source: Source, workshop: Workshop, nap: str
+) -> None:
+    hire(workshop, "wait", {"ACP_NAP": nap})
+    with nothing_left_behind(nap):
+        attempt = asyncio.ensure_future(
+            workshop.perform(lease(source, agent="agent", prompt="Do it."))
+        )
+        attempts = workshop.options.folder / "attempts"
+        await until(lambda: [*attempts.glob("*/**/begun")])
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+    (kept,) = workshop.kept().values()
+    assert "cancelled" in workshop.files_of(kept)
+
+
+async def test_one_that_dies_in_its_turn_has_failed(source: Source, workshop: Workshop) -> None:
+    hire(workshop, "die")
+    broken = failure(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert broken.kind == "agent"
+    assert "ended in its turn: 3" in broken.detail
+
+
+async def test_one_that_wants_a_login_says_what_to_type(source: Source, workshop: Workshop) -> None:
+    hire(workshop, "login")
+    refused = failure(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert (refused.kind, "`agent login`" in refused.detail) == ("infrastructure", True)
+
+
+async def test_one_of_another_version_of_the_protocol_is_told_so(
+    source: Source, workshop: Workshop
+) -> None:
+    hire(workshop, "other version")
+    broken = failure(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert (broken.kind, "version 7 of the protocol" in broken.detail) == ("agent", True)
+
+
+async def test_what_is_no_message_is_passed_over(source: Source, workshop: Workshop) -> None:
+    hire(workshop, "nonsense")
+    result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert result.agent is not None
+    assert result.agent.said == "Done."
+
+
+@pytest.mark.parametrize(
+    ("does", "resume", "before", "session"),
+    [
+        ("edit", True, SESSION, "loaded"),
+        ("edit", False, SESSION, "new"),
+        ("edit", True, "of another machine", "new"),
+        ("cannot load", True, SESSION, "new"),
+    ],
+)
+async def test_an_earlier_session_is_gone_on_with_where_the_profile_and_the_agent_can(
+    source: Source, workshop: Workshop, does: str, resume: bool, before: str, session: str
+) -> None:
+    hire(workshop, does, resume=resume)
+    asked = lease(source, agent="agent", prompt="Do it.", session=before)
+    result = done(await workshop.perform(asked))
+    assert workshop.files_of(result.commit)["session"] == session
+    assert b"long ago" not in workshop.artifact(result.output)
