@@ -23,6 +23,7 @@ from hive_contracts.mission import (
     TaskSettled,
 )
 from hive_contracts.plan import (
+    AgentRun,
     ArtifactRef,
     Failure,
     ForEach,
@@ -36,6 +37,7 @@ from hive_contracts.plan import (
     TaskKind,
     TaskSpec,
     Tip,
+    Usage,
     WorkDone,
 )
 from hive_contracts.runner import SessionClosed, SessionOpened
@@ -100,6 +102,27 @@ def task(*events: AnyEvent) -> TaskRow:
     row = folded(launched(), planned(), *events).tasks.get(T)
     assert row is not None
     return row
+
+
+def test_what_the_agents_of_all_attempts_used_is_added_up_by_kind_of_price() -> None:
+    first = Failure("agent", "x", agent=AgentRun("a", usage=Usage(10, 5, 1, estimated_usd=0.1)))
+    second = WorkDone(no_change="x", agent=AgentRun("b", usage=Usage(20, 0, 2, billed_usd=0.2)))
+    told: list[AnyEvent] = [
+        leased(),
+        AttemptFailed(T, 1, first),
+        leased(2),
+        AttemptSucceeded(T, 2, second),
+    ]
+    assert task(*told).usage == Usage(30, 5, 3, billed_usd=0.2, estimated_usd=0.1)
+    silent = Failure("agent", "x", agent=AgentRun("a"))
+    assert task(leased(), AttemptFailed(T, 1, silent)).usage is None
+    more: list[AnyEvent] = [
+        *told,
+        leased(3),
+        AttemptFailed(T, 3, silent),
+        TaskSucceeded(T, M, 2, second),
+    ]
+    assert task(*more).usage == Usage(30, 5, 3, billed_usd=0.2, estimated_usd=0.1)
 
 
 def mission(*events: AnyEvent) -> MissionRow:

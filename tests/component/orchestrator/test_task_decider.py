@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from hive_contracts.plan import (
+    AgentRun,
     ApprovalGate,
     ArtifactRef,
     Baseline,
@@ -330,6 +331,21 @@ def test_a_failed_attempts_reason_is_the_next_ones_input() -> None:
         state = task_state.evolve(state, event)
     assert isinstance(state, task_state.Leased)
     assert state.facts.feedback == BROKEN
+
+
+def test_the_session_of_the_agent_that_was_at_work_last_is_remembered() -> None:
+    failed = Failure("agent", "x", agent=AgentRun("codex", "s-1"))
+    made = msgspec.structs.replace(DONE, agent=AgentRun("codex", "s-2"))
+    lost = LeaseLost(T, 3, "gone")
+    state: task_state.Task = task_state.INITIAL
+    for event, session in (
+        (planned(TESTS), ""), (leased(1), ""), (AttemptFailed(T, 1, failed), "s-1"),
+        (TaskRequeued(T, 60), "s-1"), (leased(2), "s-1"), (AttemptSucceeded(T, 2, made), "s-2"),
+        (leased(3, "gates"), "s-2"), (lost, "s-2"),
+    ):  # fmt: skip
+        state = task_state.evolve(state, event)
+        assert not isinstance(state, task_state.Unplanned)
+        assert state.facts.session == session
 
 
 def test_too_many_losses_in_a_row_end_the_task() -> None:

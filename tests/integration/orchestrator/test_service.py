@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from hive_contracts.mission import CancelMission, LaunchMission
-from hive_contracts.orders import Lease
+from hive_contracts.orders import Beat, Holding, Lease, Orders
 from hive_contracts.plan import (
     ApprovalGate,
     Failure,
@@ -51,6 +51,38 @@ async def working(*runners: FakeRunner) -> AsyncIterator[None]:
         yield
     finally:
         await cancelled(*tasks)
+
+
+async def test_work_waits_for_its_agent_and_goes_to_a_runner_once_somebody_logged_in(
+    hive: Hive,
+) -> None:
+    spec = TaskSpec("t", prompt="Do it.", agent="codex")
+    runner, session = new_id(), new_id()
+
+    async def beats(agents: tuple[str, ...], holding: Orders | None = None) -> Orders:
+        known = tuple(Holding(x.task.task_id, x.epoch) for x in holding.leases) if holding else ()
+        return await hive.beat(Beat(runner, session, "anvil", 2, agents, holding=known))
+
+    async def leased() -> Orders | None:
+        orders = await beats(("claude", "codex"))
+        return orders if orders.leases else None
+
+    async with hive.orchestrator():
+        await hive.submit(LaunchMission("", Plan("m", (Phase("p", tasks=(spec,)),))))
+        await beats(("claude",))
+        await hive.until(lambda types: "TaskPlanned" in types and "SessionOpened" in types)
+        orders = await eventually(leased)
+        # The runner keeps its work, and the record has each change once.
+        kept = await beats(("claude", "codex"), orders)
+        assert [held.task_id for held in kept.keep] == [orders.leases[0].task.task_id]
+        types = await hive.types()
+        assert types.count("SessionOpened") == 2
+        assert "SessionClosed" not in types
+
+    # Another orchestrator knows it too.
+    async with open_postgres_desk(hive.database.url("orchestrator")) as desk:
+        board = await desk.load()
+    assert board.sessions[session].agents == ("claude", "codex")
 
 
 def ended(missions: int, how: str = "MissionSucceeded"):  # type: ignore[no-untyped-def]
