@@ -5,6 +5,7 @@
 #   make check    lint, types, import rules, proto, lock, compose file
 #   make bench    what this machine reaches
 #   make mutants  take each protection out and see exactly its test fail
+#   make test-agents  real coding agents from npm, whole tasks against a scripted model
 #
 # Each sets up `.venv` first, from nothing but Python 3.11 or later with pip.
 
@@ -56,6 +57,25 @@ demo: $(READY)
 .PHONY: test
 test: $(READY)
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+# Real coding agents, in the versions whose output the profiles were written for.
+AGENTS := .agents
+AGENTS_ARGS ?= -q
+CODEX := @openai/codex@0.171.0
+OPENCODE := opencode-ai@1.18.33
+NO_PROVIDER := @google/gemini-cli@0.61.0 @anthropic-ai/claude-code@2.1.197
+NPM_INSTALL := npm install --prefix $(AGENTS) --no-package-lock --no-audit --no-fund --loglevel error
+
+.PHONY: test-agents
+test-agents: $(READY) $(AGENTS)/.ready
+	HIVE_TEST_AGENTS="$(abspath $(AGENTS))" $(PY) -m pytest tests/system/agents $(AGENTS_ARGS)
+
+$(AGENTS)/.ready: Makefile
+	@command -v npm >/dev/null || { echo "no npm on PATH: install Node.js 20 or later" >&2; exit 1; }
+	@mkdir -p $(AGENTS)
+	$(NPM_INSTALL) $(CODEX) $(OPENCODE)
+	$(NPM_INSTALL) $(NO_PROVIDER) || echo "claude and gemini are not installed: their tests are skipped"
+	@touch $@
 
 .PHONY: bench
 bench: $(READY)
