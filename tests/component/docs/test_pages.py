@@ -24,6 +24,8 @@ from hive_contracts.files import mission as mission_structs
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Plan
 from hive_contracts.v1 import event_pb2, mission_pb2, operations_pb2
+from hive_runner.testing import parse_scenario
+from hive_shared.profiles import Login, Profile, shipped
 from hive_shared.settings import Sources, load
 from hive_shared.settings.values import RunnerSettings
 from tests.component.docs.pages import PAGES, ROOT, blocks, name_of
@@ -137,6 +139,19 @@ def test_settings_of_the_pages_can_be_taken(text: str, tmp_path: Path) -> None:
     (tmp_path / "hive.toml").write_text(text)
     settings = load(RunnerSettings, Sources(env={}, home=tmp_path / "nobody", cwd=tmp_path))
     assert settings.profiles.keys() == tomllib.loads(text)["profiles"].keys()
+
+
+@pytest.mark.parametrize("text", examples("scenario", "toml"))
+def test_a_scenario_of_the_pages_can_be_played(text: str) -> None:
+    assert parse_scenario(text).conversations
+
+
+def test_the_agents_page_names_every_key_of_a_profile_and_every_profile_that_ships() -> None:
+    text = (ROOT / "docs/agents.md").read_text()
+    keys = {name for name in Profile.__struct_fields__ if name != "login"}
+    keys |= {f"login.{name}" for name in Login.__struct_fields__}
+    for name in keys | shipped().keys():
+        assert f"`{name}`" in text, name
 
 
 def test_the_mission_page_names_what_is_not_supported_yet() -> None:
