@@ -41,7 +41,7 @@ async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
     source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
     workshop.options.profiles[NAME] = opencode(tmp_path / "home", model(STALL), NAME)
-    asked = lease(source, agent=NAME, prompt="Fix it.", timeouts=Timeouts(silence=12))
+    asked = lease(source, agent=NAME, prompt="Fix it.", timeouts=Timeouts(silence=20))
     ended = failure(await workshop.perform(asked))
     assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
     assert workshop.folders_left() == []

@@ -112,7 +112,7 @@ async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
     agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
     workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", model(STALL))
-    asked = lease(source, agent=agent, prompt="Fix it.", timeouts=Timeouts(silence=12))
+    asked = lease(source, agent=agent, prompt="Fix it.", timeouts=Timeouts(silence=20))
     ended = failure(await workshop.perform(asked))
     assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
     assert list(workshop.kept().values())  # what it had done is kept
