@@ -58,14 +58,14 @@ def check_agents(
     for where, task in _tasks(plan):
         if not task.agent or not runners or any(task.agent in agents for agents in runners):
             continue
-        profile = profiles[task.agent]
+        profile = profiles.get(task.agent, Profile())
         steps = [step for step in (profile.install, profile.login.command) if step]
         typed = " and ".join(f"`{step}`" for step in steps)
         raise Refusal(
             "no-agent",
             f"agent {task.agent!r} is not installed and logged in on any runner",
             f"{where}.agent",
-            f"on a runner's machine: {typed or f'install {profile.command[0]}'};"
+            f"on a runner's machine: {typed or ' '.join(('install', *profile.command[:1]))};"
             " `hive status` shows what is found",
         )
 

@@ -127,7 +127,10 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
 
     async def _plan(self, message: plan_pb2.Plan) -> Plan:
         """Raises Refusal where nobody could do its work."""
-        plan = plan_of(message, self._profiles)
+        return await self._runnable(plan_of(message, self._profiles))
+
+    async def _runnable(self, plan: Plan) -> Plan:
+        """The plan, if its agents are where a runner is. Raises Refusal."""
         if names_agents(plan):
             runners = await self._views.runners()
             connected = [runner.agents for runner in runners if runner.status == "connected"]
@@ -181,7 +184,8 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
                 "mission",
                 f"hive cancel {mission.name}",
             )
-        command = LaunchMission("", plan_again(await self._history(mission.mission_id)))
+        plan = plan_again(await self._history(mission.mission_id))
+        command = LaunchMission("", await self._runnable(plan))
         accepted = await self._submit("Retry", request.command_id, command, current_call())
         return mission_pb2.RetryResponse(
             mission_id=accepted.id, name=accepted.name, position=accepted.position
