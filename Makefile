@@ -63,7 +63,7 @@ AGENTS := .agents
 AGENTS_ARGS ?= -q
 CODEX := @openai/codex@0.171.0
 OPENCODE := opencode-ai@1.18.33
-NO_PROVIDER := @google/gemini-cli@0.61.0 @anthropic-ai/claude-code@2.1.197
+MORE_AGENTS := @anthropic-ai/claude-code@2.1.197 @google/gemini-cli@0.61.0
 NPM_INSTALL := npm install --prefix $(AGENTS) --no-package-lock --no-audit --no-fund --loglevel error
 
 .PHONY: test-agents
@@ -74,7 +74,7 @@ $(AGENTS)/.ready: Makefile
 	@command -v npm >/dev/null || { echo "no npm on PATH: install Node.js 20 or later" >&2; exit 1; }
 	@mkdir -p $(AGENTS)
 	$(NPM_INSTALL) $(CODEX) $(OPENCODE)
-	$(NPM_INSTALL) $(NO_PROVIDER) || echo "claude and gemini are not installed: their tests are skipped"
+	$(NPM_INSTALL) $(MORE_AGENTS) || echo "claude and gemini are not installed: their tests are skipped"
 	@touch $@
 
 .PHONY: bench

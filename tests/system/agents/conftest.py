@@ -71,6 +71,19 @@ def codex(home: Path, model: ScriptedModel) -> Profile:
     return msgspec.structs.replace(profiles_of({})["codex"], set_env=env)
 
 
+def claude(home: Path, model: ScriptedModel) -> Profile:
+    """Claude Code as it ships, with a home of its own and the model in its provider's place."""
+    home.mkdir(parents=True, exist_ok=True)
+    env = {
+        "PATH": installed("claude"),
+        "HOME": str(home),
+        "ANTHROPIC_BASE_URL": model.url.removesuffix("/v1"),
+        "ANTHROPIC_API_KEY": "none is needed",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
+    return msgspec.structs.replace(profiles_of({})["claude"], set_env=env)
+
+
 def opencode(home: Path, model: ScriptedModel, name: str = "opencode") -> Profile:
     """OpenCode as it ships, with a home of its own in which the model is its provider."""
     path = installed("opencode")

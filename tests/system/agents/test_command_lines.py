@@ -1,4 +1,4 @@
-"""The command lines of agents that need their own provider, before the real programs' parsers.
+"""The command lines of agents before the real programs' own parsers.
 
 Nobody is logged in to them here: a program that gets as far as to say so has taken its arguments.
 """
@@ -13,6 +13,7 @@ from tests.integration.runner.workshop import Source, Workshop, failure, lease
 from tests.system.agents.conftest import installed
 
 COMMANDS = {"claude": "claude", "gemini": "gemini", "gemini-acp": "gemini"}
+"""Those of Claude Code and OpenCode do whole tasks too."""
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

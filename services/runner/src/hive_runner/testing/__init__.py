@@ -2,8 +2,8 @@
 
     python -m hive_runner.testing scenario.toml --port 8199
 
-Real coding agents talk to it as to their provider: `codex` by the Responses API, `opencode` by Chat
-Completions. docs/agents.md says how they are told to.
+Real coding agents talk to it as to their provider: Codex by the Responses API, OpenCode by Chat
+Completions, Claude Code by Messages. docs/agents.md says how they are told to.
 """
 
 from hive_runner.testing.scenario import Scenario, ScenarioProblem, parse_scenario, read_scenario

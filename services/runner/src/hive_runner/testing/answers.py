@@ -13,6 +13,7 @@ SHELLS: Final[Mapping[str, str]] = {
     "exec_command": "cmd",
     "shell_command": "command",
     "bash": "command",
+    "Bash": "command",
     "run_shell_command": "command",
 }
 """The tools that run a shell command, and the argument that takes it."""
@@ -91,7 +92,7 @@ def _shell(command: str, tools: Iterable[str]) -> Call:
     for tool in tools:
         if tool in SHELLS:
             arguments: dict[str, Any] = {SHELLS[tool]: command}
-            if tool == "bash":
+            if tool.lower() == "bash":
                 arguments["description"] = "Run a command of the scenario"
             return Call(tool, arguments)
     raise NoTurn(f"the agent has no tool that runs a command; it has: {', '.join(tools)}")

@@ -1,4 +1,4 @@
-"""A scripted model behind HTTP on loopback: Responses and Chat Completions, streamed."""
+"""A scripted model behind HTTP on loopback: Responses, Chat Completions and Messages, streamed."""
 
 import itertools
 import select
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hive_runner.testing import completions, responses
+from hive_runner.testing import completions, messages, responses
 from hive_runner.testing.answers import Answer, Asked, NoTurn, Script
 from hive_runner.testing.scenario import Fault, Scenario, Tokens
 
@@ -30,10 +30,11 @@ class _Api(msgspec.Struct, frozen=True):
 _APIS: Final = {
     responses.PATH: _Api(responses.read, responses.stream),
     completions.PATH: _Api(completions.read, completions.stream),
+    messages.PATH: _Api(messages.read, messages.stream),
 }
 
 
-_KINDS: Final = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+_KINDS: Final = {401: "authentication_error", 429: "rate_limit_error"}
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -159,7 +160,8 @@ class _Request(BaseHTTPRequestHandler):
         return self.rfile.read(min(size, _MAX_BODY))
 
     def refuse(self, status: int, kind: str, message: str) -> None:
-        self._send(status, {"error": {"type": kind, "code": kind, "message": message}})
+        error = {"type": kind, "code": kind, "message": message}
+        self._send(status, {"type": "error", "error": error})
 
     def limit(self, fault: Fault) -> None:
         """As the providers say it: in the body for people and clients, and in a header."""
@@ -169,7 +171,9 @@ class _Request(BaseHTTPRequestHandler):
             error["resets_at"] = int(time.time()) + fault.resets_in
             error["resets_in_seconds"] = fault.resets_in
             headers["Retry-After"] = str(fault.resets_in)
-        self._send(429, {"error": error}, headers)
+            headers["anthropic-ratelimit-unified-reset"] = str(error["resets_at"])
+            headers["anthropic-ratelimit-unified-status"] = "rejected"
+        self._send(429, {"type": "error", "error": error}, headers)
 
     def stream(self, events: Iterator[bytes]) -> None:
         self.send_response(200)
