@@ -140,6 +140,22 @@ def test_a_line_without_an_end_is_not_held_and_the_next_one_is_read(tmp_path: Pa
     assert told.session == "t-1"
 
 
+def test_of_a_flood_of_lines_the_last_ones_are_read(tmp_path: Path) -> None:
+    flood = lines([{"type": "thread.started", "thread_id": f"t-{n}"} for n in range(30_000)])
+    told = heard(tmp_path, PROFILES["codex"], flood, lines(CODEX[1:])).told
+    assert (told.session, told.said) == ("t-29999", "Done.")
+    looked_at: list[str] = []
+    transcript = Transcript(tmp_path / "flood", 1 << 20, Profile(("x",)), looked_at.extend)
+    transcript.write(b"x" * 10_000 + b"\n" + b"y\n" * 30_000)
+    transcript.close()
+    assert looked_at == ["y"] * 8
+
+
+def test_of_a_long_line_that_is_no_event_the_beginning_is_kept(tmp_path: Path) -> None:
+    told = heard(tmp_path, PROFILES["codex"], "ä".encode() * 10_000 + b"\n").told
+    assert list(told.lines) == ["ä" * 500]
+
+
 def test_last_words_are_cut_to_what_an_event_carries(tmp_path: Path) -> None:
     long = {"type": "item.completed", "item": {"type": "agent_message", "text": "x" * 9_000 + "\0"}}
     said = heard(tmp_path, PROFILES["codex"], lines([long])).told.said

@@ -96,6 +96,16 @@ async def test_a_cancelled_attempt_asks_it_to_end_its_turn_first(
     assert "cancelled" in workshop.files_of(kept)
 
 
+async def test_no_module_of_the_repository_stands_for_one_of_the_hive(
+    source: Source, workshop: Workshop
+) -> None:
+    spoil = "raise SystemExit('a module of the repository was run')\n"
+    names = ("acp.py", "msgspec.py", "hive_runner.py", "asyncio.py")
+    source.commit(dict.fromkeys(names, spoil))
+    hire(workshop, "edit")
+    done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+
+
 async def test_one_that_dies_in_its_turn_has_failed(source: Source, workshop: Workshop) -> None:
     hire(workshop, "die")
     broken = failure(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))

@@ -115,7 +115,8 @@ def _acp(profile: Profile, grace: float, session: str) -> tuple[str, ...]:
     """The command that speaks the protocol with the agent's own."""
     policy = msgspec.json.encode(profile.permissions).decode()
     load = ("--load", session) if profile.resume and session else ()
+    # -P: the worktree is its folder, and no module of it may stand for one of the hive's.
     return (
-        sys.executable, "-m", "hive_runner.acp",
+        sys.executable, "-P", "-E", "-m", "hive_runner.acp",
         "--permissions", policy, "--grace", str(grace), *load, "--",
     )  # fmt: skip

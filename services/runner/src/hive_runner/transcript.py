@@ -21,7 +21,13 @@ _MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes: an event with a whole file in it is read, a flood without an end is not held."""
 _MAX_ID: Final = 200
 _LINES: Final = 40
-_LINE_SHOWN: Final = 2_000
+_LINE_SHOWN: Final = 500
+_ERROR_SHOWN: Final = 2_000
+_READ_AT_ONCE: Final = 2_000
+"""Lines of one piece that are read, the last ones: a flood must not stop the runner."""
+_LOOKED_AT: Final = 8
+_WIDEST: Final = 4
+"""Bytes of a character in UTF-8, at most."""
 
 
 class Told(msgspec.Struct):
@@ -44,25 +50,29 @@ class Transcript(Output):
         path: Path,
         limit: int,
         profile: Profile,
-        on_line: Callable[[str], None] | None = None,
+        on_lines: Callable[[list[str]], None] | None = None,
     ) -> None:
-        """`on_line` is told of each line that may say why the agent fails."""
+        """`on_lines` is told of new lines that may say why the agent fails, the last few."""
         super().__init__(path, limit)
         self.told = Told()
         self._profile = profile
-        self._on_line = on_line
+        self._on_lines = on_lines
+        self._new = 0
+        """Of the last lines, those that came with this piece."""
         self._rest = bytearray()
         self._skipping = False
 
     def write(self, piece: bytes) -> None:
         super().write(piece)
         *lines, rest = piece.split(b"\n")
-        for line in lines:
-            if self._skipping:
-                self._skipping = False
+        if lines:
+            if not self._skipping:
+                lines[0] = bytes(self._rest) + lines[0]
             else:
-                self._hear(bytes(self._rest) + line)
+                lines[0] = b""
+            self._skipping = False
             self._rest.clear()
+            self._hear(lines[-_READ_AT_ONCE:])
         self._rest += rest
         if len(self._rest) > _MAX_LINE:
             self._skipping = True
@@ -70,17 +80,23 @@ class Transcript(Output):
 
     def end(self) -> None:
         """The agent has ended: what it printed last may have no end of line."""
-        if self._rest and not self._skipping:
-            self._hear(bytes(self._rest))
+        if not self._skipping:
+            self._hear([bytes(self._rest)])
         self._rest.clear()
 
-    def _hear(self, line: bytes) -> None:
-        line = line.strip()
+    def _hear(self, lines: list[bytes]) -> None:
+        self._new = 0
+        for line in lines:
+            self._hear_one(line.strip())
+        if self._new and self._on_lines is not None:
+            self._on_lines(list(self.told.lines)[-min(self._new, _LOOKED_AT) :])
+
+    def _hear_one(self, line: bytes) -> None:
         if not line:
             return
         event = _event(line) if self._profile.events else None
         if event is None:
-            self._note(line.decode("utf-8", "replace"))
+            self._note(line[: _LINE_SHOWN * _WIDEST].decode("utf-8", "replace"))
             return
         for reading in self._profile.events:
             if all(at(event, path) == value for path, value in reading.when.items()):
@@ -93,8 +109,9 @@ class Transcript(Output):
             told.said = (told.said + said if reading.join else said)[-MAX_SAID:]
             told.error, told.resets_at = "", 0
             told.lines.clear()
+            self._new = 0
         if error := _text(event, reading.error):
-            told.error = error[:_LINE_SHOWN]
+            told.error = error[:_ERROR_SHOWN]
             self._note(error)
         if resets := at(event, reading.resets):
             told.resets_at = float(resets) if isinstance(resets, int | float) else 0
@@ -104,10 +121,8 @@ class Transcript(Output):
             told.usage = _added(before, usage)
 
     def _note(self, line: str) -> None:
-        shown = plain(line)[:_LINE_SHOWN]
-        self.told.lines.append(shown)
-        if self._on_line is not None:
-            self._on_line(shown)
+        self.told.lines.append(plain(line[:_LINE_SHOWN]))
+        self._new += 1
 
 
 def at(event: dict[str, Any], path: str) -> Any:

@@ -58,7 +58,7 @@ async def take_turn(job: Job, file: RepositoryFile) -> Turn:
         job.workspace.folder / "output.log",
         place.options.output_bytes,
         agent.profile,
-        lambda line: _note_limit(agent, line, limit),
+        lambda lines: _note_limit(agent, lines, limit),
     )
     login = KeptLogin(place.roster.login_places(agent.profile))
     ended: Ended | None = None
@@ -128,8 +128,8 @@ def _without_keys(file: RepositoryFile, agent: Agent) -> RepositoryFile:
     return msgspec.structs.replace(file, env=kept)
 
 
-def _note_limit(agent: Agent, line: str, limit: asyncio.Event) -> None:
-    if agent.profile.waits_at_limit and wait_for_limit(agent.profile, [line], _now()) is not None:
+def _note_limit(agent: Agent, lines: list[str], limit: asyncio.Event) -> None:
+    if agent.profile.waits_at_limit and wait_for_limit(agent.profile, lines, _now()) is not None:
         limit.set()
 
 
