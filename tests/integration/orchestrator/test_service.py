@@ -67,22 +67,25 @@ async def test_work_waits_for_its_agent_and_goes_to_a_runner_once_somebody_logge
         orders = await beats(("claude", "codex"))
         return orders if orders.leases else None
 
+    async def kept(agents: tuple[str, ...]) -> bool | None:
+        async with open_postgres_desk(hive.database.url("orchestrator")) as desk:
+            opened = (await desk.load()).sessions.get(session)
+        return True if opened is not None and opened.agents == agents else None
+
     async with hive.orchestrator():
         await hive.submit(LaunchMission("", Plan("m", (Phase("p", tasks=(spec,)),))))
         await beats(("claude",))
-        await hive.until(lambda types: "TaskPlanned" in types and "SessionOpened" in types)
+        await eventually(lambda: kept(("claude",)))
+        await hive.until(lambda types: "TaskPlanned" in types)
         orders = await eventually(leased)
         # The runner keeps its work, and the record has each change once.
-        kept = await beats(("claude", "codex"), orders)
-        assert [held.task_id for held in kept.keep] == [orders.leases[0].task.task_id]
+        again = await beats(("claude", "codex"), orders)
+        assert [held.task_id for held in again.keep] == [orders.leases[0].task.task_id]
         types = await hive.types()
         assert types.count("SessionOpened") == 2
         assert "SessionClosed" not in types
-
-    # Another orchestrator knows it too.
-    async with open_postgres_desk(hive.database.url("orchestrator")) as desk:
-        board = await desk.load()
-    assert board.sessions[session].agents == ("claude", "codex")
+        # Another orchestrator would know it too.
+        await eventually(lambda: kept(("claude", "codex")))
 
 
 def ended(missions: int, how: str = "MissionSucceeded"):  # type: ignore[no-untyped-def]
