@@ -132,3 +132,14 @@ async def test_a_refused_login_names_what_to_type_and_leaves_the_login_as_it_was
     assert "`codex login`" in refused.detail
     assert stamp([login]) == before
     assert "codex" not in workshop.place.roster.able()
+
+
+@pytest.mark.parametrize(("agent", "file"), [("codex", "AGENTS.md"), ("claude", "CLAUDE.md")])
+async def test_the_repositorys_word_to_agents_is_found_by_the_agent_itself(
+    agent: str, file: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    source.commit({file: "Always write a changelog line.\n"})
+    served = model(FIX)
+    workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", served)
+    done(await workshop.perform(lease(source, agent=agent, prompt="Fix the constant.")))
+    assert any("Always write a changelog line." in heard.asked.text for heard in served.heard)

@@ -78,6 +78,14 @@ def send(group: int, marker: str, number: signal.Signals) -> None:
     signal_marked(marker, number)
 
 
+def signal_marked(marker: str, number: signal.Signals) -> None:
+    for process in marked(marker):
+        try:
+            process.send_signal(number)
+        except psutil.Error:
+            continue
+
+
 def leads(group: int, marker: str) -> bool:
     """Whether a group's leader is still at work."""
     return any(process.pid == group for process in marked(marker))
@@ -89,14 +97,6 @@ def send_leader(group: int, marker: str, number: signal.Signals) -> None:
         if process.pid == group:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(number)
-
-
-def signal_marked(marker: str, number: signal.Signals) -> None:
-    for process in marked(marker):
-        try:
-            process.send_signal(number)
-        except psutil.Error:
-            continue
 
 
 def _environment(pid: int) -> list[bytes]:
