@@ -465,3 +465,48 @@ async def test_a_lease_of_the_same_epoch_keeps_what_its_earlier_life_left(
     assert [
         commit for commit in workshop.kept().values() if "more.txt" in workshop.files_of(commit)
     ]
+
+
+SCOPED = "mkdir -p libs/x && echo 1 > libs/x/a.py && echo 2 > aside.py && rm -f README.md"
+
+
+async def test_work_that_leaves_its_paths_fails_with_what_it_changed_there(
+    source: Source, workshop: Workshop
+) -> None:
+    asked = lease(source, run=SCOPED, paths=("libs/x/**",))
+    failed = failure(await workshop.perform(asked))
+    assert failed.kind == "agent"
+    assert "outside of its paths, libs/x/**" in failed.detail
+    assert "aside.py" in failed.files
+    assert "libs/x/a.py" not in failed.files
+    [kept] = workshop.kept().values()
+    assert "aside.py" in workshop.files_of(kept), "it is kept all the same"
+
+
+async def test_work_within_its_paths_is_taken(source: Source, workshop: Workshop) -> None:
+    asked = lease(source, run="mkdir -p libs/x && echo 1 > libs/x/a.py", paths=("docs", "libs/x"))
+    assert done(await workshop.perform(asked)).files == 1
+
+
+async def test_a_review_need_not_change_anything_and_lists_defects(
+    source: Source, workshop: Workshop
+) -> None:
+    workshop.options.profiles["critic"] = Profile(
+        (
+            "/bin/sh",
+            "-c",
+            'grep -q "You judge" && echo "It reads the clock twice." > "$HIVE_DEFECTS_FILE"',
+        )
+    )
+    asked = lease(source, prompt="Accept, or list defects.", agent="critic", review=True)
+    result = done(await workshop.perform(asked))
+    assert (result.commit, result.defects) == ("", "It reads the clock twice.")
+    accepts = lease(source, run="true", review=True)
+    result = done(await workshop.perform(accepts))
+    assert (result.no_change, result.defects) == ("a review", "")
+
+
+async def test_only_a_review_has_a_place_for_defects(source: Source, workshop: Workshop) -> None:
+    asked = lease(source, run='echo "${HIVE_DEFECTS_FILE-none}" > said')
+    result = done(await workshop.perform(asked))
+    assert workshop.files_of(result.commit)["said"] == "none"

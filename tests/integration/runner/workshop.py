@@ -180,6 +180,8 @@ def lease(
     task_id: str = "",
     merge: MergeOf | None = None,
     expand: Globbed | None = None,
+    paths: tuple[str, ...] = (),
+    review: bool = False,
     **fields: Any,
 ) -> Lease:
     repository = source.repository if source else None
@@ -190,6 +192,8 @@ def lease(
         agent=agent,
         gates=tuple(CommandGate(key, command) for key, command in (gates or {}).items()),
         timeouts=timeouts or Timeouts(),
+        paths=paths,
+        review=review,
     )
     task = TaskPlanned(
         task_id or new_id(),

@@ -7,7 +7,14 @@ from hive_contracts.plan import Failure, GatesRun
 def prompt(lease: Lease) -> str:
     task = lease.task
     parts = [task.objective, task.spec.prompt, *_feedback(lease), *_hints(lease)]
-    if task.repository is not None:
+    if task.spec.paths:
+        parts.append(f"Change nothing outside of: {', '.join(task.spec.paths)}")
+    if task.spec.review:
+        parts.append(
+            "You judge what was made before. If something must be mended, say what in the file that"
+            " the environment variable HIVE_DEFECTS_FILE names; without that file it is accepted."
+        )
+    elif task.repository is not None:
         parts.append(
             "If nothing needs to be changed, write the reason to the file that the environment"
             " variable HIVE_NO_CHANGE_FILE names, and change nothing."

@@ -68,10 +68,11 @@ def _shortened(outcome: Outcome, share: int) -> Outcome:
             return msgspec.structs.replace(
                 outcome, tail=_end(tail, share), files=files[: share // 256]
             )
-        case WorkDone(no_change=reason, protected=protected, tests=tests):
+        case WorkDone(no_change=reason, defects=defects, protected=protected, tests=tests):
             return msgspec.structs.replace(
                 outcome,
-                no_change=reason[:share],
+                no_change=reason[: share // 2],
+                defects=defects[: share // 2],
                 protected=_fitting(protected, share // 4),
                 tests=_fitting(tests, share // 4),
             )

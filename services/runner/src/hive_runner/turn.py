@@ -41,6 +41,11 @@ def reason_file(job: Job) -> Path:
     return job.workspace.folder / NOTES / "no-change"
 
 
+def defects_file(job: Job) -> Path:
+    """Where a review lists what must be mended."""
+    return job.workspace.folder / NOTES / "defects"
+
+
 async def take_turn(job: Job, file: RepositoryFile) -> Turn:
     """Run the command of a task, or its agent with its prompt. Raises StepFailed."""
     spec = job.lease.task.spec
@@ -113,7 +118,7 @@ def _run(
         extra=agent.profile.set_env | {
             "HIVE_PROMPT_FILE": str(prompt_file),
             "HIVE_NO_CHANGE_FILE": str(reason_file(job)),
-        },
+        } | ({"HIVE_DEFECTS_FILE": str(defects_file(job))} if spec.review else {}),
     )  # fmt: skip
 
 

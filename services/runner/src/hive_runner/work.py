@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from hive_contracts.files import RepositoryFile
-from hive_contracts.plan import ArtifactRef, WorkDone
+from hive_contracts.plan import MAX_NAMED, MAX_TAIL, ArtifactRef, WorkDone
 from hive_runner import seal
 from hive_runner.changes import changes, protection
 from hive_runner.errors import failed, plain
@@ -16,7 +16,8 @@ from hive_runner.job import Job, set_up
 from hive_runner.mirror import Mirror
 from hive_runner.patterns import Patterns
 from hive_runner.place import repository_file
-from hive_runner.turn import reason_file, take_turn, told
+from hive_runner.scope import outside
+from hive_runner.turn import defects_file, reason_file, take_turn, told
 from hive_shared.telemetry import span
 
 MAX_REASON: Final = 4_096
@@ -30,7 +31,7 @@ async def work(job: Job) -> WorkDone:
     if job.lease.task.repository is None:
         seal.write_down(job.workspace, seal.Work(job.name))
         turn = await take_turn(job, RepositoryFile())
-        return WorkDone(output=turn.output, agent=turn.agent)
+        return WorkDone(output=turn.output, agent=turn.agent, defects=await _defects(job))
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
     protected = protection(file)
@@ -38,7 +39,7 @@ async def work(job: Job) -> WorkDone:
     turn = await take_turn(job, file)
     with told(turn.agent):
         done = await _hand_in(job, mirror, protected, note, turn.output)
-    return msgspec.structs.replace(done, agent=turn.agent)
+    return msgspec.structs.replace(done, agent=turn.agent, defects=await _defects(job))
 
 
 async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
@@ -76,6 +77,7 @@ async def _hand_in(
     await seal.keep(workspace, mirror, note, sealed.commit)
     await seal.keep_strays(workspace, mirror, note, sealed.commit)
     seal.is_safe(workspace)
+    await _check_scope(job, note.start, sealed.commit, output)
     bundle_file = workspace.folder / "result.bundle"
     await workspace.own(
         "bundle", "create", "-q", str(bundle_file), f"{note.start}..{note.name.attempt_ref}"
@@ -98,9 +100,31 @@ async def _hand_in(
     )
 
 
+async def _check_scope(job: Job, start: str, commit: str, output: ArtifactRef | None) -> None:
+    """Raises StepFailed where the task's paths do not hold all that was changed."""
+    paths = job.lease.task.spec.paths
+    if strayed := await outside(job.workspace, paths, start, commit):
+        named = tuple(plain(path) for path in strayed[:MAX_NAMED])
+        raise failed(
+            "agent",
+            f"the command changed {len(strayed)} files outside of its paths, {', '.join(paths)}",
+            files=named,
+            output=output,
+        )
+
+
+async def _defects(job: Job) -> str:
+    """What a review found; empty where it accepts, and of any other work."""
+    if not job.lease.task.spec.review:
+        return ""
+    return await asyncio.to_thread(_read, defects_file(job), MAX_TAIL)
+
+
 async def _reason(job: Job, output: ArtifactRef | None) -> str:
     """Why nothing needed to be changed, as the command declared. Raises StepFailed."""
-    reason = await asyncio.to_thread(_read_reason, reason_file(job))
+    reason = await asyncio.to_thread(_read, reason_file(job), MAX_REASON)
+    if not reason and job.lease.task.spec.review:
+        return "a review"
     if not reason:
         raise failed(
             "no-change",
@@ -110,10 +134,11 @@ async def _reason(job: Job, output: ArtifactRef | None) -> str:
     return reason
 
 
-def _read_reason(path: Path) -> str:
+def _read(path: Path, most: int) -> str:
+    """At most so many characters of a file that may not be there."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return plain(file.read(MAX_REASON)).strip()
+            return plain(file.read(most)).strip()
     except OSError:
         return ""
 
