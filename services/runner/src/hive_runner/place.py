@@ -13,6 +13,7 @@ from hive_runner.errors import failed
 from hive_runner.git import Git
 from hive_runner.mirror import Mirror, Mirrors
 from hive_runner.options import Options
+from hive_runner.tails import Tails
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -22,6 +23,8 @@ class Place(msgspec.Struct, frozen=True):
     depot: Depot
     person: Mapping[str, str]
     """The runner's own environment, from which commands get what is allowed."""
+    tails: Tails = msgspec.field(default_factory=Tails)
+    """What the commands print, as it comes."""
 
     @property
     def attempts(self) -> Path:
