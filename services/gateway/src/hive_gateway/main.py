@@ -84,10 +84,11 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
         (live.run(), "live"),
         (orchestrator.canaries(shell.instance, settings.beat, clock), "canaries"),
         (dependencies.run(SERVICES), "dependencies"),
-        (tails.run(), "tails"),
         (beat(shell, client), "heartbeats"),
     ):
         shell.spawn(loop, name)
+    if redis is not None:
+        shell.spawn(tails.run(), "tails")
     services = Services(
         Missions(submitter, views, watchers, store, _with_command(settings)),
         runners,

@@ -19,7 +19,7 @@ import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from hive_contracts.ids import is_id
 from hive_contracts.v1 import runner_pb2
@@ -89,9 +89,9 @@ class Tails:
             self._news.set()
 
     async def run(self) -> None:
-        """Write what is taken, until cancelled."""
+        """Write what is taken, until cancelled; only with a client."""
         failures = 0
-        while self._client is not None:
+        while True:
             if not self._queue and not self.reason:
                 await self._news.wait(_LOOK_SECONDS)
             try:
@@ -201,4 +201,5 @@ def _entry_of(row: Any) -> Entry | None:
 
 
 def _why(error: Exception) -> str:
-    return f"Redis does not answer: {str(error) or type(error).__name__}"
+    what = "refuses" if isinstance(error, ResponseError) else "does not answer"
+    return f"Redis {what}: {str(error) or type(error).__name__}"
