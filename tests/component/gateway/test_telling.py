@@ -71,6 +71,16 @@ def test_offsets_are_those_of_what_was_printed_where_the_middle_was_not_kept(liv
     assert gaps == left
 
 
+def test_what_was_missed_of_the_middle_is_said_to_be_left_out() -> None:
+    telling = Telling(1)
+    list(telling.live("output", HEAD + 100, b"m"))
+    kept = telling.kept("output")
+    for piece in (b"h" * HEAD, left_out(150) + b"the end"):
+        list(kept.next(piece))
+    # Its first hundred bytes were told as missed before, and the last 49 now.
+    assert shown(telling.lost()) == [("output", HEAD, 100, "left-out")]
+
+
 def test_of_two_set_ups_the_last_is_the_one_that_was_kept() -> None:
     telling = Telling(1)
     list(telling.live("setup", 0, b"went well"))

@@ -19,6 +19,8 @@ class Telling:
         self._seen: dict[str, Seen] = {}
         self._final: set[tuple[str, Gap]] = set()
         """Gaps of which was said that they stay."""
+        self._cuts: dict[str, range] = {}
+        """What was not kept of outputs that were too long."""
 
     def live(
         self, output: str, offset: int, piece: bytes, missing: Reason = "missed"
@@ -46,7 +48,12 @@ class Telling:
         for output, seen in self._seen.items():
             for gap in seen.gaps:
                 if (output, gap) not in self._final:
-                    yield self._gap(output, gap, "lost")
+                    cut = gap.offset in self._cuts.get(output, ())
+                    yield self._gap(output, gap, "left-out" if cut else "lost")
+
+    def cut(self, output: str, begin: int, end: int) -> None:
+        """This was printed and not kept."""
+        self._cuts[output] = range(begin, end)
 
     def _piece(
         self, output: str, offset: int, piece: bytes, *, late: bool = False
@@ -78,6 +85,7 @@ class Kept:
         if cut is not None:
             size, line = cut
             piece = piece[line:]
+            self._telling.cut(self._output, self._offset, self._offset + size)
             self._offset += size
         yield from self._telling.live(self._output, self._offset, piece, "left-out")
         self._offset += len(piece)
