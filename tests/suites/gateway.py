@@ -27,6 +27,7 @@ from hive_contracts.submit import Accepted, Answer, Refused, Submission
 from hive_contracts.task import TaskPlanned
 from hive_contracts.v1 import (
     event_pb2_grpc,
+    log_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
     operations_pb2_grpc,
@@ -253,6 +254,7 @@ class Gateway:
         self.missions = mission_pb2_grpc.MissionServiceStub(channel)
         self.runners = runner_pb2_grpc.RunnerServiceStub(channel)
         self.events = event_pb2_grpc.EventServiceStub(channel)
+        self.logs = log_pb2_grpc.LogServiceStub(channel)
         self.operations = operations_pb2_grpc.OperationsServiceStub(channel)
 
     async def launch(self, name: str = "fix", **plan: str) -> mission_pb2.LaunchResponse:

@@ -72,6 +72,8 @@ def screen(found: Overview, *, next_step: bool = False) -> list[str]:
     doors = f" · API {found.gateway} · health {found.page}/health · stop: hive down"
     lines = [head + doors, "  " + "  ".join([*_parts(found), "|", *map(_agent, found.agents)])]
     lines += [f"  {name} was started again {_times(count)}" for name, count in found.restarts]
+    if found.ready and found.tails_missing:
+        lines.append(f"  no live output, logs come at the end of an attempt: {found.tails_missing}")
     if next_step:
         lines.append('  next: cd your-repo && hive run "what you want done" --gate "your tests"')
     return lines
@@ -92,6 +94,7 @@ def _parts(found: Overview) -> list[str]:
     return [
         f"record {found.record or 'elsewhere'}",
         f"bus {found.bus or 'elsewhere'}",
+        f"tails {found.tails}" if found.tails else "tails –",
         f"services {found.services_up}/{found.services}",
         f"{runner}, {free}",
     ]

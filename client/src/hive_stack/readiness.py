@@ -14,6 +14,7 @@ class Check(msgspec.Struct, frozen=True):
     name: str
     ok: bool
     reason: str = ""
+    needed: bool = True
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -25,8 +26,16 @@ class Readiness(msgspec.Struct, frozen=True):
         return self.status == "ready"
 
     def reasons(self) -> str:
-        """What is not right, for an error message."""
-        return ", ".join(f"{check.name}: {check.reason}" for check in self.checks if not check.ok)
+        """Why it is not ready, for an error message."""
+        return ", ".join(
+            f"{check.name}: {check.reason}"
+            for check in self.checks
+            if check.needed and not check.ok
+        )
+
+    def reason(self, name: str) -> str:
+        """What is not right with one of the checks; empty where it is, or is not known."""
+        return next((check.reason for check in self.checks if check.name == name), "")
 
 
 def ask(port: int, token: str) -> Readiness:

@@ -1,4 +1,4 @@
-"""The record and the bus of a stack: ours, or somebody else's where the settings name one."""
+"""Record, bus and live output of a stack: ours, or somebody else's where the settings name them."""
 
 import contextlib
 from typing import Final
@@ -7,8 +7,8 @@ import asyncpg
 
 from hive_shared.migrations import MigrationError
 from hive_shared.settings import ClientSettings, masked
-from hive_stack import nats, postgres, schemas
-from hive_stack.binaries import Binary, find_nats, find_postgres
+from hive_stack import nats, postgres, redis, schemas
+from hive_stack.binaries import Binary, find_nats, find_postgres, find_redis
 from hive_stack.errors import StackError
 from hive_stack.kept import Kept
 from hive_stack.paths import Paths
@@ -36,6 +36,8 @@ class Chosen:
         self.kept: list[Kept] = []
         self.postgres_port = self.nats_port = 0
         self.postgres_name, self.nats_name = "PostgreSQL", "NATS"
+        self.redis_port = 0
+        self.redis_name = self.redis_missing = ""
         admin_url = settings.postgres_admin_url
         if not admin_url:
             binary = find_postgres(path, major=postgres.data_major(paths.postgres))
@@ -44,7 +46,11 @@ class Chosen:
         if not settings.nats_url:
             self.nats_port = _kept_port(before.nats_port if before else 0)
             self._own_nats(find_nats(path), paths, vault)
-        self.places = Servers(admin_url, self.nats_port)
+        if settings.redis_url:
+            self.redis_name = "Redis"
+        else:
+            self._own_redis(before.redis_port if before else 0, paths, vault, path)
+        self.places = Servers(admin_url, self.nats_port, self.redis_port)
 
     def _own_postgres(self, binary: Binary, paths: Paths, password: str) -> str:
         self.postgres_name = f"PostgreSQL {binary.shown()}"
@@ -71,6 +77,24 @@ class Chosen:
         passwords = {user: vault.nats(user) for user in nats.USERS}
         nats.write_config(config, {"HIVE": nats.account_config(passwords)}, name="hive")
         self.kept.append(Kept("nats", lambda: nats.start(config), nats.stop_server))
+
+    def _own_redis(self, before: int, paths: Paths, vault: Vault, path: str | None) -> None:
+        """Where there is none, the stack does without."""
+        try:
+            binary = find_redis(path)
+        except StackError as error:
+            self.redis_missing = f"{error.message}; {error.remedy}"
+            return
+        valkey = "valkey" in binary.path.name
+        self.redis_name = f"{'Valkey' if valkey else 'Redis'} {binary.shown()}"
+        self.redis_port = _kept_port(before)
+        config = redis.RedisConfig(
+            binary, paths.redis_config, self.redis_port, log=paths.log("redis")
+        )
+        redis.write_config(config, vault.redis())
+        self.kept.append(
+            Kept("redis", lambda: redis.start(config), redis.stop_server, needed=False)
+        )
 
 
 async def prepare_record(servers: Servers, vault: Vault) -> list[str]:

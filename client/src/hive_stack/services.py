@@ -22,7 +22,7 @@ from hive_shared.settings import (
     to_env,
 )
 from hive_shared.settings.sources import PREFIX
-from hive_stack import nats, postgres, schemas
+from hive_stack import nats, postgres, redis, schemas
 from hive_stack.vault import Vault
 
 C = TypeVar("C", bound=Connected)
@@ -61,6 +61,8 @@ class Servers(msgspec.Struct, frozen=True):
     postgres_admin_url: str
     nats_port: int
     """0 where the bus is somebody else's."""
+    redis_port: int = 0
+    """0 where live output is at somebody else's, or nowhere."""
 
     def database_url(self) -> str:
         """The hive's database as the administrator: of our own server, or the one that was set."""
@@ -109,8 +111,11 @@ def _settings(
         case "orchestrator":
             return joined(OrchestratorSettings)
         case "gateway":
+            own_redis = redis.url(servers.redis_port, vault.redis()) if servers.redis_port else ""
             return msgspec.structs.replace(
                 joined(GatewaySettings),
+                redis_url=stack.redis_url or own_redis,
+                redis_password_file=None,
                 gateway_host="127.0.0.1",
                 gateway_http_port=stack.port,
                 gateway_grpc_port=stack.port + 1,

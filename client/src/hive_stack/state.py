@@ -45,6 +45,11 @@ class StackState(msgspec.Struct, frozen=True):
     postgres: str = ""
     """As people see it: "PostgreSQL 18.6"."""
     nats: str = ""
+    redis_port: int = 0
+    redis: str = ""
+    """As people see it; empty where there is none."""
+    redis_missing: str = ""
+    """Why there is none, and what to do about it."""
     programs: tuple[Program, ...] = ()
     up_in_s: float | None = None
     """Seconds that the last start took."""

@@ -1,6 +1,7 @@
 """The process that keeps a stack running: `python -m hive_stack`, one for each data directory.
 
     hive up ──starts──▶ supervisor ──▶ PostgreSQL, NATS ──▶ migrations ──▶ relay, services, runner
+                                   └─▶ Redis, which nothing waits for
        └──── waits for "ready" in stack.json ◀── writes
 
 It holds the directory's lock as long as it lives. A program that ends is started again, later each
@@ -97,6 +98,9 @@ class Supervisor:
             nats_port=chosen.nats_port,
             postgres=chosen.postgres_name,
             nats=chosen.nats_name,
+            redis_port=chosen.redis_port,
+            redis=chosen.redis_name,
+            redis_missing=chosen.redis_missing,
         )
         for server in chosen.kept:
             self._launch(server)
@@ -130,7 +134,12 @@ class Supervisor:
                 "interrupted", "told to end", where="hive up", remedy="`hive up` starts it again"
             )
         self._kept.append(program)
-        program.launch(time.monotonic())
+        try:
+            program.launch(time.monotonic())
+        except StackError as error:
+            if program.needed:
+                raise
+            _log.error("%s", error)  # it is started again like one that has ended
         self._write("starting")
 
     def _await_readiness(self) -> None:
@@ -144,7 +153,8 @@ class Supervisor:
                 self._write("ready")
                 return
             self._look()
-            crashed = next((kept for kept in self._kept if kept.failures >= CRASHES), None)
+            needed = (kept for kept in self._kept if kept.needed)
+            crashed = next((kept for kept in needed if kept.failures >= CRASHES), None)
             if crashed is not None or time.monotonic() > until:
                 raise self._not_ready(crashed, now.reasons())
             self._told_to_end.wait(TICK_S)

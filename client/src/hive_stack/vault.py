@@ -2,9 +2,12 @@
 
 import secrets
 from pathlib import Path
+from typing import Final
 
-from hive_stack import nats, schemas
+from hive_stack import nats, redis, schemas
 from hive_stack.private import write_private
+
+_REDIS: Final = f"redis-{redis.USER}.password"
 
 
 class Vault:
@@ -20,6 +23,7 @@ class Vault:
         names = ["admin.token", "runner.token", "resume.key", "notify.key", _postgres("admin")]
         names += [_postgres(service) for service in schemas.LOGINS]
         names += [_nats(user) for user in nats.USERS]
+        names += [_REDIS]
         for name in names:
             if not (self._folder / name).exists():
                 # A letter first: NATS would read a variable of digits as a number.
@@ -34,6 +38,9 @@ class Vault:
 
     def nats(self, user: str) -> str:
         return self._read(_nats(user))
+
+    def redis(self) -> str:
+        return self._read(_REDIS)
 
     def _read(self, name: str) -> str:
         return (self._folder / name).read_text().strip()

@@ -227,7 +227,8 @@ class Notify(Value, frozen=True):
 
     webhook: str
     """A URL of http or https. It is part of the record, and so is any secret in it."""
-    when: tuple[Literal["needs-you", "done"], ...] = ("needs-you", "done")
+    when: tuple[Literal["needs-you", "done"], ...] = ()
+    """Of what; empty is all of it."""
 
 
 class Plan(Value, frozen=True):

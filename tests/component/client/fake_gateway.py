@@ -11,6 +11,8 @@ from google.rpc import error_details_pb2, status_pb2
 from hive_contracts.v1 import (
     event_pb2,
     event_pb2_grpc,
+    log_pb2,
+    log_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
     operations_pb2,
@@ -25,6 +27,7 @@ Break = Callable[[], None]
 class FakeGateway(
     mission_pb2_grpc.MissionServiceServicer,
     event_pb2_grpc.EventServiceServicer,
+    log_pb2_grpc.LogServiceServicer,
     runner_pb2_grpc.RunnerServiceServicer,
     operations_pb2_grpc.OperationsServiceServicer,
 ):
@@ -44,6 +47,8 @@ class FakeGateway(
         self.refusal: tuple[grpc.StatusCode, status_pb2.Status] | None = None
         self.streams: list[list[Any]] = []
         """What each coming stream sends; an answer that is a status code breaks it there."""
+        self.logs: dict[str, list[list[Any]]] = {}
+        """The same for the output of each task, by its id."""
 
     async def _begin(self, request: Any, context: Any) -> None:
         self.asked.append(request)
@@ -128,6 +133,13 @@ class FakeGateway(
         await self._begin(request, context)
         return self.bus
 
+    async def Logs(self, request: Any, context: Any) -> AsyncIterator[log_pb2.LogsResponse]:  # noqa: N802
+        await self._begin(request, context)
+        for answer in self.logs[request.task_id].pop(0):
+            if isinstance(answer, grpc.StatusCode):
+                await context.abort(answer, "as the test asked for")
+            yield answer
+
     async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._begin(request, context)
         if isinstance(request, runner_pb2.GetArtifactRequest) and request.digest in self.artifacts:
@@ -153,6 +165,7 @@ async def serving() -> AsyncIterator[FakeGateway]:
     server = grpc.aio.server()
     mission_pb2_grpc.add_MissionServiceServicer_to_server(gateway, server)
     event_pb2_grpc.add_EventServiceServicer_to_server(gateway, server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(gateway, server)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(gateway, server)
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(gateway, server)
     gateway.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
@@ -173,6 +186,27 @@ def state(position: int, status: str) -> mission_pb2.WatchResponse:
 def arrival(position: int) -> event_pb2.SubscribeResponse:
     event = event_pb2.Event(position=position, stream="task-1", type="TaskLeased", data=b"{}")
     return event_pb2.SubscribeResponse(event=event, resume_token=f"token-{position}", log_id="l")
+
+
+def begun(epoch: int, step: str = "work") -> log_pb2.LogsResponse:
+    return log_pb2.LogsResponse(epoch=epoch, begun=log_pb2.LogBegun(attempt=1, step=step))
+
+
+def printed(
+    epoch: int, offset: int, content: bytes, output: str = "output", *, late: bool = False
+) -> log_pb2.LogsResponse:
+    said = log_pb2.LogPiece(output=output, offset=offset, piece=content, late=late)
+    return log_pb2.LogsResponse(epoch=epoch, piece=said)
+
+
+def missing(epoch: int, offset: int, size: int, reason: str = "missed") -> log_pb2.LogsResponse:
+    said = log_pb2.LogGap(output="output", offset=offset, size=size, reason=reason)
+    return log_pb2.LogsResponse(epoch=epoch, gap=said)
+
+
+def ended(epoch: int, outcome: str = "succeeded", detail: str = "") -> log_pb2.LogsResponse:
+    said = log_pb2.LogEnded(outcome=outcome, detail=detail)
+    return log_pb2.LogsResponse(epoch=epoch, ended=said)
 
 
 def piece(data: bytes) -> runner_pb2.GetArtifactResponse:

@@ -18,7 +18,17 @@ from hive_client.hive import Hive, Launched
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Phase, Plan, TaskSpec
 from hive_contracts.v1 import event_pb2, mission_pb2
-from tests.component.client.fake_gateway import FakeGateway, arrival, piece, serving, state
+from tests.component.client.fake_gateway import (
+    FakeGateway,
+    arrival,
+    begun,
+    ended,
+    missing,
+    piece,
+    printed,
+    serving,
+    state,
+)
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
@@ -198,3 +208,29 @@ async def test_an_artifact_that_is_not_its_digest_s_is_refused(
     gateway.streams = [[piece(b"abc")]]
     with pytest.raises(Broken, match="damaged"):
         await hive.fetch("0" * 64, io.BytesIO())
+
+
+async def test_a_log_goes_on_over_breaks_with_each_byte_once(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    gateway.logs["t"] = [
+        [begun(1), printed(1, 0, b"one"), ended(1), begun(2), printed(2, 0, b"ab"), UNAVAILABLE],
+        # Another gateway lacks the beginning, and has more of the end.
+        [begun(2), missing(2, 0, 1), printed(2, 1, b"bcd"), UNAVAILABLE],
+        [begun(2), missing(2, 0, 6), printed(2, 6, b"gh"), UNAVAILABLE],
+        [begun(2), printed(2, 0, b"abcdefgh"), ended(2)],
+    ]
+    told = [answer async for answer in hive.logs("t", follow=True)]
+    assert [request.from_epoch for request in gateway.asked] == [0, 2, 2, 2]
+    assert [(answer.epoch, answer.WhichOneof("said")) for answer in told] == [
+        (1, "begun"), (1, "piece"), (1, "ended"),
+        (2, "begun"), (2, "piece"), (2, "piece"), (2, "gap"), (2, "piece"), (2, "piece"),
+        (2, "ended"),
+    ]  # fmt: skip
+    pieces = [answer.piece for answer in told if answer.HasField("piece") and answer.epoch == 2]
+    assert [(piece.offset, piece.piece, piece.late) for piece in pieces] == [
+        (0, b"ab", False),
+        (2, b"cd", False),
+        (6, b"gh", False),
+        (4, b"ef", True),
+    ]

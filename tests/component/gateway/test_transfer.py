@@ -12,6 +12,7 @@ from nats.aio.client import Client
 
 from hive_contracts.v1 import plan_pb2, runner_pb2, runner_pb2_grpc
 from hive_gateway.door import Door
+from hive_gateway.logs.tails import Tails
 from hive_gateway.metrics import Metrics
 from hive_gateway.orchestrator import Orchestrator
 from hive_gateway.sessions import Runners
@@ -19,6 +20,7 @@ from hive_gateway.submitter import Submitter
 from hive_gateway.tokens import Tokens
 from hive_gateway.transfer import ArtifactTransfer
 from hive_shared.artifacts import MAX_ARTIFACT, PIECE, Artifacts
+from hive_shared.clock import SystemClock
 from tests.suites.bus import SOON, eventually
 from tests.suites.gateway import ADMIN, RUNNER, bearer
 from tests.suites.refusals import refused
@@ -39,7 +41,8 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     tokens = Tokens({"admin": ADMIN, "runner": RUNNER})
     server = aio.server(interceptors=(Door(tokens, Metrics()),))
     nobody = Orchestrator(Client())
-    runners = Runners(nobody, Submitter(nobody), ArtifactTransfer(Artifacts(tmp_path)))
+    tails = Tails(None, SystemClock(), lambda _: None)
+    runners = Runners(nobody, Submitter(nobody), ArtifactTransfer(Artifacts(tmp_path)), tails)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(runners, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -66,6 +66,9 @@ def test_only_what_was_asked_for_is_told() -> None:
     assert notice(done, recorded(done), launched("needs-you")) is None
     assert notice(ASKED, recorded(ASKED), launched("done")) is None
     assert notice(ASKED, recorded(ASKED), launched()) is None
+    to_all = msgspec.structs.replace(launched(), notify=Notify("https://example.org/hook"))
+    assert notice(ASKED, recorded(ASKED), to_all) is not None
+    assert notice(done, recorded(done), to_all) is not None
     started = PhaseStarted(M, "p")
     assert notice(started, recorded(started), launched("needs-you", "done")) is None
 

@@ -22,6 +22,7 @@ from hive_shared.settings import (
 )
 from hive_stack import binaries, nats, schemas
 from hive_stack.compose import write_folder
+from hive_stack.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -70,6 +71,31 @@ def test_every_login_of_record_and_bus_gets_its_own_password(composed: dict[str,
         assert {f"postgres-{service}.password", f"nats-{service}.password"} <= secrets
     runner = {secret["source"] for secret in composed["services"]["runner"]["secrets"]}
     assert runner == {"runner.token"}
+
+
+def test_live_output_is_the_gateways_and_nothing_waits_for_it(
+    composed: dict[str, Any], tmp_path: Path
+) -> None:
+    gateway = composed["services"]["gateway"]
+    assert "redis-gateway.password" in {secret["source"] for secret in gateway["secrets"]}
+    for service in composed["services"].values():
+        assert "redis" not in service.get("depends_on", {})
+    redis = composed["services"]["redis"]
+    assert redis["command"] == ["redis-server", "/run/secrets/redis.conf"]
+    assert "ports" not in redis
+    # The server takes its configuration: it would say on its standard output what is wrong.
+    write_folder(tmp_path)
+    server = subprocess.Popen(
+        [binaries.find_redis().path, tmp_path / "redis.conf", "--port", str(free_port())],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        assert any("Ready to accept connections" in line for line in server.stdout)
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
 
 
 def test_only_loopback_ports_are_published(composed: dict[str, Any]) -> None:

@@ -30,8 +30,9 @@ def hive() -> Iterator[RealHive]:
 
 def test_the_programs_of_the_page_do_what_they_show(hive: RealHive) -> None:
     programs = [text for note, text in blocks(ROOT / "docs/api.md", "python") if note == "run"]
-    launching, over_the_api, over_nats = (run(hive, program) for program in programs)
+    launching, printing, over_the_api, over_nats = (run(hive, program) for program in programs)
     assert launching.splitlines()[-1] == "hello-1 succeeded"
+    assert printing.splitlines() == ["1 output 0 b'hello\\n'", "1 succeeded"]
     assert "MissionSucceeded\nnext time: " in over_the_api
     assert " MissionLaunched " in over_nats
 

@@ -39,8 +39,10 @@ async def test_ready_names_its_checks_and_becomes_ready(gateway: Gateway) -> Non
         "bus",
         "orchestrator",
         "views",
+        "tails",
     ]
-    assert all(check["ok"] for check in answer.json["checks"])
+    # The gateway of these tests has no Redis, and is ready without.
+    assert {check["ok"] for check in answer.json["checks"] if check["needed"]} == {True}
 
 
 async def test_reasons_are_for_those_with_a_token(

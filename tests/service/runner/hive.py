@@ -39,6 +39,8 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         """In the order of their arrival, repetitions included."""
         self.taken: dict[str, runner_pb2.Report] = {}
         """By command id, once answered."""
+        self.output: list[list[runner_pb2.OutputPiece]] = []
+        """What was sent of commands' output, each message for itself."""
         self.artifacts: dict[str, bytes] = {}
         self.refuse: Callable[[runner_pb2.Report], str] = lambda report: ""
         """Why a report is refused; empty where it is taken."""
@@ -150,7 +152,12 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         self, requests: AsyncIterator[runner_pb2.SessionRequest], responses: "Responses"
     ) -> None:
         async for request in requests:
-            responses.put_nowait(await self._answer(request))
+            if request.HasField("beat"):
+                responses.put_nowait(await self._answer(request))
+            if request.output:
+                async with self._changed:
+                    self.output.append(list(request.output))
+                    self._changed.notify_all()
         responses.put_nowait(None)
 
     async def _answer(self, request: runner_pb2.SessionRequest) -> runner_pb2.SessionResponse:

@@ -311,3 +311,32 @@ async def test_a_spool_that_was_cut_off_keeps_what_is_whole(
     hive.answering = True
     await runner.start()
     assert isinstance(await hive.outcome(work), WorkDone)
+
+
+async def test_output_comes_live_and_not_while_beats_go_unanswered(
+    hive: Hive, runner: RunnerProcess, source: Source
+) -> None:
+    await runner.start()
+    end = runner.data / "end"
+    printing = f"yes | head -c 100000; until test -e {end}; do sleep 0.05; echo tick; done"
+    work = lease(source, run=f"{printing}; echo 1 > one")
+    await hive.lease(work)
+    await hive.until(lambda: seen(hive) > 100_000)
+    pieces = [piece for message in hive.output for piece in message]
+    assert {(piece.task_id, piece.epoch) for piece in pieces} == {key(work)}
+    assert max(len(piece.piece) for piece in pieces) <= 16 * 1024
+    hive.ordering = False
+    quiet_after = len(hive.beats) + 7  # more than a second
+    await hive.until(lambda: len(hive.beats) >= quiet_after)
+    sent = len(hive.output)
+    await hive.until(lambda: len(hive.beats) >= quiet_after + 4)
+    assert len(hive.output) == sent
+    hive.ordering = True
+    await hive.until(lambda: len(hive.output) > sent)
+    await asyncio.to_thread(end.touch)
+    assert isinstance(await hive.outcome(work), WorkDone)
+
+
+def seen(hive: Hive) -> int:
+    """Bytes of output that have come."""
+    return sum(len(piece.piece) for message in hive.output for piece in message)

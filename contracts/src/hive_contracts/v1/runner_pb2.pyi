@@ -25,6 +25,7 @@ class SessionRequest(_message.Message):
 
     BEAT_FIELD_NUMBER: _builtins.int
     REPORTS_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def beat(self) -> Global___Beat:
         """Sent when due, and at once when something changed."""
@@ -33,19 +34,62 @@ class SessionRequest(_message.Message):
     def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___Report]:
         """In the order in which they happened; resent until a receipt names them."""
 
+    @_builtins.property
+    def output(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutputPiece]:
+        """What commands print, as it comes. Any of it may be missing, the offsets tell;
+        the whole output is the attempt's artifact.
+        """
+
     def __init__(
         self,
         *,
         beat: Global___Beat | None = ...,
         reports: _abc.Iterable[Global___Report] | None = ...,
+        output: _abc.Iterable[Global___OutputPiece] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "reports", b"reports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "output", b"output", "reports", b"reports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionRequest: _TypeAlias = SessionRequest  # noqa: Y015
+
+@_typing.final
+class OutputPiece(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    epoch: _builtins.int
+    name: _builtins.str
+    """Which of the attempt's outputs: "setup", "output", "gate-0"; a second one of a
+    name is "setup.2".
+    """
+    offset: _builtins.int
+    """Of the first byte, counted as the command printed them."""
+    piece: _builtins.bytes
+    """At most 16 KiB of an attempt in one message."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        name: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        piece: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "name", b"name", "offset", b"offset", "piece", b"piece", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutputPiece: _TypeAlias = OutputPiece  # noqa: Y015
 
 @_typing.final
 class SessionResponse(_message.Message):

@@ -7,6 +7,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as grpc_health
 from nats.aio.client import Client
 
+from hive_gateway.logs.tails import Tails
 from hive_gateway.orchestrator import Orchestrator
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreError
@@ -29,6 +30,8 @@ class Check(msgspec.Struct, frozen=True):
     ok: bool
     reason: str = ""
     """Empty where it is well."""
+    needed: bool = True
+    """Whether the gateway is not ready without it."""
 
 
 class Dependencies:
@@ -40,12 +43,14 @@ class Dependencies:
         bus: Client,
         orchestrator: Orchestrator,
         progress: Progress,
+        tails: Tails,
         clock: Clock,
     ) -> None:
         self._store = store
         self._bus = bus
         self._orchestrator = orchestrator
         self._progress = progress
+        self._tails = tails
         self._clock = clock
         self.checks: tuple[Check, ...] = ()
         self._looked_at = float("-inf")
@@ -53,7 +58,7 @@ class Dependencies:
 
     @property
     def ready(self) -> bool:
-        return bool(self.checks) and all(check.ok for check in self.checks)
+        return bool(self.checks) and all(check.ok for check in self.checks if check.needed)
 
     async def run(self, services: tuple[str, ...]) -> None:
         """Look until cancelled; `services` are the gRPC services whose health this is."""
@@ -83,6 +88,7 @@ class Dependencies:
                 _unless(self._orchestrator.answers, "it does not answer"),
             ),
             self._views(),
+            Check("tails", not self._tails.reason, self._tails.reason, needed=False),
         )
         self._looked_at = self._clock.monotonic()
 

@@ -86,7 +86,10 @@ class Pages:
         try:
             self._admin(request)
         except Refusal:
-            body["checks"] = [Check(check.name, check.ok) for check in self._dependencies.checks]
+            body["checks"] = [
+                Check(check.name, check.ok, needed=check.needed)
+                for check in self._dependencies.checks
+            ]
         else:
             body["checks"] = self._dependencies.checks
         return _json(200 if ready else 503, body)

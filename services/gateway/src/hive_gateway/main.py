@@ -11,6 +11,9 @@ from hive_gateway.hints import Hints
 from hive_gateway.http import SELF, Pages
 from hive_gateway.http import serving as serving_http
 from hive_gateway.live import Live
+from hive_gateway.logs.news import TaskNews
+from hive_gateway.logs.service import Logs
+from hive_gateway.logs.tails import Tails, opened
 from hive_gateway.metrics import Metrics
 from hive_gateway.missions import Missions
 from hive_gateway.operations import Operations
@@ -34,7 +37,7 @@ from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.heartbeats import beat
 from hive_shared.process import Shell, run
 from hive_shared.profiles import profiles_of
-from hive_shared.settings import GatewaySettings, nats_url, postgres_url
+from hive_shared.settings import GatewaySettings, nats_url, postgres_url, redis_url
 from hive_shared.subscriptions.feed import Feed
 from hive_shared.subscriptions.projector import Projector
 
@@ -58,11 +61,15 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
     watchers = Watchers(views, projector)
     orchestrator = Orchestrator(client)
     submitter = Submitter(orchestrator)
-    runners = Runners(orchestrator, submitter, ArtifactTransfer(artifacts))
-    dependencies = Dependencies(store, client, orchestrator, projector, clock)
     metrics = Metrics()
+    redis = await shell.enter(opened(redis_url(settings)))
+    tails = Tails(redis, clock, metrics.tails_dropped.inc)
+    news = TaskNews(projector, clock)
+    runners = Runners(orchestrator, submitter, ArtifactTransfer(artifacts), tails)
+    dependencies = Dependencies(store, client, orchestrator, projector, tails, clock)
     metrics.gauge("sessions", "Sessions of runners that are open here", lambda: len(runners))
     metrics.gauge("watchers", "Callers that follow a mission", lambda: len(watchers))
+    metrics.gauge("log_readers", "Callers that read a task's output", lambda: len(news))
     metrics.gauge("commands_waiting", "Commands that wait to be sent", lambda: len(submitter))
     metrics.gauge("batches", "Requests sent to the orchestrator", lambda: submitter.batches)
     metrics.gauge(
@@ -81,10 +88,13 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
         (beat(shell, client), "heartbeats"),
     ):
         shell.spawn(loop, name)
+    if redis is not None:
+        shell.spawn(tails.run(), "tails")
     services = Services(
         Missions(submitter, views, watchers, store, profiles_of(settings.profiles)),
         runners,
         Events(store, live, views, ResumeTokens(key)),
+        Logs(store, news, tails, artifacts, clock),
         Operations(views, pool, store, BusState(client, store, clock)),
         dependencies.grpc,
     )

@@ -30,6 +30,11 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self.tails_dropped = Counter(
+            "hive_gateway_tails_dropped_bytes",
+            "Bytes of live output that were not passed on; the attempts' artifacts have them",
+            registry=self.registry,
+        )
         self.open_streams = Gauge(
             "hive_gateway_open_streams", "Streams that are open", ["method"], registry=self.registry
         )

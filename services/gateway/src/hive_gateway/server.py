@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 from hive_contracts.v1 import (
     event_pb2,
     event_pb2_grpc,
+    log_pb2,
+    log_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
     operations_pb2,
@@ -21,6 +23,7 @@ from hive_contracts.v1 import (
 )
 from hive_gateway.door import Door
 from hive_gateway.events import Events
+from hive_gateway.logs.service import Logs
 from hive_gateway.missions import Missions
 from hive_gateway.operations import Operations
 from hive_gateway.ports import port_in_use
@@ -32,6 +35,7 @@ SERVICES: Final = tuple(
         (mission_pb2, "MissionService"),
         (runner_pb2, "RunnerService"),
         (event_pb2, "EventService"),
+        (log_pb2, "LogService"),
         (operations_pb2, "OperationsService"),
     )
 )
@@ -60,6 +64,7 @@ class Services(msgspec.Struct, frozen=True):
     missions: Missions
     runners: Runners
     events: Events
+    logs: Logs
     operations: Operations
     health: Any
     """The health servicer of grpc_health, which ships no types."""
@@ -72,6 +77,7 @@ async def serving(services: Services, door: Door, host: str, port: int) -> Async
     mission_pb2_grpc.add_MissionServiceServicer_to_server(services.missions, server)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(services.runners, server)
     event_pb2_grpc.add_EventServiceServicer_to_server(services.events, server)
+    log_pb2_grpc.add_LogServiceServicer_to_server(services.logs, server)
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(services.operations, server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
     names = (*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME)

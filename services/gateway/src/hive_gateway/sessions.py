@@ -24,6 +24,7 @@ from hive_contracts.submit import Submission
 from hive_contracts.v1 import runner_pb2, runner_pb2_grpc
 from hive_contracts.wire import Misfit, from_proto, to_proto
 from hive_gateway.door import Call, current_call
+from hive_gateway.logs.tails import Tails
 from hive_gateway.refusals import Refusal
 from hive_gateway.reports import by_task, command_of, receipt_of, refused
 from hive_gateway.submitter import Submitter, Unanswered
@@ -141,10 +142,13 @@ class _Session:
 class Runners(runner_pb2_grpc.RunnerServiceServicer):
     """RunnerService: the sessions that are open here, and artifacts."""
 
-    def __init__(self, beats: Beats, submitter: Submitter, artifacts: ArtifactTransfer) -> None:
+    def __init__(
+        self, beats: Beats, submitter: Submitter, artifacts: ArtifactTransfer, tails: Tails
+    ) -> None:
         self._beats = beats
         self._submitter = submitter
         self._artifacts = artifacts
+        self._tails = tails
         self._sessions: dict[str, set[_Session]] = {}
 
     def __len__(self) -> int:
@@ -201,6 +205,7 @@ class Runners(runner_pb2_grpc.RunnerServiceServicer):
         self, session: _Session, requests: AsyncIterator[runner_pb2.SessionRequest]
     ) -> None:
         async for request in requests:
+            self._tails.take(request.output)
             beat = session.hear(request)
             if beat:
                 self._sessions.setdefault(session.runner_id, set()).add(session)

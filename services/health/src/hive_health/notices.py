@@ -57,7 +57,8 @@ def mission_of(event: AnyEvent) -> str:
 
 def notice(event: AnyEvent, recorded: Recorded, launched: MissionLaunched) -> Notice | None:
     """What is told of an event; None where nobody wants to hear of it."""
-    wanted = launched.notify.when if launched.notify else ()
+    if launched.notify is None:
+        return None
     name, gate = launched.name, ""
     kind: Kind
     match event:
@@ -73,7 +74,8 @@ def notice(event: AnyEvent, recorded: Recorded, launched: MissionLaunched) -> No
             kind, next = "cancelled", f"hive mission show {name}"
         case _:
             return None
-    if ("needs-you" if kind == "needs-you" else "done") not in wanted:
+    when = launched.notify.when
+    if when and ("needs-you" if kind == "needs-you" else "done") not in when:
         return None
     at = recorded.recorded_at.isoformat()
     return Notice(kind, name, launched.mission_id, text, recorded.position, at, gate, next)

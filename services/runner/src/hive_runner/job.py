@@ -47,7 +47,9 @@ class Job(msgspec.Struct, frozen=True):
         return mirror
 
     def output(self, name: str) -> Output:
-        return Output(self.workspace.folder / f"{name}.log", self.place.options.output_bytes)
+        path = self.workspace.folder / f"{name}.log"
+        heard = self.place.tails.of(self.name.task_id, self.name.epoch, name)
+        return Output(path, self.place.options.output_bytes, heard)
 
     async def keep_output(self, output: Output) -> ArtifactRef | None:
         """All that was kept of a command's output, as an artifact; None if there was none."""

@@ -83,7 +83,7 @@ async def live(options: Options, person: Mapping[str, str]) -> None:
             options, runner_id(options.folder, new_id), new_id(), outbox, attempt, new_id,
             changed.set, roster.able,
         )  # fmt: skip
-        session = Session(gateway, crew, outbox, changed)
+        session = Session(gateway, crew, outbox, changed, place.tails)
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(session.run(), name="session"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from hive_contracts.output import KEPT
 from hive_shared.profiles import Profile
 
 
@@ -24,7 +25,7 @@ class Options(msgspec.Struct, frozen=True):
     """Seconds between TERM and KILL for an attempt's processes."""
     drain_seconds: float = 60
     """How long a drain waits for attempts that are at work."""
-    output_bytes: int = 16 * 1024 * 1024
+    output_bytes: int = KEPT
     """Kept of one command's output: its beginning and its end."""
     otlp_endpoint: str = ""
 

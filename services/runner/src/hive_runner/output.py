@@ -5,9 +5,11 @@ output.recent   then these two in turn: when `recent` is full it becomes `older`
 output.older    the last quarter of the limit is there
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
+from hive_contracts.output import left_out
 from hive_contracts.plan import MAX_TAIL
 from hive_runner.errors import plain
 
@@ -18,7 +20,10 @@ _WIDEST: Final = 4
 class Output:
     """The output of one command, or of several one after the other."""
 
-    def __init__(self, path: Path, limit: int) -> None:
+    def __init__(
+        self, path: Path, limit: int, heard: Callable[[int, bytes], None] = lambda _, __: None
+    ) -> None:
+        """`heard` is told of each piece and its offset as it comes; it must not wait."""
         self._path = path
         self._older = path.with_name(path.name + ".older")
         self._recent = path.with_name(path.name + ".recent")
@@ -26,11 +31,13 @@ class Output:
         self._part_limit = limit // 4
         self._head: IO[bytes] = path.open("wb")
         self._part: IO[bytes] | None = None
+        self._heard = heard
         self.size = 0
         """Bytes that were printed, kept or not."""
 
     def write(self, piece: bytes) -> None:
         room = max(0, self._head_limit - self._head.tell())
+        self._heard(self.size, piece)
         self.size += len(piece)
         self._head.write(piece[:room])
         rest = piece[room:]
@@ -54,9 +61,9 @@ class Output:
         self._flush()
         if self._part is not None:
             parts = [path for path in (self._older, self._recent) if path.exists()]
-            left_out = self.size - self._head.tell() - sum(path.stat().st_size for path in parts)
-            if left_out:
-                self._head.write(f"\n[{left_out} bytes are left out here]\n".encode())
+            missing = self.size - self._head.tell() - sum(path.stat().st_size for path in parts)
+            if missing:
+                self._head.write(left_out(missing))
             for path in parts:
                 with path.open("rb") as file:
                     while piece := file.read(1 << 20):

@@ -14,6 +14,7 @@ from hive_runner.git import Git
 from hive_runner.mirror import Mirror, Mirrors
 from hive_runner.options import Options
 from hive_runner.roster import Roster
+from hive_runner.tails import Tails
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -24,6 +25,8 @@ class Place(msgspec.Struct, frozen=True):
     person: Mapping[str, str]
     """The runner's own environment, from which commands get what is allowed."""
     roster: Roster
+    tails: Tails = msgspec.field(default_factory=Tails)
+    """What the commands print, as it comes."""
 
     @property
     def attempts(self) -> Path:

@@ -5,9 +5,11 @@
       │ reports, in order ───────────────────▶ │   again on each new stream, until answered
       │ ◀─────────── orders: all that you should hold
       │ ◀──────────────────── receipts: these reports are settled
+      │ what commands print, as it comes ────▶ │   while beats are answered
 
 Attempts go on while there is no stream. Nothing is lost with one: beats and orders are whole, and
-reports stay in the outbox until a receipt names them.
+reports stay in the outbox until a receipt names them. Output may be lost with one: it is sent for
+whoever looks on, behind beats and reports, and nothing waits for it.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from hive_contracts.wire import Misfit, from_proto, to_proto
 from hive_runner.crew import Crew
 from hive_runner.gateway import Gateway, SessionCall
 from hive_runner.outbox import Outbox
+from hive_runner.tails import Tails
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +40,34 @@ _BATCH_BYTES: Final = 2 * 1024 * 1024
 """Of reports in one message: gRPC takes 4 MiB, and refuses a larger one each time it comes."""
 _GATHER_SECONDS: Final = 0.005
 """Changes that come this close together travel in one beat."""
+_OUTPUT_SECONDS: Final = 0.25
+"""Between two messages with output, at least."""
+_OUTPUT_SHARE: Final = 4
+"""Where writing one takes long, so many times as long passes before the next."""
+_ANSWER_SECONDS: Final = 1.0
+"""A beat that is unanswered for so long: the way is slow, and output would make it slower."""
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 5.0
 
 
 class Session:
     def __init__(
-        self, gateway: Gateway, crew: Crew, outbox: Outbox, changed: asyncio.Event
+        self,
+        gateway: Gateway,
+        crew: Crew,
+        outbox: Outbox,
+        changed: asyncio.Event,
+        tails: Tails,
     ) -> None:
         self._gateway = gateway
         self._crew = crew
         self._outbox = outbox
         self._changed = changed
+        self._tails = tails
+        self._writing = asyncio.Lock()
+        """A stream takes one message at a time."""
+        self._asked: float | None = None
+        """When the first beat was sent that no orders have answered."""
         self._sent: dict[str, float] = {}
         """When each report without a receipt was sent on this stream."""
         self._heard = time.monotonic()
@@ -79,20 +98,24 @@ class Session:
         """One stream, from its beginning to its break; returns why it broke."""
         self._sent.clear()
         self._heard = time.monotonic()
+        self._asked = None
         try:
             call = self._gateway.session()
         except OSError as error:
             return f"the token cannot be read: {error}"
         speaking = asyncio.create_task(self._speak(call))
         listening = asyncio.create_task(self._listen(call))
+        relaying = asyncio.create_task(self._relay_output(call))
+        sides = (listening, speaking, relaying)
         try:
-            await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
-            return _why(listening) or _why(speaking) or "the gateway ended the stream"
+            await asyncio.wait(sides, return_when=asyncio.FIRST_COMPLETED)
+            reasons = (_why(side) for side in sides)
+            return next(filter(None, reasons), "the gateway ended the stream")
         finally:
             call.cancel()
-            for task in (speaking, listening):
-                task.cancel()
-            await asyncio.wait([speaking, listening])
+            for side in sides:
+                side.cancel()
+            await asyncio.wait(sides)
 
     async def _speak(self, call: SessionCall) -> None:
         while True:
@@ -101,7 +124,9 @@ class Session:
             request = runner_pb2.SessionRequest(
                 beat=to_proto(beat, runner_pb2.Beat), reports=self._due()
             )
-            await call.write(request)
+            await self._write(call, request)
+            if self._asked is None:
+                self._asked = time.monotonic()
             self._crew.told(beat)
             self._last = beat
             await self._pause()
@@ -116,6 +141,21 @@ class Session:
         except TimeoutError:
             return
         await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _write(self, call: SessionCall, request: runner_pb2.SessionRequest) -> None:
+        async with self._writing:
+            await call.write(request)
+
+    async def _relay_output(self, call: SessionCall) -> None:
+        """What is printed, a little at a time, and none while the hive does not answer beats."""
+        while True:
+            await self._tails.printed()
+            await asyncio.sleep(_OUTPUT_SECONDS)
+            began = time.monotonic()
+            if self._asked is not None and began - self._asked > _ANSWER_SECONDS:
+                continue
+            await self._write(call, runner_pb2.SessionRequest(output=self._tails.take()))
+            await asyncio.sleep((time.monotonic() - began) * _OUTPUT_SHARE)
 
     def _due(self) -> list[runner_pb2.Report]:
         """The next reports to send, as much as fits into one message."""
@@ -149,6 +189,7 @@ class Session:
             log.error("orders that this runner cannot read, upgrade it: %s", misfit)
             return
         self._delay, self._complaint = _FIRST_DELAY, ""
+        self._asked = None
         self._crew.obey(orders)
 
     async def _settle(self, receipts: list[runner_pb2.Receipt]) -> None:

@@ -51,9 +51,10 @@ class Transcript(Output):
         limit: int,
         profile: Profile,
         on_lines: Callable[[list[str]], None] | None = None,
+        heard: Callable[[int, bytes], None] = lambda _, __: None,
     ) -> None:
         """`on_lines` is told of new lines that may say why the agent fails, the last few."""
-        super().__init__(path, limit)
+        super().__init__(path, limit, heard)
         self.told = Told()
         self._profile = profile
         self._on_lines = on_lines

@@ -64,6 +64,7 @@ async def take_turn(job: Job, file: RepositoryFile) -> Turn:
         place.options.output_bytes,
         agent.profile,
         lambda lines: _note_limit(agent, lines, limit),
+        place.tails.of(job.name.task_id, job.name.epoch, "output"),
     )
     login = KeptLogin(place.roster.login_places(agent.profile))
     ended: Ended | None = None

@@ -12,7 +12,7 @@ from hive_shared.settings.sources import (
     to_env,
     variable,
 )
-from hive_shared.settings.urls import nats_url, postgres_url
+from hive_shared.settings.urls import nats_url, postgres_url, redis_url
 from hive_shared.settings.values import (
     GATEWAY_GRPC_PORT,
     GATEWAY_HTTP_PORT,
@@ -49,6 +49,7 @@ __all__ = [
     "masked",
     "nats_url",
     "postgres_url",
+    "redis_url",
     "to_env",
     "variable",
 ]

@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from hive_shared.settings.sources import SettingsError, variable
-from hive_shared.settings.values import Connected
+from hive_shared.settings.values import Connected, GatewaySettings
 
 
 def postgres_url(settings: Connected) -> str:
@@ -15,6 +15,13 @@ def postgres_url(settings: Connected) -> str:
 def nats_url(settings: Connected) -> str:
     """Raises SettingsError where no URL is set or its password's file cannot be read."""
     return _complete("nats_url", settings.nats_url, settings.nats_password_file)
+
+
+def redis_url(settings: GatewaySettings) -> str:
+    """Empty where no URL is set. Raises SettingsError where its password's file cannot be read."""
+    if not settings.redis_url:
+        return ""
+    return _complete("redis_url", settings.redis_url, settings.redis_password_file)
 
 
 def _complete(name: str, url: str, password_file: Path | None) -> str:

@@ -37,6 +37,9 @@ Profiles = Annotated[
     _doc("kinds of agents, by name: what they say changes or adds to those that ship"),
 ]
 NatsUrl = Annotated[str, _doc("the bus: nats://user:password@host:port")]
+RedisUrl = Annotated[
+    str, _doc("where live output is: redis://user:password@host:port; what it holds may be lost")
+]
 Gateway = Annotated[str, _doc("the gateway's API: host:port")]
 TokenFile = Annotated[
     Path | None, _doc("a file with the caller's token; default in secrets of the data directory")
@@ -89,6 +92,11 @@ class OrchestratorSettings(Connected, frozen=True, kw_only=True):
 
 
 class GatewaySettings(Connected, frozen=True, kw_only=True):
+    redis_url: RedisUrl = ""
+    """Empty: no live output, logs come at the end of an attempt."""
+    redis_password_file: Annotated[
+        Path | None, _doc("a file with the password, in place of one in redis_url")
+    ] = None
     gateway_host: Annotated[str, _doc("the address that the gateway listens on")] = "127.0.0.1"
     gateway_http_port: Annotated[Port, _doc("health, metrics and the page")] = GATEWAY_HTTP_PORT
     gateway_grpc_port: Annotated[Port, _doc("the API")] = GATEWAY_GRPC_PORT
@@ -186,6 +194,7 @@ class ClientSettings(Process, frozen=True, kw_only=True):
         str, _doc("the record as its administrator, where the stack is not to run its own")
     ] = ""
     nats_url: NatsUrl = ""
+    redis_url: RedisUrl = ""
     runner_slots: Annotated[int, Meta(ge=1, le=256), _doc("attempts at a time")] = 4
     session_ttl: Annotated[
         Seconds, _doc("seconds of silence, heard by a hive that could hear, that end a session")

@@ -1,0 +1,1 @@
+"""What tasks' commands print: live from Redis, and whole from the artifacts of ended attempts."""

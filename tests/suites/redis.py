@@ -1,0 +1,44 @@
+"""A Redis of one test, that can be killed and started again, empty, on the same port."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from hive_stack import redis
+from hive_stack.binaries import find_redis
+from hive_stack.ports import free_port
+from hive_stack.processes import ProcessId, find
+
+PASSWORD = "password-for-tests"
+
+
+class RedisServer:
+    def __init__(self, folder: Path) -> None:
+        self._config = redis.RedisConfig(
+            find_redis(), folder / "redis.conf", free_port(), folder / "redis.log"
+        )
+        redis.write_config(self._config, PASSWORD)
+        self._process: ProcessId | None = None
+
+    @property
+    def url(self) -> str:
+        return redis.url(self._config.port, PASSWORD)
+
+    def start(self) -> None:
+        self._process = redis.start(self._config)
+
+    def kill(self) -> None:
+        if self._process is not None and (running := find(self._process)) is not None:
+            running.kill()
+            redis.stop_server(self._process)
+            self._process = None
+
+
+@contextlib.contextmanager
+def redis_server(folder: Path) -> Iterator[RedisServer]:
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
