@@ -10,8 +10,11 @@ from hive_cli.follow import follow
 from hive_cli.problems import verb
 from hive_cli.statement import Statement, read_statement
 from hive_cli.target import ask_hive, tell_hive
+from hive_client.copied import copied_in
 from hive_client.hive import Hive, Launched
 
+_NAMED = 10
+"""Files that are copied in, named before a launch."""
 FOLLOW_SECONDS = 120
 """How long a hive that went away while it was followed is waited for."""
 
@@ -37,7 +40,7 @@ def run_command(
     """
     stated = read_statement(what, repo, gates, no_gates, lambda: ask_hive(_agents))
     if not as_json:
-        click.echo(_checked(stated))
+        click.echo("\n".join(_checked(stated)))
     launched = tell_hive("run", lambda hive: hive.launch(stated.plan))
     wait = not no_wait and sys.stdout.isatty()
 
@@ -61,11 +64,16 @@ async def _agents(hive: Hive) -> list[str]:
     return [agent for view in views if view.status == "connected" for agent in view.agents]
 
 
-def _checked(stated: Statement) -> str:
+def _checked(stated: Statement) -> list[str]:
     checkout = stated.checkout
     base = f"{checkout.branch or 'detached'}@{checkout.commit[:7]}"
     changed = " · uncommitted changes are not part of it" if checkout.changed else ""
-    return f"checked  {stated.what} · base {base}{changed}"
+    lines = [f"checked  {stated.what} · base {base}{changed}"]
+    copied = copied_in(checkout.path, checkout.file.copy)
+    if copied:
+        more = f" and {len(copied) - _NAMED} more" if len(copied) > _NAMED else ""
+        lines.append(f"copies   {', '.join(copied[:_NAMED])}{more} into each worktree")
+    return lines
 
 
 def _stops(launched: Launched) -> str:

@@ -90,6 +90,8 @@ def short(path: Path) -> str:
 
 def _parts(found: Overview) -> list[str]:
     free = f"{found.free_bytes / 1e9:.0f} GB free"
+    if found.free_bytes < found.kept_free:
+        free += f", {found.kept_free / 1e9:.0f} GB have to stay, so no work is taken"
     runner = f"runner 1, {found.slots} slots" if found.runner_up else "no runner"
     return [
         f"record {found.record or 'elsewhere'}",

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import psutil
 
+from hive_shared.settings import RunnerSettings, load
 from hive_stack import readiness
 from hive_stack.agents import Agent, agents
 from hive_stack.checks import existing
@@ -42,6 +43,8 @@ class Overview(msgspec.Struct, frozen=True):
     runner_up: bool
     slots: int
     free_bytes: int
+    kept_free: int
+    """Bytes that stay free: with less, the runner takes no work."""
     agents: tuple[Agent, ...]
 
 
@@ -51,6 +54,7 @@ def overview(stack: Stack) -> Overview | None:
     if state is None:
         return None
     asked = _readiness(stack, state)
+    disk = psutil.disk_usage(str(existing(stack.settings.data)))
     up = {
         program.name
         for program in state.programs
@@ -74,7 +78,8 @@ def overview(stack: Stack) -> Overview | None:
         restarts=tuple((p.name, p.restarts) for p in state.programs if p.restarts),
         runner_up="runner" in up,
         slots=stack.settings.runner_slots,
-        free_bytes=psutil.disk_usage(str(existing(stack.settings.data))).free,
+        free_bytes=disk.free,
+        kept_free=load(RunnerSettings, stack.sources).kept_free(disk.total),
         agents=tuple(agents(stack.settings.profiles, stack.sources.env, stack.sources.home)),
     )
 

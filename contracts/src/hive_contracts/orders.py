@@ -28,6 +28,8 @@ class Beat(msgspec.Struct, frozen=True, tag="beat", omit_defaults=True):
     agents: tuple[str, ...] = ()
     draining: bool = False
     holding: tuple[Holding, ...] = ()
+    closed: str = ""
+    """Why it takes no new work for now, for people; empty while it does."""
 
 
 class Canary(msgspec.Struct, frozen=True, tag="canary"):

@@ -360,6 +360,8 @@ class WorkDone(Value, frozen=True, tag="work"):
     deletions: int = 0
     defects: str = ""
     """What a review found, at most MAX_TAIL characters; empty accepts."""
+    setup: ArtifactRef | None = None
+    """What the repository's set-up printed."""
     protected: tuple[str, ...] = ()
     """Changed paths that the base commit's repository file protects, at most MAX_NAMED."""
     protected_files: int = 0
@@ -385,6 +387,8 @@ class ItemsListed(Value, frozen=True, tag="items"):
 class GatesRun(Value, frozen=True, tag="gates"):
     commit: str
     results: tuple[GateResult, ...]
+    setup: ArtifactRef | None = None
+    """What the repository's set-up printed."""
 
 
 class Failure(Value, frozen=True, tag="failure"):
@@ -398,6 +402,8 @@ class Failure(Value, frozen=True, tag="failure"):
     """The files in conflict."""
     retry_after: float = 0
     """Seconds until a limit is lifted; 0 if not known."""
+    setup: ArtifactRef | None = None
+    """What the repository's set-up printed."""
     agent: AgentRun | None = None
     """The agent that was at work, if one was."""
 

@@ -138,7 +138,7 @@ def test_a_repository_file_of_the_pages_is_one(text: str) -> None:
 def test_settings_of_the_pages_can_be_taken(text: str, tmp_path: Path) -> None:
     (tmp_path / "hive.toml").write_text(text)
     settings = load(RunnerSettings, Sources(env={}, home=tmp_path / "nobody", cwd=tmp_path))
-    assert settings.profiles.keys() == tomllib.loads(text)["profiles"].keys()
+    assert settings.profiles.keys() == tomllib.loads(text).get("profiles", {}).keys()
 
 
 @pytest.mark.parametrize("text", examples("scenario", "toml"))

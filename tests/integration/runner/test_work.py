@@ -203,6 +203,17 @@ async def test_commits_that_the_command_made_by_itself_stay(
     assert {"one", "two"} <= set(workshop.files_of(result.commit))
 
 
+async def test_commits_to_files_that_were_there_stay_too(
+    source: Source, workshop: Workshop
+) -> None:
+    run = "echo 1 >> README; git rm -q src/a.py; git commit -qam mine; echo 2 >> README"
+    result = done(await workshop.perform(lease(source, run=run)))
+    subjects = workshop.mirror_git("log", "--format=%s", f"{source.head}..{result.commit}")
+    assert subjects.splitlines()[1] == "mine"
+    assert workshop.files_of(result.commit)["README"] == "hello\n1\n2"
+    assert (result.files, result.insertions, result.deletions) == (2, 2, 1)
+
+
 async def test_a_command_that_moves_its_head_elsewhere_hands_in_its_files(
     source: Source, workshop: Workshop
 ) -> None:

@@ -31,12 +31,12 @@ from hive_contracts.plan import (
 )
 from hive_contracts.task import TaskPlanned
 from hive_runner.attempt import perform
+from hive_runner.confinement import Confinement
 from hive_runner.depot import Depot
 from hive_runner.errors import ArtifactUnavailable
 from hive_runner.git import Git
-from hive_runner.mirror import Mirrors
 from hive_runner.options import Options
-from hive_runner.place import Place
+from hive_runner.place import place_of
 from hive_runner.roster import Roster
 from hive_shared.profiles import Profile
 
@@ -85,6 +85,15 @@ class Source:
         git(self.path, "commit", "-q", "--allow-empty", "-m", message)
         return self.head
 
+    def commit_unhooked(self, files: dict[str, str]) -> str:
+        """A commit that none of its hooks takes part in."""
+        hooks = self.path / ".git" / "hooks"
+        hooks.rename(hooks.with_name("hooks-away"))
+        try:
+            return self.commit(files)
+        finally:
+            hooks.with_name("hooks-away").rename(hooks)
+
     @property
     def head(self) -> str:
         return git(self.path, "rev-parse", "HEAD")
@@ -113,7 +122,13 @@ class NoHive:
 class Workshop:
     """A runner's place, and leases for it."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        person: dict[str, str] | None = None,
+        confinement: Confinement | None = None,
+        **options: Any,
+    ) -> None:
         self.options = Options(
             data=folder,
             gateway="127.0.0.1:1",
@@ -124,11 +139,14 @@ class Workshop:
             **options,
         )
         self.depot = Depot(self.options.folder / "artifacts", NoHive())
-        self.git = Git(self.options.folder / "git", PERSON)
+        self.git = Git(self.options.folder / "git", person or PERSON)
         self.git.prepare()
-        self.mirrors = Mirrors(self.options.folder / "mirrors", self.git, self.depot)
-        roster = Roster(self.options.profiles, PERSON)
-        self.place = Place(self.options, self.git, self.mirrors, self.depot, PERSON, roster)
+        roster = Roster(self.options.profiles, person or PERSON)
+        self.place = place_of(
+            self.options, self.git, self.depot, person or PERSON, roster,
+            confinement or Confinement(),
+        )  # fmt: skip
+        self.mirrors = self.place.mirrors
 
     async def perform(self, lease: Lease) -> Outcome:
         return await perform(self.place, lease, lease.traceparent)
@@ -145,6 +163,18 @@ class Workshop:
         """A call of git in the only mirror."""
         (mirror,) = self.options.folder.glob("mirrors/*.git")
         return git(mirror, *arguments)
+
+    def mirrors_git(self, *arguments: str) -> str:
+        """A call of git in the one mirror of several that can answer it."""
+        for mirror in sorted(self.options.folder.glob("mirrors/*.git")):
+            try:
+                return git(mirror, *arguments)
+            except subprocess.CalledProcessError:
+                continue
+        raise AssertionError(f"no mirror answers {arguments}")
+
+    def mirror_show(self, commit: str, path: str) -> str:
+        return self.mirrors_git("show", f"{commit}:{path}")
 
     def kept(self) -> dict[str, str]:
         """Commits by their kept refs, without the common prefix."""
@@ -233,6 +263,11 @@ def failure(outcome: Outcome) -> Failure:
 
 def with_epoch(lease: Lease, epoch: int) -> Lease:
     return msgspec.structs.replace(lease, epoch=epoch)
+
+
+def with_repository(lease: Lease, repository: Repository) -> Lease:
+    task = msgspec.structs.replace(lease.task, repository=repository)
+    return msgspec.structs.replace(lease, task=task)
 
 
 def new_nap() -> str:

@@ -18,6 +18,8 @@ class RunnerProcess:
             "HIVE_RUNNER_SLOTS": "2",
             "HIVE_RUNNER_KILL_GRACE": "0.3",
             "HIVE_RUNNER_DRAIN": "20",
+            # Commands tell these tests of themselves by files in the data folder.
+            "HIVE_RUNNER_SANDBOX": "off",
             "HIVE_BEAT": "0.2",
         }
         self._process: asyncio.subprocess.Process | None = None

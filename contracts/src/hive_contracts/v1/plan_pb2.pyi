@@ -936,6 +936,7 @@ class WorkDone(_message.Message):
     INSERTIONS_FIELD_NUMBER: _builtins.int
     DELETIONS_FIELD_NUMBER: _builtins.int
     DEFECTS_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
     PROTECTED_FIELD_NUMBER: _builtins.int
     PROTECTED_FILES_FIELD_NUMBER: _builtins.int
     TESTS_FIELD_NUMBER: _builtins.int
@@ -954,6 +955,10 @@ class WorkDone(_message.Message):
     def bundle(self) -> Global___ArtifactRef: ...
     @_builtins.property
     def output(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def setup(self) -> Global___ArtifactRef:
+        """What the repository's set-up printed."""
+
     @_builtins.property
     def protected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Changed paths that wait for a person, some of protected_files."""
@@ -977,15 +982,16 @@ class WorkDone(_message.Message):
         insertions: _builtins.int = ...,
         deletions: _builtins.int = ...,
         defects: _builtins.str = ...,
+        setup: Global___ArtifactRef | None = ...,
         protected: _abc.Iterable[_builtins.str] | None = ...,
         protected_files: _builtins.int = ...,
         tests: _abc.Iterable[Global___FileChange] | None = ...,
         test_files: _builtins.int = ...,
         agent: Global___AgentRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "output", b"output", "setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "setup", b"setup", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1040,18 +1046,24 @@ class GatesRun(_message.Message):
 
     COMMIT_FIELD_NUMBER: _builtins.int
     RESULTS_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___GateResult]: ...
+    @_builtins.property
+    def setup(self) -> Global___ArtifactRef:
+        """What the repository's set-up printed."""
+
     def __init__(
         self,
         *,
         commit: _builtins.str = ...,
         results: _abc.Iterable[Global___GateResult] | None = ...,
+        setup: Global___ArtifactRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "results", b"results", "setup", b"setup"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1067,6 +1079,7 @@ class Failure(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     FILES_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"agent", "gate", "no-change", "timeout", "conflict", "infrastructure",
@@ -1080,6 +1093,10 @@ class Failure(_message.Message):
     @_builtins.property
     def files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
+    def setup(self) -> Global___ArtifactRef:
+        """What the repository's set-up printed."""
+
+    @_builtins.property
     def agent(self) -> Global___AgentRun:
         """The agent that was at work, if one was."""
 
@@ -1092,11 +1109,12 @@ class Failure(_message.Message):
         output: Global___ArtifactRef | None = ...,
         files: _abc.Iterable[_builtins.str] | None = ...,
         retry_after: _builtins.float = ...,
+        setup: Global___ArtifactRef | None = ...,
         agent: Global___AgentRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "output", b"output"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "output", b"output", "setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "setup", b"setup", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from hive_contracts.v1 import plan_pb2 as hive_dot_v1_dot_plan__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14hive/v1/runner.proto\x12\x07hive.v1\x1a\x12hive/v1/plan.proto\"u\n\x0eSessionRequest\x12\x1b\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\r.hive.v1.Beat\x12 \n\x07reports\x18\x02 \x03(\x0b\x32\x0f.hive.v1.Report\x12$\n\x06output\x18\x03 \x03(\x0b\x32\x14.hive.v1.OutputPiece\"Z\n\x0bOutputPiece\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\r\n\x05piece\x18\x05 \x01(\x0c\"V\n\x0fSessionResponse\x12\x1f\n\x06orders\x18\x01 \x01(\x0b\x32\x0f.hive.v1.Orders\x12\"\n\x08receipts\x18\x02 \x03(\x0b\x32\x10.hive.v1.Receipt\"8\n\x07Holding\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\r\n\x05state\x18\x03 \x01(\t\"\x8f\x01\n\x04\x42\x65\x61t\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\x05\x12\x0e\n\x06\x61gents\x18\x05 \x03(\t\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x12!\n\x07holding\x18\x07 \x03(\x0b\x32\x10.hive.v1.Holding\"\xeb\x02\n\x06Report\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x05\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12*\n\x07started\x18\x05 \x01(\x0b\x32\x17.hive.v1.AttemptStartedH\x00\x12!\n\x04work\x18\x06 \x01(\x0b\x32\x11.hive.v1.WorkDoneH\x00\x12#\n\x05merge\x18\x07 \x01(\x0b\x32\x12.hive.v1.MergeDoneH\x00\x12%\n\x05items\x18\x08 \x01(\x0b\x32\x14.hive.v1.ItemsListedH\x00\x12\"\n\x05gates\x18\t \x01(\x0b\x32\x11.hive.v1.GatesRunH\x00\x12#\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x10.hive.v1.FailureH\x00\x12*\n\x08\x64\x65\x63lined\x18\x0b \x01(\x0b\x32\x16.hive.v1.LeaseDeclinedH\x00\x42\x08\n\x06report\"\x10\n\x0e\x41ttemptStarted\"\x1f\n\rLeaseDeclined\x12\x0e\n\x06reason\x18\x01 \x01(\t\"?\n\x07Receipt\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0f\n\x07refused\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x85\x02\n\x05Lease\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x0c\n\x04step\x18\x02 \x01(\t\x12!\n\x04task\x18\x03 \x01(\x0b\x32\x13.hive.v1.LeasedTask\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12#\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x10.hive.v1.FailureH\x00\x12\"\n\x05gates\x18\x06 \x01(\x0b\x32\x11.hive.v1.GatesRunH\x00\x12!\n\x06result\x18\x07 \x01(\x0b\x32\x11.hive.v1.WorkDone\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\r\n\x05hints\x18\t \x03(\t\x12\x0f\n\x07session\x18\x1e \x01(\tB\n\n\x08\x66\x65\x65\x64\x62\x61\x63k\"\xc0\x02\n\nLeasedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\nmission_id\x18\x02 \x01(\t\x12\x0f\n\x07mission\x18\x03 \x01(\t\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x1f\n\x04spec\x18\x06 \x01(\x0b\x32\x11.hive.v1.TaskSpec\x12\x11\n\tobjective\x18\x07 \x01(\t\x12\'\n\nrepository\x18\x08 \x01(\x0b\x32\x13.hive.v1.Repository\x12\x19\n\x03tip\x18\t \x01(\x0b\x32\x0c.hive.v1.Tip\x12\x1f\n\x05merge\x18\n \x01(\x0b\x32\x10.hive.v1.MergeOf\x12 \n\x06\x65xpand\x18\x0b \x01(\x0b\x32\x10.hive.v1.Globbed\x12$\n\tbaselines\x18\x0c \x03(\x0b\x32\x11.hive.v1.Baseline\"r\n\x06Orders\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1e\n\x06leases\x18\x02 \x03(\x0b\x32\x0e.hive.v1.Lease\x12\x1e\n\x04keep\x18\x03 \x03(\x0b\x32\x10.hive.v1.Holding\x12\x14\n\x0c\x62\x65\x61t_seconds\x18\x04 \x01(\x01\"F\n\x12PutArtifactRequest\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.hive.v1.ArtifactRef\x12\r\n\x05piece\x18\x02 \x01(\x0c\"%\n\x13PutArtifactResponse\x12\x0e\n\x06stored\x18\x01 \x01(\x08\"$\n\x12GetArtifactRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"2\n\x13GetArtifactResponse\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\r\n\x05piece\x18\x02 \x01(\x0c\x32\xe9\x01\n\rRunnerService\x12@\n\x07Session\x12\x17.hive.v1.SessionRequest\x1a\x18.hive.v1.SessionResponse(\x01\x30\x01\x12J\n\x0bPutArtifact\x12\x1b.hive.v1.PutArtifactRequest\x1a\x1c.hive.v1.PutArtifactResponse(\x01\x12J\n\x0bGetArtifact\x12\x1b.hive.v1.GetArtifactRequest\x1a\x1c.hive.v1.GetArtifactResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14hive/v1/runner.proto\x12\x07hive.v1\x1a\x12hive/v1/plan.proto\"u\n\x0eSessionRequest\x12\x1b\n\x04\x62\x65\x61t\x18\x01 \x01(\x0b\x32\r.hive.v1.Beat\x12 \n\x07reports\x18\x02 \x03(\x0b\x32\x0f.hive.v1.Report\x12$\n\x06output\x18\x03 \x03(\x0b\x32\x14.hive.v1.OutputPiece\"Z\n\x0bOutputPiece\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\r\n\x05piece\x18\x05 \x01(\x0c\"V\n\x0fSessionResponse\x12\x1f\n\x06orders\x18\x01 \x01(\x0b\x32\x0f.hive.v1.Orders\x12\"\n\x08receipts\x18\x02 \x03(\x0b\x32\x10.hive.v1.Receipt\"8\n\x07Holding\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x05\x12\r\n\x05state\x18\x03 \x01(\t\"\x9f\x01\n\x04\x42\x65\x61t\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\x05\x12\x0e\n\x06\x61gents\x18\x05 \x03(\t\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x12!\n\x07holding\x18\x07 \x03(\x0b\x32\x10.hive.v1.Holding\x12\x0e\n\x06\x63losed\x18\x08 \x01(\t\"\xeb\x02\n\x06Report\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x05\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\x12*\n\x07started\x18\x05 \x01(\x0b\x32\x17.hive.v1.AttemptStartedH\x00\x12!\n\x04work\x18\x06 \x01(\x0b\x32\x11.hive.v1.WorkDoneH\x00\x12#\n\x05merge\x18\x07 \x01(\x0b\x32\x12.hive.v1.MergeDoneH\x00\x12%\n\x05items\x18\x08 \x01(\x0b\x32\x14.hive.v1.ItemsListedH\x00\x12\"\n\x05gates\x18\t \x01(\x0b\x32\x11.hive.v1.GatesRunH\x00\x12#\n\x07\x66\x61ilure\x18\n \x01(\x0b\x32\x10.hive.v1.FailureH\x00\x12*\n\x08\x64\x65\x63lined\x18\x0b \x01(\x0b\x32\x16.hive.v1.LeaseDeclinedH\x00\x42\x08\n\x06report\"\x10\n\x0e\x41ttemptStarted\"\x1f\n\rLeaseDeclined\x12\x0e\n\x06reason\x18\x01 \x01(\t\"?\n\x07Receipt\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0f\n\x07refused\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x85\x02\n\x05Lease\x12\r\n\x05\x65poch\x18\x01 \x01(\x05\x12\x0c\n\x04step\x18\x02 \x01(\t\x12!\n\x04task\x18\x03 \x01(\x0b\x32\x13.hive.v1.LeasedTask\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12#\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x10.hive.v1.FailureH\x00\x12\"\n\x05gates\x18\x06 \x01(\x0b\x32\x11.hive.v1.GatesRunH\x00\x12!\n\x06result\x18\x07 \x01(\x0b\x32\x11.hive.v1.WorkDone\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\r\n\x05hints\x18\t \x03(\t\x12\x0f\n\x07session\x18\x1e \x01(\tB\n\n\x08\x66\x65\x65\x64\x62\x61\x63k\"\xc0\x02\n\nLeasedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x12\n\nmission_id\x18\x02 \x01(\t\x12\x0f\n\x07mission\x18\x03 \x01(\t\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x1f\n\x04spec\x18\x06 \x01(\x0b\x32\x11.hive.v1.TaskSpec\x12\x11\n\tobjective\x18\x07 \x01(\t\x12\'\n\nrepository\x18\x08 \x01(\x0b\x32\x13.hive.v1.Repository\x12\x19\n\x03tip\x18\t \x01(\x0b\x32\x0c.hive.v1.Tip\x12\x1f\n\x05merge\x18\n \x01(\x0b\x32\x10.hive.v1.MergeOf\x12 \n\x06\x65xpand\x18\x0b \x01(\x0b\x32\x10.hive.v1.Globbed\x12$\n\tbaselines\x18\x0c \x03(\x0b\x32\x11.hive.v1.Baseline\"r\n\x06Orders\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x1e\n\x06leases\x18\x02 \x03(\x0b\x32\x0e.hive.v1.Lease\x12\x1e\n\x04keep\x18\x03 \x03(\x0b\x32\x10.hive.v1.Holding\x12\x14\n\x0c\x62\x65\x61t_seconds\x18\x04 \x01(\x01\"F\n\x12PutArtifactRequest\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.hive.v1.ArtifactRef\x12\r\n\x05piece\x18\x02 \x01(\x0c\"%\n\x13PutArtifactResponse\x12\x0e\n\x06stored\x18\x01 \x01(\x08\"$\n\x12GetArtifactRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"2\n\x13GetArtifactResponse\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\r\n\x05piece\x18\x02 \x01(\x0c\x32\xe9\x01\n\rRunnerService\x12@\n\x07Session\x12\x17.hive.v1.SessionRequest\x1a\x18.hive.v1.SessionResponse(\x01\x30\x01\x12J\n\x0bPutArtifact\x12\x1b.hive.v1.PutArtifactRequest\x1a\x1c.hive.v1.PutArtifactResponse(\x01\x12J\n\x0bGetArtifact\x12\x1b.hive.v1.GetArtifactRequest\x1a\x1c.hive.v1.GetArtifactResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,29 +41,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOLDING']._serialized_start=352
   _globals['_HOLDING']._serialized_end=408
   _globals['_BEAT']._serialized_start=411
-  _globals['_BEAT']._serialized_end=554
-  _globals['_REPORT']._serialized_start=557
-  _globals['_REPORT']._serialized_end=920
-  _globals['_ATTEMPTSTARTED']._serialized_start=922
-  _globals['_ATTEMPTSTARTED']._serialized_end=938
-  _globals['_LEASEDECLINED']._serialized_start=940
-  _globals['_LEASEDECLINED']._serialized_end=971
-  _globals['_RECEIPT']._serialized_start=973
-  _globals['_RECEIPT']._serialized_end=1036
-  _globals['_LEASE']._serialized_start=1039
-  _globals['_LEASE']._serialized_end=1300
-  _globals['_LEASEDTASK']._serialized_start=1303
-  _globals['_LEASEDTASK']._serialized_end=1623
-  _globals['_ORDERS']._serialized_start=1625
-  _globals['_ORDERS']._serialized_end=1739
-  _globals['_PUTARTIFACTREQUEST']._serialized_start=1741
-  _globals['_PUTARTIFACTREQUEST']._serialized_end=1811
-  _globals['_PUTARTIFACTRESPONSE']._serialized_start=1813
-  _globals['_PUTARTIFACTRESPONSE']._serialized_end=1850
-  _globals['_GETARTIFACTREQUEST']._serialized_start=1852
-  _globals['_GETARTIFACTREQUEST']._serialized_end=1888
-  _globals['_GETARTIFACTRESPONSE']._serialized_start=1890
-  _globals['_GETARTIFACTRESPONSE']._serialized_end=1940
-  _globals['_RUNNERSERVICE']._serialized_start=1943
-  _globals['_RUNNERSERVICE']._serialized_end=2176
+  _globals['_BEAT']._serialized_end=570
+  _globals['_REPORT']._serialized_start=573
+  _globals['_REPORT']._serialized_end=936
+  _globals['_ATTEMPTSTARTED']._serialized_start=938
+  _globals['_ATTEMPTSTARTED']._serialized_end=954
+  _globals['_LEASEDECLINED']._serialized_start=956
+  _globals['_LEASEDECLINED']._serialized_end=987
+  _globals['_RECEIPT']._serialized_start=989
+  _globals['_RECEIPT']._serialized_end=1052
+  _globals['_LEASE']._serialized_start=1055
+  _globals['_LEASE']._serialized_end=1316
+  _globals['_LEASEDTASK']._serialized_start=1319
+  _globals['_LEASEDTASK']._serialized_end=1639
+  _globals['_ORDERS']._serialized_start=1641
+  _globals['_ORDERS']._serialized_end=1755
+  _globals['_PUTARTIFACTREQUEST']._serialized_start=1757
+  _globals['_PUTARTIFACTREQUEST']._serialized_end=1827
+  _globals['_PUTARTIFACTRESPONSE']._serialized_start=1829
+  _globals['_PUTARTIFACTRESPONSE']._serialized_end=1866
+  _globals['_GETARTIFACTREQUEST']._serialized_start=1868
+  _globals['_GETARTIFACTREQUEST']._serialized_end=1904
+  _globals['_GETARTIFACTRESPONSE']._serialized_start=1906
+  _globals['_GETARTIFACTRESPONSE']._serialized_end=1956
+  _globals['_RUNNERSERVICE']._serialized_start=1959
+  _globals['_RUNNERSERVICE']._serialized_end=2192
 # @@protoc_insertion_point(module_scope)

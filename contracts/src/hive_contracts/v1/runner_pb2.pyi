@@ -152,11 +152,14 @@ class Beat(_message.Message):
     AGENTS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     HOLDING_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     runner_id: _builtins.str
     session_id: _builtins.str
     name: _builtins.str
     slots: _builtins.int
     draining: _builtins.bool
+    closed: _builtins.str
+    """Why it takes no new work for now; empty while it does."""
     @_builtins.property
     def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -171,10 +174,11 @@ class Beat(_message.Message):
         agents: _abc.Iterable[_builtins.str] | None = ...,
         draining: _builtins.bool = ...,
         holding: _abc.Iterable[Global___Holding] | None = ...,
+        closed: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "draining", b"draining", "holding", b"holding", "name", b"name", "runner_id", b"runner_id", "session_id", b"session_id", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "closed", b"closed", "draining", b"draining", "holding", b"holding", "name", b"name", "runner_id", b"runner_id", "session_id", b"session_id", "slots", b"slots"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,8 +2,10 @@
 
 import logging
 
+import msgspec
+
 from hive_contracts.orders import Lease
-from hive_contracts.plan import Outcome
+from hive_contracts.plan import ArtifactRef, Failure, GatesRun, Outcome, WorkDone
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed
 from hive_runner.expand import expand
 from hive_runner.gates import gates
@@ -27,13 +29,33 @@ async def perform(place: Place, lease: Lease, traceparent: str) -> Outcome:
     """
     name = name_of(lease.task, lease.epoch)
     folder = place.attempts / name.key
+    workspace = Workspace(folder, place.git)
+    with place.ports.leased() as ports:
+        job = Job(place, lease, name, workspace, traceparent, ports)
+        try:
+            with span(f"attempt.{lease.step}", traceparent, task_id=name.task_id, epoch=name.epoch):
+                outcome = await _outcome(job)
+        finally:
+            await unhurried(retire(place, folder, workspace.note))
+            if workspace.cache is not None:
+                place.caches.end(*workspace.cache)
+    return _with_setup(outcome, workspace.setup_output)
+
+
+def _with_setup(outcome: Outcome, output: ArtifactRef | None) -> Outcome:
+    """What the set-up printed goes with whatever came of the attempt."""
+    if output is None or not isinstance(outcome, WorkDone | GatesRun | Failure):
+        return outcome
+    return msgspec.structs.replace(outcome, setup=output)
+
+
+async def _outcome(job: Job) -> Outcome:
+    folder = job.workspace.folder
     try:
-        if folder.exists() and not await retire(place, folder):
+        if folder.exists() and not await retire(job.place, folder):
             raise failed("infrastructure", f"{folder} holds work that cannot be kept")
-        workspace = Workspace(folder, place.git)
-        await workspace.create()
-        with span(f"attempt.{lease.step}", traceparent, task_id=name.task_id, epoch=name.epoch):
-            return await _step(Job(place, lease, name, workspace, traceparent))
+        await job.workspace.create()
+        return await _step(job)
     except StepFailed as error:
         return error.failure
     except GitFailed as error:
@@ -42,12 +64,10 @@ async def perform(place: Place, lease: Lease, traceparent: str) -> Outcome:
         return failed("infrastructure", str(error)).failure
     except Exception as error:
         # A defect of the runner: the hive shall hear of it and go on elsewhere.
-        log.exception("attempt %s broke", name.trailer)
+        log.exception("attempt %s broke", job.name.trailer)
         return failed(
             "infrastructure", f"the runner broke: {type(error).__name__}: {error}"
         ).failure
-    finally:
-        await unhurried(retire(place, folder))
 
 
 async def _step(job: Job) -> Outcome:

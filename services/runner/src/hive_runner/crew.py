@@ -32,9 +32,10 @@ class Crew:
         new_id: NewId,
         changed: Callable[[], None],
         agents: Callable[[], tuple[str, ...]],
+        closed: Callable[[], str] = str,
     ) -> None:
         """`changed` is called whenever the hive should hear from this runner at once; `agents` says
-        which profiles can run now."""
+        which profiles can run now, `closed` why no work is to be begun now, or nothing."""
         self._options = options
         self._runner_id = runner_id
         self._session_id = session_id
@@ -42,6 +43,7 @@ class Crew:
         self._perform = perform
         self._new_id = new_id
         self._changed = changed
+        self._closed = closed
         self._agents = agents
         self._slots = Slots()
         self._free = asyncio.Semaphore(options.slots)
@@ -61,6 +63,7 @@ class Crew:
             agents=self._agents(),
             draining=self._draining,
             holding=self._slots.holding(),
+            closed=self._closed(),
         )
 
     def told(self, beat: Beat) -> None:
@@ -143,6 +146,10 @@ class Crew:
             await self._report(key, Declined("the runner is shutting down"), lease.traceparent)
             return
         async with self._free:
+            closed = self._closed()
+            if closed:
+                await self._report(key, Declined(closed), lease.traceparent)
+                return
             self._slots.running(key)
             # Over before the work begins: what a killed runner had begun still has its parent.
             with span(

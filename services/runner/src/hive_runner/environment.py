@@ -1,5 +1,6 @@
 """What a command of an attempt finds in its environment; nothing else gets in."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -14,18 +15,23 @@ DEFAULT_PASS: Final = (
 """Without HOME (and USER on macOS) a coding agent says that nobody is logged in."""
 
 
+def let_in(
+    person: Mapping[str, str], passed: Iterable[str], set: Mapping[str, str]
+) -> dict[str, str]:
+    """`person` is the runner's own environment, of which `passed` are let in."""
+    return {key: person[key] for key in (*DEFAULT_PASS, *passed) if key in person} | dict(set)
+
+
 def environment(
-    person: Mapping[str, str],
-    passed: Iterable[str],
-    set: Mapping[str, str],
+    given: Mapping[str, str],
     name: AttemptName,
     lease: Lease,
-    folder: Path,
+    ceilings: Iterable[Path],
     traceparent: str,
 ) -> dict[str, str]:
-    """`person` is the runner's own environment, of which `passed` are let in; `folder` the
-    attempt's."""
-    env = {key: person[key] for key in (*DEFAULT_PASS, *passed) if key in person} | dict(set)
+    """What is let in, and what names the attempt. `ceilings` are folders that are nobody's
+    repository."""
+    env = dict(given)
     env |= {
         MARKER: name.key,
         "HIVE_MISSION": name.mission,
@@ -34,7 +40,7 @@ def environment(
         "HIVE_EPOCH": str(lease.epoch),
         "HIVE_ATTEMPT": str(lease.attempt),
         # A command that lost its `.git` must not find the repository of somebody above it.
-        "GIT_CEILING_DIRECTORIES": str(folder),
+        "GIT_CEILING_DIRECTORIES": os.pathsep.join(map(str, ceilings)),
     }
     if traceparent:
         env["TRACEPARENT"] = traceparent

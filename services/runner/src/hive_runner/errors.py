@@ -8,7 +8,9 @@ RunnerError
 └── StepFailed           a step of an attempt is over; carries the Failure to report
 """
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from hive_contracts.plan import (
     MAX_DETAIL,
@@ -18,6 +20,8 @@ from hive_contracts.plan import (
     Failure,
     FailureKind,
 )
+
+_LOGIN: Final = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'\"]+@")
 
 
 class RunnerError(Exception):
@@ -32,6 +36,7 @@ class GitFailed(RunnerError):
     """A git call ended with another status than 0."""
 
     def __init__(self, command: str, status: int, stderr: str) -> None:
+        stderr = redacted(stderr)
         super().__init__(f"git {command} ended with status {status}: {stderr.strip()}")
         self.command = command
         self.status = status
@@ -68,14 +73,19 @@ def failed(
     return StepFailed(
         Failure(
             kind=kind,
-            detail=plain(detail)[:MAX_DETAIL],
-            tail=plain(tail)[-MAX_TAIL:],
+            detail=plain(redacted(detail))[:MAX_DETAIL],
+            tail=plain(redacted(tail))[-MAX_TAIL:],
             output=output,
             files=tuple(plain(file) for file in files),
             retry_after=retry_after,
             agent=agent,
         )
     )
+
+
+def redacted(text: str) -> str:
+    """Text without the logins of addresses: a token may stand where a name should."""
+    return _LOGIN.sub(r"\1***@", text)
 
 
 def plain(text: str) -> str:

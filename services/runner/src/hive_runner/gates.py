@@ -19,13 +19,13 @@ from hive_contracts.plan import (
     MetricGate,
 )
 from hive_runner.errors import StepFailed, failed
-from hive_runner.job import Job, set_up
+from hive_runner.job import Job
 from hive_runner.judgement import judge_gate, measure_base
 from hive_runner.measurement import Gate
 from hive_runner.mirror import Mirror
 from hive_runner.place import repository_file
+from hive_runner.preparation import prepare, start_over
 from hive_runner.probe import probe
-from hive_runner.workspace import Workspace, remove
 from hive_shared.telemetry import span
 
 Baselines = Mapping[str, Baseline]
@@ -59,7 +59,6 @@ async def _commands(job: Job) -> GatesRun:
     wanted = _wanted(job, file.commands)
     commit = await _commit(job, mirror)
     baselines = await _baselines(job, mirror, file, wanted, commit)
-    await job.workspace.check_out(mirror, commit)
     await _set_up(job, mirror, file, commit)
     return await _judge(job, commit, file, wanted, baselines)
 
@@ -79,13 +78,12 @@ async def _baselines(
     if not missing or commit == base:
         return known
     await mirror.ensure_base(job.repository)
-    await job.workspace.check_out(mirror, base)
-    await set_up(job, file)
+    await prepare(job, mirror, file, base, "gates")
     for gate in missing:
         with span("attempt.gate", job.traceparent, task_id=job.name.task_id, gate=gate.gate.name):
             known[gate.gate.definition] = await measure_base(job, file, gate, base)
         await job.workspace.own("checkout", "-q", "--force", "--detach", base)
-    await _empty(job.workspace)
+    await start_over(job)
     return known
 
 
@@ -111,13 +109,13 @@ async def _set_up(job: Job, mirror: Mirror, file: RepositoryFile, commit: str) -
     Taken for the infrastructure's, it would be tried again for ever.
     """
     try:
-        await set_up(job, file)
+        await prepare(job, mirror, file, commit, "gates")
     except StepFailed as broken:
         if commit == job.tip.commit:
             raise
-        await _start_over(job.workspace, mirror, job.tip.commit)
+        await start_over(job)
         try:
-            await set_up(job, file)
+            await prepare(job, mirror, file, job.tip.commit, "gates")
         except StepFailed:
             raise broken from None
         raise failed(
@@ -126,17 +124,6 @@ async def _set_up(job: Job, mirror: Mirror, file: RepositoryFile, commit: str) -
             tail=broken.failure.tail,
             output=broken.failure.output,
         ) from broken
-
-
-async def _start_over(workspace: Workspace, mirror: Mirror, commit: str) -> None:
-    await _empty(workspace)
-    await workspace.check_out(mirror, commit)
-
-
-async def _empty(workspace: Workspace) -> None:
-    for folder in (workspace.tree, workspace.own_git, workspace.seen_git):
-        await remove(folder)
-    workspace.tree.mkdir()
 
 
 async def _judge(

@@ -91,8 +91,12 @@ class Git:
         fetching: bool = False,
         seconds: float = LOCAL_SECONDS,
         held: Sequence[int] = (),
+        inside: Path | None = None,
+        stdin: bytes | None = None,
     ) -> Said:
-        """One call. `statuses` are those that are answers; any other raises GitFailed.
+        """One call, in a folder `inside` of a repository or on the one that is named.
+
+        `statuses` are those that are answers; any other raises GitFailed.
 
         `held` are descriptors that the process keeps open as long as it lives: a lock stays held by
         a git that outlives its runner. Raises StepFailed (permanent) where git is not installed.
@@ -103,8 +107,8 @@ class Git:
                 "git",
                 *arguments,
                 env=environment,
-                cwd=work_tree or git_dir or self._folder,
-                stdin=asyncio.subprocess.DEVNULL,
+                cwd=inside or work_tree or git_dir or self._folder,
+                stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
@@ -117,7 +121,7 @@ class Git:
                 "permanent",
                 "git is not installed on the runner's machine: install git 2.30 or later",
             ) from error
-        said = await _answer(process, arguments, seconds)
+        said = await _answer(process, arguments, seconds, stdin)
         if said.status not in statuses:
             raise GitFailed(arguments[0], said.status, said.stderr)
         return said
@@ -129,7 +133,10 @@ class Git:
         environment |= {
             "GIT_CONFIG_GLOBAL": str(self._fetching if fetching else self._settled),
             "GIT_CONFIG_NOSYSTEM": "0" if fetching else "1",
+            # Credential helpers may answer; nothing may ask, on a terminal or in a window.
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "false",
+            "GCM_INTERACTIVE": "never",
             "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
             "GIT_DEFAULT_REF_FORMAT": "files",
             "LC_ALL": "C",
@@ -147,11 +154,14 @@ class Git:
 
 
 async def _answer(
-    process: asyncio.subprocess.Process, arguments: Sequence[str], seconds: float
+    process: asyncio.subprocess.Process,
+    arguments: Sequence[str],
+    seconds: float,
+    stdin: bytes | None,
 ) -> Said:
     try:
         async with asyncio.timeout(seconds):
-            stdout, stderr = await process.communicate()
+            stdout, stderr = await process.communicate(stdin)
     except TimeoutError as error:
         raise GitTimedOut(arguments[0], -1, f"took longer than {seconds:.0f} s") from error
     finally:

@@ -6,16 +6,19 @@ from typing import Final
 import msgspec
 
 from hive_contracts.files import RepositoryFile
+from hive_contracts.files.repository import ports_wanted, with_ports
 from hive_contracts.orders import Lease
 from hive_contracts.plan import ArtifactRef, Repository, Tip
 from hive_runner import process_group
-from hive_runner.environment import environment
+from hive_runner.environment import environment, let_in
 from hive_runner.errors import failed
 from hive_runner.mirror import Mirror
 from hive_runner.names import AttemptName
 from hive_runner.output import Output
 from hive_runner.place import Place
+from hive_runner.ports import Block
 from hive_runner.process_group import Command, Ended
+from hive_runner.sandbox import View
 from hive_runner.workspace import Workspace
 
 SHELL: Final = ("/bin/sh", "-c")
@@ -27,6 +30,8 @@ class Job(msgspec.Struct, frozen=True):
     name: AttemptName
     workspace: Workspace
     traceparent: str = ""
+    ports: Block | None = None
+    """Of this attempt; a step that has none runs no command with a port."""
 
     @property
     def repository(self) -> Repository:
@@ -56,6 +61,24 @@ class Job(msgspec.Struct, frozen=True):
         path = output.finish()
         return await self.place.depot.keep_file(path) if path.stat().st_size else None
 
+    def given(self, file: RepositoryFile, passed: tuple[str, ...] = ()) -> dict[str, str]:
+        """The variables that are let in, beside those that name the attempt. Raises StepFailed."""
+        values = dict(file.env.set)
+        if self.ports is not None and ports_wanted(file):
+            values = {name: with_ports(value, self.ports.first) for name, value in values.items()}
+        return let_in(self.place.person, (*file.env.pass_, *passed), values)
+
+    def _view(self) -> View:
+        """What a command sees of the runner's folders."""
+        workspace = self.workspace
+        repository = self.lease.task.repository
+        local = repository is not None and repository.url.startswith("/")
+        return View(
+            changed=(workspace.folder, workspace.tree, *workspace.shared),
+            read=(*workspace.lenders, *([Path(repository.url)] if repository and local else [])),
+            hidden=(workspace.own_git,),
+        )
+
     async def run(
         self,
         argv: tuple[str, ...],
@@ -71,8 +94,8 @@ class Job(msgspec.Struct, frozen=True):
     ) -> Ended:
         """Run a command in the tree, with what the repository file lets in."""
         env = environment(
-            self.place.person, (*file.env.pass_, *passed), file.env.set, self.name, self.lease,
-            self.workspace.folder, self.traceparent,
+            self.given(file, passed), self.name, self.lease,
+            [self.workspace.folder, self.workspace.tree.parent], self.traceparent,
         )  # fmt: skip
         command = Command(
             argv=argv,
@@ -82,6 +105,8 @@ class Job(msgspec.Struct, frozen=True):
             run_timeout=run_timeout,
             silence_timeout=silence_timeout,
             grace=self.place.options.kill_grace,
+            confinement=self.place.confinement,
+            view=self._view(),
             polite=polite,
         )
         if stdin is not None:
@@ -89,29 +114,11 @@ class Job(msgspec.Struct, frozen=True):
         return await process_group.run(command, output)
 
 
-async def set_up(job: Job, file: RepositoryFile) -> None:
-    """Run the repository's set-up. Raises StepFailed (infrastructure)."""
-    if not file.setup_command:
-        return
-    output = job.output("setup")
-    try:
-        ended = await job.run(
-            (*SHELL, file.setup_command), file, output, run_timeout=file.setup_timeout
-        )
-        if ended.reason != "exit" or ended.exit_code != 0:
-            raise failed(
-                "infrastructure",
-                f"the set-up `{file.setup_command}` {how(ended)}",
-                tail=output.tail(),
-                output=await job.keep_output(output),
-            )
-    finally:
-        output.close()
-
-
 def how(ended: Ended) -> str:
     """How a command ended, for people."""
     match ended:
+        case Ended(limit=limit) if limit:
+            return f"was ended: {limit}"
         case Ended(reason="run", seconds=seconds):
             return f"was ended after {seconds:.0f} s, its time-out"
         case Ended(reason="silence", seconds=seconds):

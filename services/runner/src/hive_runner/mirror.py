@@ -13,7 +13,9 @@ ref names is whole; `has` trusts nothing else.
 
 import asyncio
 import hashlib
+import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +29,7 @@ from hive_runner.errors import GitFailed, failed
 from hive_runner.filelock import locked
 from hive_runner.git import Git
 from hive_runner.names import base_ref, commit_ref
+from hive_runner.removal import remove, set_aside
 
 FETCH_SECONDS: Final = 3600.0
 _SOURCE_REFS: Final = ("+refs/heads/*:refs/hive/source/heads/*", "+refs/tags/*:refs/tags/*")
@@ -89,7 +92,7 @@ class Mirror:
         if await self.has(base):
             return
         _check_source(repository.url)
-        async with self._writing() as held:
+        async with self.writing() as held:
             exact = await self._fetch(held, repository.url, f"+{base}:{base_ref(base)}")
             if exact is None:
                 return
@@ -130,7 +133,7 @@ class Mirror:
         """Bring the commit that a bundle ends in here. Raises ArtifactUnavailable, StepFailed."""
         if await self.has(commit):
             return
-        async with self._depot.fetched(bundle.digest) as path, self._writing() as held:
+        async with self._depot.fetched(bundle.digest) as path, self.writing() as held:
             try:
                 await self._git.run(
                     "fetch", "-q", "--no-tags", "--no-write-fetch-head", str(path),
@@ -144,9 +147,46 @@ class Mirror:
                     tail=error.stderr,
                 ) from error
 
+    def idle_seconds(self) -> float:
+        """Since somebody asked for it. Raises OSError."""
+        return time.time() - self.git_dir.stat().st_mtime
+
+    async def holds_work(self) -> bool:
+        """Whether it has kept work, which may be nowhere else. Raises GitFailed."""
+        said = await self._git.run(
+            "for-each-ref", "--count=1", "--format=%(refname)", "refs/hive/kept",
+            git_dir=self.git_dir,
+        )  # fmt: skip
+        return bool(said.text)
+
+    async def compact(self) -> None:
+        """Put all packs into one. What no ref names stays: attempts may borrow it."""
+        async with self.writing() as held:
+            await self._git.run(
+                "repack", "-q", "-a", "-d", "-k", "--no-write-bitmap-index",
+                git_dir=self.git_dir, held=[held],
+            )  # fmt: skip
+
+    async def fetch_large(self, url: str, commit: str) -> None:
+        """Bring the content of a commit's Git LFS files here. Raises StepFailed."""
+        async with self.writing() as held:
+            try:
+                await self._git.run(
+                    "-c", f"remote.source.url={url}",
+                    "lfs", "fetch", "source", commit,
+                    git_dir=self.git_dir, fetching=True, seconds=FETCH_SECONDS, held=[held],
+                )  # fmt: skip
+            except GitFailed as error:
+                raise failed(
+                    "infrastructure",
+                    f"the Git LFS files of {url} cannot be fetched. Where no task needs them, write"
+                    " `lfs: false` into .hive/repo.yaml",
+                    tail=error.stderr,
+                ) from error
+
     async def take(self, source: Path, commit: str, ref: str) -> None:
         """Bring a commit from another git directory here, and point `ref` at it."""
-        async with self._writing() as held:
+        async with self.writing() as held:
             await self._git.run(
                 "fetch", "-q", "--no-tags", "--no-write-fetch-head", str(source),
                 f"+{commit}:{ref}",
@@ -160,6 +200,11 @@ class Mirror:
             git_dir=self.git_dir, statuses=(0, 1, 128),
         )  # fmt: skip
         return said.text if said.status == 0 else ""
+
+    async def tree_of(self, commit: str) -> str:
+        """The name of all files of a commit together. Raises GitFailed."""
+        said = await self._git.run("rev-parse", f"{commit}^{{tree}}", git_dir=self.git_dir)
+        return said.text
 
     async def text_of(self, commit: str, path: str) -> str | None:
         """A tracked file's text; None where the commit has no such file."""
@@ -192,7 +237,7 @@ class Mirror:
         return None
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[int]:
+    async def writing(self) -> AsyncIterator[int]:
         async with locked(self._lock) as held:
             yield held
 
@@ -210,7 +255,9 @@ class Mirrors:
         """The mirror of a repository; made where there is none yet."""
         format = object_format(repository.base)
         key = hashlib.sha256(f"{format} {repository.url}".encode()).hexdigest()[:20]
-        return await self.at(self._folder / f"{key}.git", format)
+        mirror = await self.at(self._folder / f"{key}.git", format)
+        os.utime(mirror.git_dir)
+        return mirror
 
     async def at(self, folder: Path, format: str = "sha1") -> Mirror:
         """The mirror in a folder."""
@@ -220,6 +267,28 @@ class Mirrors:
             await mirror.create(format)
             self._open[folder] = mirror
         return self._open[folder]
+
+    def folders(self) -> list[Path]:
+        """Of all mirrors that there are."""
+        return sorted(self._folder.glob("*.git"))
+
+    async def clear_aside(self) -> None:
+        """Delete mirrors that were dropped and are still there. Raises OSError."""
+        for gone in self._folder.glob("*.git.gone-*"):
+            await remove(gone)
+
+    async def drop(self, folder: Path, idle: float) -> None:
+        """Delete a mirror that nobody has used for `idle` seconds and that holds no kept work.
+
+        Whoever asks for it meanwhile has touched it, and it stays. Raises GitFailed, OSError.
+        """
+        mirror = await self.at(folder)
+        async with mirror.writing():
+            if await mirror.holds_work() or mirror.idle_seconds() < idle:
+                return
+            self._open.pop(folder, None)
+            gone = set_aside(folder)
+        await remove(gone)
 
 
 def object_format(commit: str) -> str:
@@ -253,4 +322,17 @@ def _raise_unless_unknown(url: str, error: GitFailed) -> None:
         raise failed(
             "permanent", f"{url} is no git repository: correct the address", tail=error.stderr
         ) from error
+    if _lacks_objects(url):
+        raise failed(
+            "permanent",
+            f"{url} is a partial clone, it lacks files: fetch them all with `git fetch --refetch"
+            " --no-filter` there, or name its remote's URL as the repository",
+            tail=error.stderr,
+        ) from error
     raise failed("infrastructure", f"{url} cannot be fetched", tail=error.stderr) from error
+
+
+def _lacks_objects(url: str) -> bool:
+    """Whether a repository of this machine has files that it would fetch when asked."""
+    packs = [Path(url) / inner / "objects" / "pack" for inner in (".git", "")]
+    return url.startswith("/") and any(any(pack.glob("*.promisor")) for pack in packs)

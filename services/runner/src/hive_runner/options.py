@@ -1,10 +1,12 @@
 """What a runner is told at its start. `main` fills it from the settings."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from hive_contracts.output import KEPT
+from hive_runner.bounds import Limits
 from hive_shared.profiles import Profile
 
 
@@ -28,6 +30,18 @@ class Options(msgspec.Struct, frozen=True):
     output_bytes: int = KEPT
     """Kept of one command's output: its beginning and its end."""
     otlp_endpoint: str = ""
+    warm_trees: int = 4
+    """Worktrees that are kept with their set-up done; 0 keeps none."""
+    warm_seconds: float = 1
+    """A set-up that takes less is done again: to keep its tree would cost about as much."""
+    limits: Limits = Limits()
+    """Of each attempt."""
+    sandbox: Literal["auto", "on", "off"] = "auto"
+    """`on` refuses to run without one."""
+    keep_free: int = 0
+    """Bytes of the data folder's disk that are to stay free."""
+    ports: tuple[int, int] = (20_000, 29_999)
+    """The first and the last of those that attempts get."""
 
     @property
     def folder(self) -> Path:

@@ -126,13 +126,13 @@ class Outbox:
     def _artifacts(self, report: Report) -> list[ArtifactRef]:
         """What the hive must have before it hears of a report."""
         match report.report:
-            case WorkDone(bundle=bundle, output=output, agent=agent):
-                refs = [bundle, output, agent.prompt if agent else None]
-            case GatesRun(results=results):
-                refs = [result.output for result in results]
+            case WorkDone(bundle=bundle, output=output, agent=agent, setup=setup):
+                refs = [bundle, output, agent.prompt if agent else None, setup]
+            case GatesRun(results=results, setup=setup):
+                refs = [*(result.output for result in results), setup]
                 refs += [result.baseline.tests for result in results if result.baseline]
-            case Failure(output=output, agent=agent):
-                refs = [output, agent.prompt if agent else None]
+            case Failure(output=output, agent=agent, setup=setup):
+                refs = [output, agent.prompt if agent else None, setup]
             case MergeDone(new=tip):
                 return self._chained(tip.chain)
             case _:

@@ -8,13 +8,17 @@ import msgspec
 from hive_contracts.files import FileProblem, RepositoryFile, parse_repository
 from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import Repository
+from hive_runner.caches import Caches
+from hive_runner.confinement import Confinement
 from hive_runner.depot import Depot
 from hive_runner.errors import failed
 from hive_runner.git import Git
 from hive_runner.mirror import Mirror, Mirrors
 from hive_runner.options import Options
+from hive_runner.ports import Ports
 from hive_runner.roster import Roster
 from hive_runner.tails import Tails
+from hive_runner.warm import Trees
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -25,6 +29,10 @@ class Place(msgspec.Struct, frozen=True):
     person: Mapping[str, str]
     """The runner's own environment, from which commands get what is allowed."""
     roster: Roster
+    trees: Trees
+    caches: Caches
+    ports: Ports
+    confinement: Confinement = msgspec.field(default_factory=Confinement)
     tails: Tails = msgspec.field(default_factory=Tails)
     """What the commands print, as it comes."""
 
@@ -36,6 +44,30 @@ class Place(msgspec.Struct, frozen=True):
     def kept(self) -> Path:
         """Where folders go that belong to no repository and are not empty."""
         return self.options.folder / "kept"
+
+
+def place_of(
+    options: Options,
+    git: Git,
+    depot: Depot,
+    person: Mapping[str, str],
+    roster: Roster,
+    confinement: Confinement,
+) -> Place:
+    """A runner's place in its data folder."""
+    folder = options.folder
+    return Place(
+        options=options,
+        git=git,
+        mirrors=Mirrors(folder / "mirrors", git, depot),
+        depot=depot,
+        person=person,
+        roster=roster,
+        trees=Trees(folder / "trees", options.warm_trees),
+        caches=Caches(folder / "caches", person.get("HOME", "")),
+        ports=Ports(*options.ports),
+        confinement=confinement,
+    )
 
 
 async def repository_file(mirror: Mirror, repository: Repository) -> RepositoryFile:

@@ -25,7 +25,11 @@ import msgspec
 import psutil
 
 from hive_runner import processes
+from hive_runner.cgroups import Cgroups
+from hive_runner.confinement import Confinement
+from hive_runner.crowd import Crowd
 from hive_runner.output import Output
+from hive_runner.sandbox import View
 from hive_runner.unhurried import unhurried
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,9 @@ class Command(msgspec.Struct, frozen=True):
     """Seconds without a byte of output; 0 for as long as it runs."""
     grace: float = 5
     """Seconds between TERM and KILL."""
+    confinement: Confinement = msgspec.field(default_factory=Confinement)
+    view: View = View()
+    """What it sees of the runner's folders, where there is a sandbox."""
     polite: float = 0
     """Seconds that the leader has to end its group by itself, told by a TERM for it alone."""
 
@@ -65,11 +72,13 @@ class Command(msgspec.Struct, frozen=True):
 class Ended(msgspec.Struct, frozen=True):
     """How a command ended."""
 
-    reason: Literal["exit", "run", "silence"]
-    """By itself, or by one of the time-outs."""
+    reason: Literal["exit", "run", "silence", "limit"]
+    """By itself, by one of the time-outs, or for what it used."""
     exit_code: int
     """Negative: the number of the signal that ended it."""
     seconds: float
+    limit: str = ""
+    """What it used too much of, as a clause for people."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -89,29 +98,34 @@ async def run(command: Command, output: Output) -> Ended:
     reader, writer = os.pipe()
     tap = _Tap(reader, output)
     older, began = processes.pids(), time.monotonic()
+    sandbox = command.confinement.sandbox
+    argv = sandbox.wrap(command.argv, command.cwd, command.view) if sandbox else command.argv
     try:
         try:
             process = await asyncio.create_subprocess_exec(
-                "/bin/sh", "-c", _GATE, str(command.stdin), *command.argv,
+                "/bin/sh", "-c", _GATE, str(command.stdin), *argv,
                 cwd=command.cwd, env=command.env, start_new_session=True,
                 stdin=asyncio.subprocess.PIPE, stdout=writer, stderr=writer,
             )  # fmt: skip
         finally:
             os.close(writer)
+        crowd = Crowd(process.pid, command.marker, command.confinement)
         try:
+            crowd.confine()
             await _let_go(process, command)
-            return await _watch(process, command, tap)
+            return await _watch(process, command, tap, crowd)
         finally:
             # After a while the number of an older process may be that of a new one.
             brief = time.monotonic() - began < _BRIEF_SECONDS
-            await _end_in_peace(process.pid, command, older if brief else frozenset())
+            await _end_in_peace(crowd, command, older if brief else frozenset())
             await _exit_code(process)
+            crowd.close()
     finally:
         tap.close()
         (command.folder / GROUP_FILE).unlink(missing_ok=True)
 
 
-def kill_left(folder: Path) -> None:
+def kill_left(folder: Path, cgroups: Cgroups | None = None) -> None:
     """End the group that a runner which is gone left running in an attempt's folder."""
     try:
         group = msgspec.json.decode((folder / GROUP_FILE).read_bytes(), type=Group)
@@ -120,6 +134,8 @@ def kill_left(folder: Path) -> None:
     if processes.started_at(group.pid, group.started):
         processes.send(group.pid, group.marker, signal.SIGKILL)
     processes.signal_marked(group.marker, signal.SIGKILL)
+    if cgroups is not None:
+        cgroups.kill_left(group.marker)
 
 
 async def _let_go(process: asyncio.subprocess.Process, command: Command) -> None:
@@ -138,26 +154,43 @@ async def _let_go(process: asyncio.subprocess.Process, command: Command) -> None
         process.stdin.close()
 
 
-async def _watch(process: asyncio.subprocess.Process, command: Command, tap: "_Tap") -> Ended:
+async def _watch(
+    process: asyncio.subprocess.Process, command: Command, tap: "_Tap", crowd: Crowd
+) -> Ended:
     began = tap.last = time.monotonic()
     waiting = asyncio.ensure_future(process.wait())
-    reason: Literal["exit", "run", "silence"] = "exit"
-    both: tuple[asyncio.Future[Any], ...] = (waiting, tap.broken)
+    struck = asyncio.ensure_future(crowd.struck(_folders(command)))
+    reason: Literal["exit", "run", "silence", "limit"] = "exit"
+    both: tuple[asyncio.Future[Any], ...] = (waiting, tap.broken, struck)
+    limit = ""
     try:
         while not waiting.done():
             reason, left = _next_limit(command, began, tap.last)
             if left <= 0:
-                await _end_in_peace(process.pid, command)
+                await _end_in_peace(crowd, command)
                 break
             await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if tap.broken.done():
                 tap.broken.result()
             reason = "exit"
+            if struck.done():
+                reason, limit = "limit", struck.result()
+                await asyncio.to_thread(crowd.send, signal.SIGKILL)
+                break
         code = await _exit_code(process)
     finally:
         for future in both:
             future.cancel()
-    return Ended(reason, code, time.monotonic() - began)
+    if reason == "exit":
+        limit = crowd.told_by_the_kernel(code)
+        reason = "limit" if limit else "exit"
+    return Ended(reason, code, time.monotonic() - began, limit)
+
+
+def _folders(command: Command) -> tuple[Path, ...]:
+    """Where an attempt's files are."""
+    inside = command.cwd.is_relative_to(command.folder)
+    return (command.folder,) if inside else (command.folder, command.cwd.parent)
 
 
 def _next_limit(
@@ -180,33 +213,33 @@ async def _exit_code(process: asyncio.subprocess.Process) -> int:
         return -signal.SIGKILL
 
 
-async def _end_in_peace(group: int, command: Command, older: frozenset[int] = frozenset()) -> None:
+async def _end_in_peace(
+    crowd: Crowd, command: Command, older: frozenset[int] = frozenset()
+) -> None:
     """End a group to its last process; a cancellation of the caller waits for that."""
-    await unhurried(_end(group, command, older))
+    await unhurried(_end(crowd, command, older))
 
 
-async def _end(group: int, command: Command, older: frozenset[int]) -> None:
-    if not await asyncio.to_thread(processes.alive, group, command.marker, older):
+async def _end(crowd: Crowd, command: Command, older: frozenset[int]) -> None:
+    if not await asyncio.to_thread(crowd.alive, older):
         return
     if command.polite:
-        await asyncio.to_thread(processes.send_leader, group, command.marker, signal.SIGTERM)
-        await _is_over(processes.leads, group, command, command.polite)
+        await asyncio.to_thread(crowd.send_leader, signal.SIGTERM)
+        await _is_over(crowd.leads, command.polite)
     for number, seconds in (
         (signal.SIGTERM, command.grace),
         (signal.SIGKILL, _AFTER_KILL_SECONDS),
     ):
-        await asyncio.to_thread(processes.send, group, command.marker, number)
-        if await _is_over(processes.alive, group, command, seconds):
+        await asyncio.to_thread(crowd.send, number)
+        if await _is_over(crowd.alive, seconds):
             return
 
 
-async def _is_over(
-    lives: Callable[[int, str], bool], group: int, command: Command, seconds: float
-) -> bool:
+async def _is_over(lives: Callable[[], bool], seconds: float) -> bool:
     """Whether what lives of a group ends within so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not await asyncio.to_thread(lives, group, command.marker):
+        if not await asyncio.to_thread(lives):
             return True
         await asyncio.sleep(_POLL_SECONDS)
     return False

@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 MARKER: Final = "HIVE_ATTEMPT_ID"
-_LINUX: Final = sys.platform == "linux"
+LINUX: Final = sys.platform == "linux"
 _SAME_START: Final = 2.0
 """Seconds: start times are computed from a clock that may be corrected meanwhile."""
 
@@ -45,7 +45,7 @@ def marked(marker: str, but: frozenset[int] = frozenset()) -> list[psutil.Proces
     found: list[psutil.Process] = []
     for pid in psutil.pids():
         try:
-            if pid not in but and wanted in _environment(pid):
+            if pid not in but and wanted in environment_of(pid):
                 found.append(psutil.Process(pid))
         except (psutil.Error, OSError):
             continue  # it ended, or belongs to somebody else
@@ -70,16 +70,22 @@ def alive(group: int, marker: str, but: frozenset[int] = frozenset()) -> bool:
     return any(in_group(group)) or bool(marked(marker, but))
 
 
-def send(group: int, marker: str, number: signal.Signals) -> None:
-    """Signal a group, and whoever carries its marker outside of it."""
+def send(
+    group: int, marker: str, number: signal.Signals, but: frozenset[int] = frozenset()
+) -> None:
+    """Signal a group, and whoever carries its marker outside of it, but for those in `but`."""
     # macOS says PermissionError of a group of zombies.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-    signal_marked(marker, number)
+        if not but:
+            os.killpg(group, number)
+        for pid in in_group(group) if but else ():
+            if pid not in but:
+                os.kill(pid, number)
+    signal_marked(marker, number, but)
 
 
-def signal_marked(marker: str, number: signal.Signals) -> None:
-    for process in marked(marker):
+def signal_marked(marker: str, number: signal.Signals, but: frozenset[int] = frozenset()) -> None:
+    for process in marked(marker, but):
         try:
             process.send_signal(number)
         except psutil.Error:
@@ -99,7 +105,17 @@ def send_leader(group: int, marker: str, number: signal.Signals) -> None:
                 process.send_signal(number)
 
 
-def _environment(pid: int) -> list[bytes]:
-    if _LINUX:
+def commands_within(sandbox: int) -> list[int]:
+    """The processes that a sandbox has begun: the children of the first one in it."""
+    try:
+        return [
+            inner.pid for first in psutil.Process(sandbox).children() for inner in first.children()
+        ]
+    except psutil.Error:
+        return []
+
+
+def environment_of(pid: int) -> list[bytes]:
+    if LINUX:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return [f"{name}={value}".encode() for name, value in psutil.Process(pid).environ().items()]

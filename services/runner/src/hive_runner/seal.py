@@ -42,6 +42,12 @@ class Work(msgspec.Struct, frozen=True):
     prepared: str = ""
     """The files as the set-up left them (a tree); empty where it changed no tracked file."""
 
+    private: tuple[str, ...] = ()
+    """Paths that no commit may have: what was copied in from the person's checkout, and caches."""
+
+    overlooked: tuple[str, ...] = ()
+    """Tracked files of which the tree has the content and the commit a pointer."""
+
     @property
     def message(self) -> str:
         return f"{self.title}\n\nHive-Attempt: {self.name.trailer}\n"
@@ -77,12 +83,14 @@ async def seal(workspace: Workspace, mirror: Mirror, work: Work) -> Sealed:
     A second call makes the same commit again, or one of what has changed since.
     """
     (workspace.own_git / "index.lock").unlink(missing_ok=True)
-    await workspace.mend(mirror, work.start)
+    await workspace.mend(mirror, work.start, work.overlooked)
     workspace.borrow_seen(mirror)
     parent = await _parent(workspace, work)
     if parent != work.start:
-        await workspace.own("read-tree", "-m", parent)
+        # The files differ from the start's, and are not looked at here.
+        await workspace.own("read-tree", "-i", "-m", parent)
     await _add_all(workspace, parent)
+    await _leave_out(workspace, work)
     tree = (await workspace.own("write-tree")).text
     start_tree = (await workspace.own("rev-parse", f"{work.start}^{{tree}}")).text
     parent_tree = (await workspace.own("rev-parse", f"{parent}^{{tree}}")).text
@@ -149,9 +157,34 @@ async def _parent(workspace: Workspace, work: Work) -> str:
             return work.start
         await workspace.own("merge-base", "--is-ancestor", work.start, head)
         await workspace.own("rev-list", "--objects", "--quiet", head, f"^{work.start}")
+        if work.private and await _touches(workspace, work, head):
+            return work.start  # its files are taken all the same, but for those
     except (GitFailed, OSError, UnicodeDecodeError):
         return work.start
     return head
+
+
+async def _touches(workspace: Workspace, work: Work, head: str) -> bool:
+    """Whether any commit up to `head` has a path that none may have."""
+    said = await workspace.own(
+        "log", "--format=%H", "--max-count=1", "--full-history", f"{work.start}..{head}",
+        "--", *map(_literal, work.private),
+    )  # fmt: skip
+    return bool(said.text)
+
+
+async def _leave_out(workspace: Workspace, work: Work) -> None:
+    """Take from the index what no commit may have, however it got there."""
+    if work.private:
+        await workspace.own(
+            "rm", "-q", "-r", "-f", "--cached", "--ignore-unmatch", "--",
+            *map(_literal, work.private),
+        )  # fmt: skip
+
+
+def _literal(path: str) -> str:
+    """A path as a pathspec that means only itself."""
+    return f":(literal){path}"
 
 
 async def _add_all(workspace: Workspace, parent: str) -> None:

@@ -169,6 +169,8 @@ def _failure(
     by_itself = ended is not None and ended.reason == "exit"
     if by_itself and ended is not None and ended.exit_code == 0 and not told.error:
         return None
+    if ended is not None and ended.limit:
+        return Failure("agent", f"{agent.name or 'the command'} {how(ended)}")
     profile, roster = agent.profile, job.place.roster
     wait = wait_for_limit(profile, told.lines, _now(), told.resets_at)
     if wait is not None:

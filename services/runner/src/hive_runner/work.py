@@ -12,13 +12,13 @@ from hive_contracts.plan import MAX_NAMED, MAX_TAIL, ArtifactRef, WorkDone
 from hive_runner import seal
 from hive_runner.changes import changes, protection
 from hive_runner.errors import failed, plain
-from hive_runner.job import Job, set_up
+from hive_runner.job import Job
 from hive_runner.mirror import Mirror
 from hive_runner.patterns import Patterns
 from hive_runner.place import repository_file
+from hive_runner.preparation import prepare
 from hive_runner.scope import outside
 from hive_runner.turn import defects_file, reason_file, take_turn, told
-from hive_shared.telemetry import span
 
 MAX_REASON: Final = 4_096
 """Characters of an agent's reason to change nothing."""
@@ -45,18 +45,16 @@ async def work(job: Job) -> WorkDone:
 async def _prepare(job: Job, mirror: Mirror, file: RepositoryFile) -> seal.Work:
     """The tree as the command finds it; what the set-up made is not the command's work."""
     workspace = job.workspace
-    await workspace.check_out(mirror, job.tip.commit)
-    note = seal.Work(job.name, str(mirror.git_dir), job.tip.commit, _title(job))
-    if file.setup_command:
-        with span("attempt.setup", job.traceparent, task_id=job.name.task_id):
-            await set_up(job, file)
-        said = await workspace.own(
-            "ls-files", "-z", "--others", "--exclude-standard", "--directory"
-        )
-        workspace.exclude([path for path in said.stdout.split(b"\0") if path])
-        await workspace.own("add", "--update", "--", ".")
-        tree = (await workspace.own("write-tree")).text
-        note = msgspec.structs.replace(note, prepared=tree)
+    prepared = await prepare(job, mirror, file, job.tip.commit)
+    note = seal.Work(
+        job.name,
+        str(mirror.git_dir),
+        job.tip.commit,
+        _title(job),
+        prepared.tree,
+        prepared.private,
+        prepared.overlooked,
+    )
     seal.write_down(workspace, note)
     return note
 

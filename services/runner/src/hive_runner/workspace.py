@@ -10,16 +10,22 @@ Both git directories borrow the mirror's objects. A command may commit, move its
 `.git`: the result is made from the files and from what of its commits is sound.
 """
 
-import asyncio
-import contextlib
+import hashlib
+import os
 import shutil
-import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
+from hive_contracts.plan import ArtifactRef
+from hive_runner.errors import failed
 from hive_runner.git import IDENTITY, Git, Said
 from hive_runner.mirror import Mirror, object_format
+from hive_runner.removal import remove
+
+if TYPE_CHECKING:
+    from hive_runner.caches import Use
+    from hive_runner.warm import Note
 
 _AGENT_CONFIG: Final = f"""\
 [core]
@@ -33,6 +39,8 @@ _AGENT_CONFIG: Final = f"""\
 [gc]
 \tauto = 0
 """
+_AT_ONCE: Final = 500
+"""Paths in one call."""
 
 
 class Workspace:
@@ -41,8 +49,18 @@ class Workspace:
     def __init__(self, folder: Path, git: Git) -> None:
         self.folder = folder
         self.tree = folder / "tree"
+        """Its files. With a set-up this is a link, to a place that is used again (`warm`)."""
         self.seen_git = folder / "git"
         self.own_git = folder / "own.git"
+        self.note: Note | None = None
+        """What the set-up made, where its tree is worth keeping."""
+        self.setup_output: ArtifactRef | None = None
+        self.lenders: list[Path] = []
+        """Git directories that its own ones borrow from."""
+        self.shared: list[Path] = []
+        """Folders outside of it that its command may change: caches."""
+        self.cache: tuple[str, Use] | None = None
+        """Whose shared folders it has links to."""
         self._git = git
 
     async def create(self) -> None:
@@ -50,15 +68,72 @@ class Workspace:
         await remove(self.folder)
         self.tree.mkdir(parents=True)
 
+    def live_in(self, tree: Path) -> None:
+        """Have the files elsewhere: an empty tree, or one that only a set-up has filled."""
+        self.tree.rmdir()
+        self.tree.symlink_to(tree, target_is_directory=True)
+        self.tree = tree
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the files are at another place than in the attempt's folder."""
+        return self.tree.parent != self.folder
+
+    def leave(self) -> Path | None:
+        """Give up a place elsewhere; answers which, if there was one."""
+        if not self.is_elsewhere:
+            return None
+        left, self.tree = self.tree, self.folder / "tree"
+        self.tree.unlink()
+        self.tree.mkdir()
+        return left
+
+    async def start_over(self) -> None:
+        """Be as it was when it was created."""
+        for folder in (self.tree, self.own_git, self.seen_git):
+            await remove(folder)
+        self.tree.mkdir()
+
     async def check_out(self, mirror: Mirror, commit: str, *, visible: bool = True) -> None:
         """Fill the tree from a commit that the mirror has. `visible` gives it a `.git`.
 
         The index is shared by copying it, so that neither git directory reads all files again.
         """
-        await self._make_own(mirror, commit)
+        if not self.own_git.exists():
+            await self._make_own(mirror, commit)
         await self.own("checkout", "-q", "--force", "--detach", commit)
         if visible:
             await self._make_visible(mirror, commit)
+
+    async def tracked(self, mirror: Mirror, commit: str, patterns: Sequence[str]) -> bytes:
+        """The entries of a commit that match globs, as `ls-files --stage -z` prints them."""
+        if not self.own_git.exists():
+            await self._make_own(mirror, commit)
+        await self.own("read-tree", commit)
+        globs = [f":(glob){pattern}" for pattern in patterns]
+        return (await self.own("ls-files", "--stage", "-z", "--", *globs)).stdout
+
+    async def fill(self, git_dir: Path, commit: str, path: str) -> None:
+        """Put the files of another repository's commit into a folder of the tree."""
+        target = self.tree / path
+        if not target.parent.resolve().is_relative_to(self.tree.resolve()) or target.is_symlink():
+            raise failed("permanent", f"submodule {path} is to be put where a link leads away")
+        target.mkdir(parents=True, exist_ok=True)
+        index = {"GIT_INDEX_FILE": str(self.folder / "submodule.index")}
+        (self.folder / "submodule.index").unlink(missing_ok=True)
+        await self._git.run("read-tree", commit, git_dir=git_dir, env=index)
+        await self._git.run(
+            "checkout-index", "-q", "--all", "--force", git_dir=git_dir, work_tree=target, env=index
+        )
+
+    def seen_state(self) -> bytes:
+        """All of the git directory that the command sees but objects and index, as a digest."""
+        digest = hashlib.sha256()
+        for path in sorted(self.seen_git.rglob("*")):
+            inner = path.relative_to(self.seen_git)
+            if inner.parts[0] not in ("objects", "index") and path.is_file():
+                digest.update(os.fsencode(inner) + b"\0" + path.read_bytes() + b"\0")
+        return digest.digest()
 
     async def own(
         self,
@@ -75,7 +150,7 @@ class Workspace:
         """A call on the git directory that the command sees. Raises GitFailed."""
         return await self._git.run(*arguments, git_dir=self.seen_git)
 
-    async def mend(self, mirror: Mirror, commit: str) -> None:
+    async def mend(self, mirror: Mirror, commit: str, overlooked: Sequence[str] = ()) -> None:
         """Make the own git directory anew where a command has destroyed it."""
         if (self.own_git / "HEAD").exists() and (self.own_git / "index").exists():
             return
@@ -83,6 +158,17 @@ class Workspace:
         await self._make_own(mirror, commit)
         self.tree.mkdir(exist_ok=True)
         await self.own("read-tree", commit)
+        await self._overlook(overlooked)
+
+    async def overlook(self, paths: Sequence[str]) -> None:
+        """Never look at these tracked files in the tree: they differ, and that is no change."""
+        await self._overlook(paths)
+        if self.seen_git.exists():
+            self._share_index()
+
+    async def _overlook(self, paths: Sequence[str]) -> None:
+        for at in range(0, len(paths), _AT_ONCE):
+            await self.own("update-index", "--skip-worktree", "--", *paths[at : at + _AT_ONCE])
 
     def borrow_seen(self, mirror: Mirror) -> None:
         """Let the own git directory also read what the command committed by itself."""
@@ -108,7 +194,8 @@ class Workspace:
         # What is to outlive the machine is in the mirror, which does wait for the disk.
         with (self.own_git / "config").open("a") as file:
             file.write("[core]\n\tfsync = none\n")
-        self._borrow(self.own_git, [mirror.git_dir])
+        self.lenders = [mirror.git_dir]
+        self._borrow(self.own_git, self.lenders)
         _copy_shallow(mirror.git_dir, self.own_git)
 
     async def _make_visible(self, mirror: Mirror, commit: str) -> None:
@@ -126,6 +213,9 @@ class Workspace:
             (self.seen_git / "packed-refs").write_bytes(
                 b"# pack-refs with:\n" + tags.encode("utf-8", "surrogateescape")
             )
+        self._share_index()
+
+    def _share_index(self) -> None:
         # With its times: git takes a file that is not older than the index for perhaps changed.
         if (self.own_git / "index").exists():
             shutil.copy2(self.own_git / "index", self.seen_git / "index")
@@ -134,36 +224,6 @@ class Workspace:
         info = git_dir / "objects" / "info"
         info.mkdir(parents=True, exist_ok=True)
         (info / "alternates").write_text("".join(f"{path}/objects\n" for path in lenders))
-
-
-async def remove(folder: Path) -> None:
-    """Delete a folder, whatever rights its contents have. Raises OSError."""
-    await asyncio.to_thread(_remove, folder)
-
-
-def _remove(folder: Path) -> None:
-    if not folder.exists():
-        return
-
-    def permit_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
-        """A folder without write permission (Go's module cache makes such) keeps its entries."""
-        entry = Path(path)
-        # The caller looks whether all is gone.
-        with contextlib.suppress(OSError):
-            if entry != folder:  # what the folder itself is in is none of our business
-                entry.parent.chmod(stat.S_IRWXU)
-            if entry.is_dir() and not entry.is_symlink():
-                entry.chmod(stat.S_IRWXU)
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink()
-
-    # Twice: a process that was just killed may have made a file while the folder was emptied.
-    for _ in range(2):
-        shutil.rmtree(folder, onerror=permit_and_retry)
-        if not folder.exists():
-            return
-    shutil.rmtree(folder)
 
 
 def _copy_shallow(mirror: Path, git_dir: Path) -> None:

@@ -25,6 +25,7 @@ from hive_shared.settings.values import (
     Process,
     RelaySettings,
     RunnerSettings,
+    bytes_of,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RunnerSettings",
     "SettingsError",
     "Sources",
+    "bytes_of",
     "explain",
     "known_names",
     "load",

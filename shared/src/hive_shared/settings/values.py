@@ -5,9 +5,10 @@ same name means the same in every struct, so one hive.toml serves all processes.
 """
 
 import os
+import re
 import socket
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +20,23 @@ GATEWAY_GRPC_PORT: Final = 8001
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
+Size = Annotated[str, Meta(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?)?B?$")]
+"""Bytes; people write 512MiB or 2GiB."""
+SizeOrAuto = Annotated[str, Meta(pattern=r"^(auto|\d+(\.\d+)?\s*([KMGT]i?)?B?)$")]
+
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?")
+_EXPONENTS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+MOST_KEPT_FREE: Final = 5 << 30
+"""Bytes of a runner's disk, where the settings do not say."""
+
+
+def bytes_of(size: str) -> int:
+    """A size as people write it in settings: 2GiB and 2G are both 2 << 30. Raises ValueError."""
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise ValueError(f"{size!r} is no size: write such as 512MiB or 2GiB")
+    return int(float(match[1]) * 2 ** _EXPONENTS[match[2]])
 
 
 def _doc(text: str) -> Meta:
@@ -173,12 +191,52 @@ class RunnerSettings(Process, frozen=True, kw_only=True):
     runner_drain: Annotated[
         Seconds, _doc("seconds that a draining runner waits for attempts at work")
     ] = 60.0
+    runner_sandbox: Annotated[
+        Literal["auto", "on", "off"],
+        _doc("attempts in bubblewrap: auto (where it works), on (or do not start) or off"),
+    ] = "auto"
+    runner_limits_memory: Annotated[
+        SizeOrAuto,
+        _doc("memory of an attempt; auto is three quarters of the machine's, 0 is no limit"),
+    ] = "auto"
+    runner_limits_processes: Annotated[
+        int, Meta(ge=0), _doc("processes of an attempt at a time; 0 is no limit")
+    ] = 4_096
+    runner_limits_cpu: Annotated[
+        float, Meta(ge=0), _doc("seconds of processor time of one command; 0 is no limit")
+    ] = 0.0
+    runner_limits_disk: Annotated[
+        Size, _doc("what the files of an attempt may take, as 32GiB; 0 is no limit")
+    ] = "32GiB"
+    runner_limits_file_size: Annotated[
+        Size, _doc("the largest file that an attempt may write, as 16GiB; 0 is no limit")
+    ] = "16GiB"
+    runner_limits_open_files: Annotated[
+        int, Meta(ge=0), _doc("files that a process of an attempt may have open; 0: as the runner")
+    ] = 0
+    runner_warm_trees: Annotated[
+        int, Meta(ge=0), _doc("worktrees that are kept with their set-up done; 0 keeps none")
+    ] = 4
+    runner_ports: Annotated[
+        str,
+        Meta(pattern=r"^[1-9]\d{3,4}-[1-9]\d{3,4}$"),
+        _doc("the ports that attempts get, as 20000-29999"),
+    ] = "20000-29999"
+    runner_keep_free: Annotated[
+        SizeOrAuto, _doc("what stays free on the runner's disk; auto is a tenth, at most 5 GiB")
+    ] = "auto"
     beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
     profiles: Profiles = {}
 
     @property
     def token_path(self) -> Path:
         return self.token_file or self.secrets / "runner.token"
+
+    def kept_free(self, disk: int) -> int:
+        """Bytes that are to stay free on a disk of that size."""
+        if self.runner_keep_free == "auto":
+            return min(disk // 10, MOST_KEPT_FREE)
+        return bytes_of(self.runner_keep_free)
 
 
 class ClientSettings(Process, frozen=True, kw_only=True):

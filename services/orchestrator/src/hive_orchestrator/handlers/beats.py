@@ -58,7 +58,7 @@ class Beats:
         if beat.draining and not beat.holding:
             await self._execute(beat, CloseSession(beat.runner_id, beat.session_id, "drained"))
             return ()
-        held = await self._desk.heard(beat.session_id, beat.draining)
+        held = await self._desk.heard(beat.session_id, beat.draining or bool(beat.closed))
         if held is None or self._agents.get(beat.runner_id) != beat.agents:
             opening = OpenSession(
                 beat.runner_id, beat.session_id, beat.name, beat.slots, beat.agents

@@ -1,0 +1,195 @@
+"""The runner's disk, with real files and a disk that says what the test wants."""
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hive_contracts.orders import Orders
+from hive_runner.crew import Crew
+from hive_runner.depot import Depot
+from hive_runner.keeper import Keeper
+from hive_runner.outbox import Outbox
+from hive_runner.reports import Declined
+from hive_runner.spool import Spool
+from tests.integration.runner.workshop import (
+    NoHive,
+    Source,
+    Workshop,
+    done,
+    git,
+    lease,
+    new_id,
+    until,
+)
+
+MONTH = 31 * 24 * 3600
+
+
+class Disk:
+    """A disk of a size of one's own, on which the runner's folder lies."""
+
+    def __init__(self, folder: Path, size: int) -> None:
+        self.folder = folder
+        self.size = size
+
+    def free(self) -> int:
+        said = subprocess.run(
+            ["du", "-sk", str(self.folder)], capture_output=True, text=True, check=True
+        )
+        return self.size - int(said.stdout.split()[0]) * 1024
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path / "data", warm_seconds=0, keep_free=10 << 20)
+
+
+async def fill(source: Source, workshop: Workshop) -> None:
+    """Some megabytes in a cache, a warm tree and a mirror without work, which is old."""
+    source.commit(
+        {
+            ".hive/repo.yaml": "setup: head -c 3M /dev/urandom > a.log\ncache: [.gradle]\n",
+            ".gitignore": "*.log\n",
+        }
+    )
+    script = "head -c 3M /dev/urandom > .gradle/big; echo > new"
+    done(await workshop.perform(lease(source, run=script)))
+    other = Source(source.path.parent / "other")
+    other.commit({"README": "other\n"})
+    await workshop.perform(lease(other, "gates", gates={"ok": "true"}))
+    for mirror in workshop.mirrors.folders():
+        age(mirror)
+
+
+def age(mirror: Path) -> None:
+    old = mirror.stat().st_mtime - MONTH
+    os.utime(mirror, (old, old))
+
+
+def left(workshop: Workshop) -> dict[str, int]:
+    return {
+        "cache": len(list(workshop.options.folder.glob("caches/*/work/.gradle/big"))),
+        "tree": len(workshop.place.trees.warm()),
+        "mirror": len(workshop.mirrors.folders()),
+    }
+
+
+def all_kept(workshop: Workshop) -> list[str]:
+    mirrors = workshop.mirrors.folders()
+    listed = (git(mirror, "for-each-ref", "refs/hive/kept") for mirror in mirrors)
+    return [line for lines in listed for line in lines.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        (0, {"cache": 1, "tree": 1, "mirror": 2}),
+        (1, {"cache": 0, "tree": 1, "mirror": 2}),
+        (4 << 20, {"cache": 0, "tree": 0, "mirror": 2}),
+        (100 << 20, {"cache": 0, "tree": 0, "mirror": 1}),
+    ],
+)
+async def test_what_is_made_again_most_easily_goes_first_and_kept_work_never(
+    source: Source, workshop: Workshop, missing: int, expected: dict[str, int]
+) -> None:
+    await fill(source, workshop)
+    disk = Disk(workshop.options.folder, 0)
+    keep = workshop.options.keep_free
+    # What is kept free, and a tenth, is wanted once it is short.
+    disk.size = keep + keep // 10 - missing - disk.free() if missing else keep - disk.free()
+    before = all_kept(workshop)
+    keeper = Keeper(workshop.place, lambda: None, disk.free)
+    if missing == 1:
+        disk.size -= keep // 10
+    await keeper.look()
+    assert left(workshop) == expected
+    assert before == all_kept(workshop) != []
+    assert bool(keeper.closed) is (missing == 100 << 20)
+
+
+async def test_a_cache_that_an_attempt_uses_stays(source: Source, workshop: Workshop) -> None:
+    await fill(source, workshop)
+    keeper = Keeper(workshop.place, lambda: None, lambda: 0)
+    script = "touch here; until test -e go; do sleep 0.05; done; wc -c < .gradle/big > seen"
+    attempt = asyncio.create_task(workshop.perform(lease(source, run=script)))
+    await until(lambda: list(workshop.options.folder.glob("trees/*/tree/here")))
+    await keeper.look()
+    (here,) = workshop.options.folder.glob("trees/*/tree/here")
+    here.with_name("go").touch()
+    result = done(await attempt)
+    assert workshop.mirror_show(result.commit, "seen") == "3145728"
+
+
+async def test_a_mirror_from_which_an_attempt_borrows_stays(
+    source: Source, workshop: Workshop
+) -> None:
+    script = "touch here; until test -e go; do sleep 0.05; done; git log > seen"
+    attempt = asyncio.create_task(workshop.perform(lease(source, run=script)))
+    await until(lambda: list(workshop.options.folder.glob("attempts/*/tree/here")))
+    (mirror,) = workshop.mirrors.folders()
+    age(mirror)
+    await Keeper(workshop.place, lambda: None, lambda: 0).look()
+    assert workshop.mirrors.folders() == [mirror]
+    (here,) = workshop.options.folder.glob("attempts/*/tree/here")
+    here.with_name("go").touch()
+    done(await attempt)
+
+
+async def test_a_mirror_that_was_dropped_is_fetched_again(
+    source: Source, workshop: Workshop
+) -> None:
+    await workshop.perform(lease(source, "gates", gates={"ok": "true"}))
+    (mirror,) = workshop.mirrors.folders()
+    age(mirror)
+    left = mirror.with_name(f"{mirror.name}.gone-7")
+    left.mkdir()
+    keeper = Keeper(workshop.place, lambda: None, lambda: 0)
+    await keeper.look()
+    await keeper.tidy()
+    assert list(mirror.parent.glob("*.git*")) == []
+    done(await workshop.perform(lease(source, run="echo > new")))
+
+
+async def test_many_packs_become_one_and_nothing_is_lost(
+    source: Source, workshop: Workshop
+) -> None:
+    for number in range(4):
+        source.commit({"README": f"{number}\n" * 200})
+        await workshop.perform(lease(source, "gates", gates={"ok": "true"}))
+    (mirror,) = workshop.mirrors.folders()
+    git(mirror, "repack", "-q", "-d")
+    stray = git(mirror, "hash-object", "-w", "/etc/hostname")
+    before = git(mirror, "cat-file", "--batch-check", "--batch-all-objects", "--unordered")
+    await (await workshop.mirrors.at(mirror)).compact()
+    after = git(mirror, "cat-file", "--batch-check", "--batch-all-objects", "--unordered")
+    assert sorted(before.splitlines()) == sorted(after.splitlines())
+    assert stray in after
+    assert len(list(mirror.glob("objects/pack/*.pack"))) == 1
+
+
+async def test_a_runner_whose_disk_is_short_gives_work_back_and_says_why(
+    source: Source, workshop: Workshop, tmp_path: Path
+) -> None:
+    room = [0]
+    keeper = Keeper(workshop.place, lambda: None, lambda: room[0])
+    await keeper.look()
+    outbox = Outbox(
+        Spool(tmp_path / "spool"), Depot(tmp_path / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
+    )  # fmt: skip
+    crew = Crew(
+        workshop.options, "r", "s", outbox, lambda lease, _: workshop.perform(lease), new_id,
+        lambda: None, tuple, lambda: keeper.closed,
+    )  # fmt: skip
+    assert "10 MiB are to stay free" in crew.beat().closed
+    asked = lease(source, run="echo > new")
+    crew.obey(Orders("s", leases=(asked,)))
+    await until(lambda: outbox.pending)
+    (report,) = outbox.pending
+    assert isinstance(report.report, Declined)
+    assert "0 bytes free" in report.report.reason
+    room[0] = 1 << 40
+    await keeper.look()
+    assert crew.beat().closed == ""
