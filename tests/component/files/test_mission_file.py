@@ -387,7 +387,7 @@ PHASES = "mission: x\nphases:\n"
         ),
         pytest.param(
             PHASES + "  a: {for_each: {glob: a, list: [b]}, run: x}\n",
-            "either a list or a glob",
+            "either a list, a glob or a command",
             id="two sources",
         ),
         pytest.param(

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from hive_contracts.files.document import FileProblem
-from hive_contracts.files.items import path_item
 from hive_contracts.files.reading import Path, Places
-from hive_contracts.plan import Item, TaskSpec
+from hive_contracts.globs import path_item
+from hive_contracts.plan import Commanded, CommandGate, Globbed, Item, Listed, TaskSpec
 from hive_contracts.template import UnknownPlaceholder, placeholders, render, render_task
 
 FOUND: Final = path_item("src/app.py")
@@ -25,15 +25,33 @@ def plain(text: str, where: str) -> str:
     return render(text, FOUND)
 
 
-def check_template(
-    template: TaskSpec, items: Iterable[Item] | None, places: Places, path: Path
-) -> None:
-    """Every placeholder must be known for every item; None means items that a glob finds.
-
-    Raises FileProblem.
-    """
-    for item in (FOUND,) if items is None else items:
+def check_template(template: TaskSpec, items: Iterable[Item], places: Places, path: Path) -> None:
+    """Every placeholder must be known for every item. Raises FileProblem."""
+    for item in items:
         try:
             render_task(template, template.name, item)
         except UnknownPlaceholder as error:
             raise FileProblem(str(error), places.of(*path), _ESCAPE) from error
+
+
+def items_to_check(source: Listed | Globbed | Commanded, template: TaskSpec) -> tuple[Item, ...]:
+    """Items that have every field that those of this source can have.
+
+    What a command prints is not known yet: it may have whatever the template asks for.
+    """
+    match source:
+        case Listed(items=items):
+            return items
+        case Globbed():
+            return (FOUND,)
+        case Commanded():
+            named = [
+                name.partition(".") for text in _texts(template) for name in placeholders(text)
+            ]
+            return (Item("printed", {field: "" for item, _, field in named if item == "item"}),)
+
+
+def _texts(template: TaskSpec) -> Iterable[str]:
+    yield from (template.prompt, template.run)
+    for gate in template.gates:
+        yield gate.run if isinstance(gate, CommandGate) else gate.text

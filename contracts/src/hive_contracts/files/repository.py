@@ -24,6 +24,7 @@ class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shell command that runs first in each new worktree."""
 
     run: str
+    """What it makes is not part of an attempt's work."""
     timeout: Duration = Duration(900)
     """Seconds. A failure is the infrastructure's, never an attempt's."""
 
@@ -36,11 +37,16 @@ class Environment(
     pass_: tuple[str, ...] = ()
     """Names of variables of the runner's environment."""
     set: dict[str, str] = {}
+    """Variables with a fixed value."""
 
 
 class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What any work in a repository needs. It is read from the base commit: commit it."""
+
     setup: SetUp | str | None = None
+    """Text is its command."""
     env: Environment = Environment()
+    """Beside the few variables that every command gets."""
     gates: dict[str, GateDefinition | str] = {}
     """Shell commands, alone or with more to say, by the names that missions use."""
     agent: str = ""

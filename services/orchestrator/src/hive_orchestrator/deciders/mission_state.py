@@ -24,7 +24,7 @@ from hive_contracts.mission import (
     TaskSettled,
     TasksPlanned,
 )
-from hive_contracts.plan import Baseline, Globbed, Item, Phase, TaskKind, Tip, WorkDone
+from hive_contracts.plan import Baseline, Item, Listed, Phase, TaskKind, Tip, WorkDone
 from hive_contracts.template import render_task
 from hive_orchestrator.deciders.baselines import joined
 
@@ -161,8 +161,8 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
 
 
 def _define(mission: Active, phase: Phase) -> Active:
-    globbed = phase.for_each is not None and isinstance(phase.for_each.source, Globbed)
-    progress = PhaseProgress(phase, expanded=not globbed)
+    expanded = phase.for_each is None or isinstance(phase.for_each.source, Listed)
+    progress = PhaseProgress(phase, expanded=expanded)
     extended = mission.extensions + (1 if mission.planned else 0)
     return replace(mission, phases={**mission.phases, phase.name: progress}, extensions=extended)
 
