@@ -79,7 +79,7 @@ class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def parse_repository(text: str, where: str) -> RepositoryFile:
     """A repository file. Raises FileProblem."""
-    if not text.strip():
+    if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         return RepositoryFile()
     places = Places(where)
     file = read(parse_document(text, where), RepositoryFile, places)
