@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 VERBS: Final = {
+    "init": ("hive_cli.init", "Write .hive/repo.yaml for the repository you stand in."),
     "run": ("hive_cli.run", "Launch a mission and follow it to its end."),
     "up": ("hive_cli.stack", "Start the local hive, or show that it is up."),
     "down": ("hive_cli.stack", "Stop the local hive; its data is kept."),
@@ -20,9 +21,10 @@ VERBS: Final = {
     "events": ("hive_cli.events", "Read or follow what the hive has recorded."),
     "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),
     "bus": ("hive_cli.bus", "The bus: status, rebuild."),
+    "schema": ("hive_cli.schema", "JSON Schemas of the two files, for editors."),
     "config": ("hive_cli.config", "Every setting, and where its value came from."),
     "gate": ("hive_cli.gate", "Gates: check that one can be red."),
-    "mission": ("hive_cli.mission", "Missions: list, show, approve, reject, continue."),
+    "mission": ("hive_cli.mission", "Missions: new, list, show, approve, reject, continue."),
     "bench": ("hive_cli.bench", "Measure a part of the hive on this machine."),
     "demo": ("hive_cli.demo", "See a mission survive the kill of its hive, in a minute."),
 }
