@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hive_cli import screen
 from hive_cli.exits import Exit
+from hive_cli.new import new_command
 from hive_cli.problems import verb
 from hive_cli.statement import read_call
 from hive_cli.target import ask_hive, tell_hive
@@ -22,7 +23,10 @@ STATUSES = ("running", "waiting", *sorted(ENDED))
 
 @click.group("mission")
 def mission_command() -> None:
-    """Missions: list, show, approve, reject, continue."""
+    """Missions: new, list, show, approve, reject, continue."""
+
+
+mission_command.add_command(new_command)
 
 
 @mission_command.command("list")
