@@ -13,8 +13,8 @@ from hive_client.original import Call
 from hive_client.remote import is_remote, read_remote
 from hive_contracts.files import FileProblem, MissionFile, compile_plan, parse_mission
 from hive_contracts.files.document import MAX_BYTES, parse_document, plain_data
-from hive_contracts.files.gates import short_name
 from hive_contracts.files.mission import Mission, RepoEntry
+from hive_contracts.files.naming import short_name
 from hive_contracts.files.reading import Places
 from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import Plan

@@ -71,7 +71,7 @@ phase    each
   for each of 2 that src/*/ matches now: src/a src/b
   each · prompt to claude: Move ${{item}}.
     3 attempts · at most 10:00 each, 10:00 without output
-    then make-test-item-name: make test-${{item.name}}   (at most 30:00)
+    then make-test: make test-${{item.name}}   (at most 30:00)
 phase    listed · after each
   for each of at most 7 that a command prints: ./list
   listed · runs: ./do ${{item}}

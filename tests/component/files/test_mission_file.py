@@ -94,7 +94,7 @@ phases:
     template = TaskSpec(
         "tidy",
         run="ruff check --fix ${item}",
-        gates=(CommandGate("pytest-q-tests-item-name", "pytest -q tests/${item.name}"),),
+        gates=(CommandGate("pytest-tests", "pytest -q tests/${item.name}"),),
         retry=Retry(attempts=3),
     )
     source = Globbed(("**/*.py", "!tests/**"), "directory")

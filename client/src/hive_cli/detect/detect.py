@@ -13,7 +13,7 @@ from hive_cli.detect.node import node
 from hive_cli.detect.python import MARKERS as PYTHON
 from hive_cli.detect.python import python
 from hive_contracts.files import FileProblem
-from hive_contracts.files.gates import short_name
+from hive_contracts.files.naming import short_name
 
 MAX_PROJECTS: Final = 12
 """Further ones are named, and left to the person."""
