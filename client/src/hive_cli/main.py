@@ -17,6 +17,7 @@ VERBS: Final = {
     "tell": ("hive_cli.tell", "Give a hint to the next attempts of a task."),
     "retry": ("hive_cli.mission", "Launch a mission that has ended once more."),
     "logs": ("hive_cli.logs", "What a task's commands print, as it was and as it comes."),
+    "why": ("hive_cli.why", "What happened to a mission and why, and what to type next."),
     "cancel": ("hive_cli.mission", "Stop a mission."),
     "events": ("hive_cli.events", "Read or follow what the hive has recorded."),
     "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),
