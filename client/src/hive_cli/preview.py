@@ -37,13 +37,15 @@ class Bounds(msgspec.Struct, frozen=True):
     """Of agents and commands, side by side or not."""
     gate_seconds: float
     exact: bool
-    """False where a command that has not run yet says how many tasks there are."""
+    """False where a command that has not run yet says how many tasks there are, or a review may
+    send some back."""
 
 
 def bounds(stated: Statement, found: Found) -> Bounds:
     tasks = attempts = 0
     work = gates = 0.0
-    exact = True
+    # What is sent back takes its time again.
+    exact = not any(phase.sends_back_to for phase in stated.plan.phases)
     for phase in stated.plan.phases:
         for spec, times in _times(phase, found):
             exact = exact and not _is_open(phase)
@@ -117,6 +119,13 @@ def _before(stated: Statement) -> Iterator[str]:
 def _phase(phase: Phase, found: Found, stated: Statement) -> Iterator[str]:
     after = f" · after {', '.join(phase.needs)}" if phase.needs else ""
     yield f"phase    {phase.name}{after}"
+    if phase.on_failure == "continue":
+        yield "  goes on without the tasks that fail, unless all of them do"
+    if phase.canary:
+        yield f"  {phase.canary} go first; then a person is asked   (hive mission approve)"
+    if phase.sends_back_to:
+        rounds = "once" if phase.rounds == 1 else f"{phase.rounds} times"
+        yield f"  where it lists defects, {phase.sends_back_to} is done again, at most {rounds}"
     if phase.for_each is None:
         for spec in phase.tasks:
             yield from _task(spec, stated)
@@ -147,6 +156,8 @@ def _task(spec: TaskSpec, stated: Statement) -> Iterator[str]:
         f"    {_times_word(spec.retry.attempts)} · at most {duration(spec.timeouts.run)} each,"
         f" {duration(spec.timeouts.silence)} without output"
     )
+    if spec.paths:
+        yield _cut(f"    may change {' '.join(spec.paths)}")
     for gate in spec.gates:
         yield f"    then {_gate(gate, stated)}"
 
@@ -166,7 +177,7 @@ def _answer(gate: ApprovalGate) -> str:
 
 
 def _at_most(most: Bounds) -> str:
-    about = "" if most.exact else ", if the command prints as many items as are allowed"
+    about = "" if most.exact else ", with as many items as are allowed and nothing sent back"
     tasks = "1 task" if most.tasks == 1 else f"{most.tasks} tasks"
     return (
         f"at most  {tasks}, {_times_word(most.attempts)} of {duration(most.work_seconds)} in all,"

@@ -7,6 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hive_cli.main import main
+from hive_cli.preview import bounds, preview
+from hive_cli.statement import Statement
+from hive_client.checkout import read_checkout
+from hive_contracts.plan import ForEach, Item, Listed, Phase, Plan, TaskSpec
 from tests.component.client.repositories import commit, make_repository, run_git
 
 REPO_FILE = """
@@ -78,11 +82,32 @@ phase    listed · after each
     1 attempt · at most 30:00 each, 10:00 without output
 at end   tests: make test   (at most 30:00)
 at end   a person is asked: Is it good?   (hive mission approve, within 2:00:00)
-at most  9 tasks, 13 attempts of 4:30:00 in all, 4:00:00 of gates, if the command prints as many \
-items as are allowed; tries that are nobody's fault come on top
+at most  9 tasks, 13 attempts of 4:30:00 in all, 4:00:00 of gates, with as many items as are \
+allowed and nothing sent back; tries that are nobody's fault come on top
 result   branch hive/port-N, not pushed
 """
     )
+
+
+def test_what_the_phases_of_a_plan_ask_for_is_shown(repository: Path) -> None:
+    template = TaskSpec("each", run="x", paths=("${item}/**",))
+    each = ForEach(Listed((Item("a"), Item("b"))), template)
+    review = TaskSpec("review", run="y", review=True)
+    phases = (
+        Phase("each", for_each=each, canary=1, on_failure="continue"),
+        Phase("review", ("each",), (review,), sends_back_to="each", rounds=2),
+    )
+    stated = Statement("m.yaml", Plan("m", phases), read_checkout(repository))
+    lines = preview(stated, {})
+    for line in (
+        "  goes on without the tasks that fail, unless all of them do",
+        "  1 go first; then a person is asked   (hive mission approve)",
+        "    may change ${item}/**",
+        "  where it lists defects, each is done again, at most 2 times",
+        "at end   nothing checks the result",
+    ):
+        assert line in lines
+    assert not bounds(stated, {}).exact
 
 
 def test_programs_get_the_plan_the_items_and_the_bounds(repository: Path) -> None:

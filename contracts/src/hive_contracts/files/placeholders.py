@@ -52,6 +52,6 @@ def items_to_check(source: Listed | Globbed | Commanded, template: TaskSpec) -> 
 
 
 def _texts(template: TaskSpec) -> Iterable[str]:
-    yield from (template.prompt, template.run)
+    yield from (template.prompt, template.run, *template.paths)
     for gate in template.gates:
         yield gate.run if isinstance(gate, CommandGate) else gate.text
