@@ -24,7 +24,7 @@ KINDS: Final = {
     "conflict": "it conflicts with work that was merged before it",
     "infrastructure": "by nobody's fault",
     "limit": "a limit was reached",
-    "permanent": "and to try again would not help",
+    "permanent": "it cannot go on as it is",
 }
 """Whose failure it was, in words."""
 
@@ -60,6 +60,10 @@ class _Teller:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
+        self._red: set[str] = set()
+        """Tasks whose gates were just told to be red."""
+        self._last: dict[str, Failure] = {}
+        """How each task's last attempt failed."""
 
     def told(self, event: object) -> Iterator[tuple[str, bool]]:
         if isinstance(event, task.TaskPlanned):
@@ -75,7 +79,10 @@ class _Teller:
             case task.LeaseLost(reason=reason):
                 yield f"{name}: its runner was lost ({reason})", True
             case task.AttemptFailed(failure=failure):
-                yield f"{name}: {said(failure)}", True
+                self._last[event.task_id] = failure
+                if failure.kind != "gate" or event.task_id not in self._red:
+                    yield f"{name}: {said(failure)}", True
+                self._red.discard(event.task_id)
             case task.GatesJudged(results=results):
                 yield from self._judged(event.task_id, name, results)
             case task.RetryScheduled(delay=delay, counted=counted):
@@ -99,7 +106,8 @@ class _Teller:
             case task.TaskSucceeded(result=WorkDone(no_change=reason)) if reason:
                 yield f"{name} had nothing to change: {reason}", False
             case task.TaskFailed(failure=failure):
-                yield f"{name} failed for good: {failure.detail}", True
+                again = self._last.get(event.task_id) == failure
+                yield f"{name} failed for good{'' if again else f': {failure.detail}'}", True
             case _:
                 return
 
@@ -108,6 +116,7 @@ class _Teller:
     ) -> Iterator[tuple[str, bool]]:
         red = [gate for gate in results if not gate.passed]
         if red:
+            self._red.add(task_id)
             yield f"{name}: {', '.join(_red(gate) for gate in red)}", True
         elif self._kinds.get(task_id) == "gate":
             yield f"{name}: {_some(gate.name for gate in results)} passed", False

@@ -60,7 +60,7 @@ def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
             yield summary.reason
         for task in view.tasks:
             if task.status == "failed":
-                yield from _failed(task)
+                yield from _failed(task, summary.reason)
         return
     yield from (f"it waits until a run of {name} succeeds" for name in view.unmet_prerequisites)
     yield from (f"it waits for a person: {asked.text}" for asked in view.approvals)
@@ -91,10 +91,12 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
         yield f"hive events --mission {name}"
 
 
-def _failed(task: mission_pb2.TaskView) -> Iterator[str]:
+def _failed(task: mission_pb2.TaskView, told: str) -> Iterator[str]:
+    """`told`: the mission's own reason, which may be this task's."""
     name, failure = screen.task_name(task), task.failure
     tries = f" in {task.attempt} attempts" if task.attempt > 1 else ""
-    yield f"{name} failed{tries}: {KINDS.get(failure.kind, failure.kind)}: {failure.detail}"
+    detail = "" if failure.detail in told else f": {failure.detail}"
+    yield f"{name} failed{tries}: {KINDS.get(failure.kind, failure.kind)}{detail}"
     for gate in task.gates:
         if not gate.passed:
             yield f"{name}: {screen.gate_line(gate)}, of `{gate.command}`"

@@ -117,6 +117,27 @@ def test_each_turn_is_a_sentence(event: Any, text: str) -> None:
     assert [line.text for line in account(record([planned(), event]))] == [text]
 
 
+def test_a_failure_is_not_told_twice() -> None:
+    broken = Failure("permanent", "no such program")
+    told = account(record([planned(), AttemptFailed(T, 1, broken), TaskFailed(T, M, 1, broken)]))
+    assert [line.text for line in told] == [
+        "build/limiter: it cannot go on as it is: no such program",
+        "build/limiter failed for good",
+    ]
+    view = mission("failed", reason="build/limiter: gate tests failed", tasks=[FAILED])
+    assert list(why(view, 1))[1] == "build/limiter failed in 2 attempts: a gate did not pass"
+
+
+def test_a_red_gate_is_told_once() -> None:
+    judged = GatesJudged(T, 1, "c" * 40, (RED,))
+    failed = AttemptFailed(T, 1, Failure("gate", "gate tests failed"))
+    lines = account(record([planned(), judged, failed, failed]))
+    assert [line.text for line in lines] == [
+        "build/limiter: the gate tests ended with status 1",
+        "build/limiter: a gate did not pass: gate tests failed",
+    ]
+
+
 def test_of_gates_that_pass_only_those_of_the_mission_are_told() -> None:
     judged = GatesJudged(T, 1, "c" * 40, (GREEN,))
     assert account(record([planned(), judged])) == []

@@ -20,6 +20,14 @@ MAX_NODES: Final = 100_000
 """Of one file, every alias counted as often as it is used."""
 MAX_DEPTH: Final = 32
 
+_REMEDIES: Final = {
+    "mapping values are not allowed": "put the text in quotes, or below `key: |`: a colon with a"
+    " space after it begins a value; or the line is indented too far",
+    "found undefined alias": "put the text in quotes: a * in front has a meaning of its own",
+    "found character '\\t'": "indent with spaces: a tab is not allowed",
+    "that cannot start any token": "put the text in quotes",
+    "expected <block end>": "look at the indentation, and at quotes around only a part of the text",
+}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
@@ -97,13 +105,19 @@ def _compose(text: str, where: str) -> object:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         detail = error.problem or error.context or "it does not parse"
-        raise FileProblem(f"this is not valid YAML: {detail}", f"{where}:{line}") from error
+        message, place = f"this is not valid YAML: {detail}", f"{where}:{line}"
+        raise FileProblem(message, place, _remedy(detail)) from error
     except YAMLError as error:
         detail = " ".join(str(error).split())
         raise FileProblem(f"this is not valid YAML: {detail}", where) from error
     except Exception as error:
         # The library lets some broken texts through to Python's own errors: `"\\U00110000"`.
         raise FileProblem(f"this is not valid YAML: {error}", where) from error
+
+
+def _remedy(detail: str) -> str:
+    """For what people trip over most."""
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in detail), "")
 
 
 def _check_depth(text: str, where: str) -> None:
