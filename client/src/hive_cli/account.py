@@ -101,6 +101,8 @@ class _Teller:
                 yield f"{by} said yes{f': {note}' if note else ''}", False
             case task.ApprovalRefused(by=by, note=note):
                 yield f"{by} said no{f': {note}' if note else ''}", True
+            case task.TaskTold(by=by, text=text):
+                yield f"{by} told {name}: {text}", False
             case task.TaskReopened(failure=failure):
                 yield f"{name} is done again on the newer branch: {said(failure)}", True
             case task.TaskSucceeded(result=WorkDone(no_change=reason)) if reason:
@@ -132,8 +134,11 @@ class _Teller:
                 yield f"phase {phase} began", False
             case mission.BranchAdvanced(new=new, task_id=id):
                 yield f"{self._names.get(id, 'a task')} was merged: {new.commit[:7]}", False
-            case mission.PhaseCompleted(phase=phase):
-                yield f"phase {phase} is complete", False
+            case mission.PhaseCompleted(phase=phase, failed=failed):
+                without = f", without {failed} tasks that failed" if failed else ""
+                yield f"phase {phase} is complete{without}", bool(failed)
+            case mission.PhaseSentBack(phase=phase, to=to, defects=defects):
+                yield f"phase {phase} found defects, and {to} is done again: {defects}", True
             case mission.MissionSucceeded():
                 yield "the mission succeeded", False
             case mission.MissionFailed(reason=reason):

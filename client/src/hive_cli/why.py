@@ -87,6 +87,8 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
     if status not in ENDED:
         yield "hive status" if not view.approvals else f"hive mission show {name}"
         yield f"hive cancel {name}"
+    if status in ENDED - {"succeeded"}:
+        yield f"hive retry {name}"
     if status in ("failed", "refused"):
         yield f"hive events --mission {name}"
 

@@ -175,7 +175,7 @@ async def test_why_tells_what_happened_and_what_to_type(hive: Hive, gateway: Fak
     assert people.exit_code == 0, people.output
     assert people.output.startswith("fix-1 · failed\n")
     assert "the mission failed: build failed\n" in people.output
-    assert "because build failed\nnext    hive events --mission fix-1\n" in people.output
+    assert "because build failed\nnext    hive retry fix-1\n" in people.output
     programs = json.loads((await hive("why", "fix-1", "--json")).stdout)
     assert (programs["status"], programs["why"]) == ("failed", ["build failed"])
 

@@ -16,6 +16,8 @@ from hive_contracts.mission import (
     MissionFailed,
     MissionLaunched,
     MissionRefused,
+    PhaseCompleted,
+    PhaseSentBack,
     PhaseStarted,
 )
 from hive_contracts.plan import (
@@ -41,6 +43,7 @@ from hive_contracts.task import (
     TaskPlanned,
     TaskReopened,
     TaskSucceeded,
+    TaskTold,
 )
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
@@ -109,6 +112,15 @@ def planned(kind: Any = "work") -> TaskPlanned:
         (
             TaskSucceeded(T, M, 1, WorkDone(no_change="all is well")),
             "build/limiter had nothing to change: all is well",
+        ),
+        (TaskTold(T, "mind the clock", "ann"), "ann told build/limiter: mind the clock"),
+        (
+            PhaseCompleted(M, "build", failed=2),
+            "phase build is complete, without 2 tasks that failed",
+        ),
+        (
+            PhaseSentBack(M, "review", "build", 1, "no tests", ("build", "review")),
+            "phase review found defects, and build is done again: no tests",
         ),
         (TaskFailed(T, M, 2, Failure("gate", "tests")), "build/limiter failed for good: tests"),
     ],
@@ -205,11 +217,11 @@ def test_what_a_mission_waits_for_is_told() -> None:
     [
         (mission("succeeded", tip=plan_pb2.Tip(chain="c")), "hive diff fix-1"),
         (mission("succeeded"), None),
-        (mission("failed"), "hive events --mission fix-1"),
+        (mission("failed"), "hive retry fix-1"),
         (mission("failed", tip=plan_pb2.Tip(chain="c")), "hive diff fix-1"),
-        (mission("refused"), "hive events --mission fix-1"),
+        (mission("refused"), "hive retry fix-1"),
         (mission("running"), "hive status"),
-        (mission("cancelled"), None),
+        (mission("cancelled"), "hive retry fix-1"),
     ],
 )
 def test_the_next_step_is_a_command_that_exists(
