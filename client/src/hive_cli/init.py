@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import click
 import msgspec
 
-from hive_cli.detect import Detected, detect
+from hive_cli.detect import Detected, detect, programs
 from hive_cli.detect.page import page
 from hive_cli.detect.sight import files_of, top_of
 from hive_cli.exits import Exit
@@ -115,6 +116,9 @@ def _screen(found: Detected, agents: list[str], state: str, *, committed: bool) 
         "kept": f"{REPOSITORY_FILE} is there and stays as it is; this is what is seen now"
         " (hive init --print shows it as a file, --force replaces yours)",
     }[state]
+    missing = [name for name in programs(found) if shutil.which(name) is None]
+    if missing:
+        lines.append(f"  !      not on PATH here: {', '.join(missing)}; runners need them")
     return [head, *lines, *_next(committed)]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive_cli.detect import Detected, detect
+from hive_cli.detect import Detected, detect, programs
 from hive_cli.detect.ci import is_test
 from hive_cli.detect.page import page
 from hive_contracts.files import parse_repository
@@ -100,6 +100,17 @@ def gates_of(found: Detected) -> dict[str, str]:
             " -r requirements.txt",
             {"tests": ".venv/bin/pytest -q"},
             id="requirements",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": '[project]\nname="x"\n',
+                "requirements/dev.txt": "-r tests.txt\nruff\n",
+                "requirements/tests.txt": "pytest==8\n",
+                "tox.ini": "[testenv]\ndeps = -r requirements/tests.txt\n",
+            },
+            "python3 -m venv .venv && .venv/bin/pip install -q -r requirements/tests.txt -e .",
+            {"tests": ".venv/bin/pytest -q"},
+            id="a folder of requirements",
         ),
         pytest.param(
             {"setup.cfg": "[options.extras_require]\ntesting =\n  pytest\n[tool:pytest]\n"},
@@ -285,6 +296,19 @@ def test_a_gate_whose_tool_nobody_installs_is_only_proposed() -> None:
     assert gates_of(found) == {}
     assert "#   tests" not in page(found, [])
     assert "\n  # lint: uv run --frozen ruff check .\n" in page(found, [])
+
+
+@pytest.mark.parametrize(
+    ("files", "called"),
+    [
+        ({"pyproject.toml": UV, "uv.lock": ""}, ["uv"]),
+        ({"requirements.txt": "pytest"}, ["python3"]),
+        ({"web/package.json": package(scripts={"test": "react-scripts test"})}, ["npm"]),
+        ({"pom.xml": "", "mvnw": ""}, []),
+    ],
+)  # fmt: skip
+def test_programs_that_a_runner_needs_are_told(files: dict[str, str], called: list[str]) -> None:
+    assert programs(detect(files)) == called
 
 
 def test_what_ci_runs_besides_is_shown_for_a_person_to_choose_from() -> None:

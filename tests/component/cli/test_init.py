@@ -1,6 +1,7 @@
 """`hive init` in real checkouts: what it writes, shows, leaves alone and refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,21 @@ def hive(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
 
 
+def only_git(folder: Path) -> Path:
+    """A folder for PATH: no other program of this machine is to be found."""
+    bin = folder / "bin"
+    bin.mkdir()
+    for name in ("git", "sh"):
+        found = shutil.which(name)
+        assert found is not None
+        (bin / name).symlink_to(found)
+    return bin
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PATH", str(only_git(tmp_path)))
     path = make_repository(tmp_path / "app")
     commit(path, "go.mod", "module x\n")
     (path / "deep").mkdir()
@@ -35,6 +47,7 @@ def test_it_writes_the_file_of_the_repository_around_and_says_what_it_saw(reposi
     assert "saw    go.mod" in result.output
     assert "gate   tests: go test ./...  go.mod" in result.output
     assert "hive init --commit" in result.output
+    assert "not on PATH here: go; runners need them" in result.output
     written = parse_repository((repository / FILE).read_text(), FILE)
     assert written.gates == {"vet": "go vet ./...", "tests": "go test ./..."}
     assert run_git(repository, "status", "--porcelain") == "?? .hive/", "its schema is ignored"

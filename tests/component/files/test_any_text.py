@@ -69,6 +69,7 @@ def judge(text: str) -> None:
 @given(st.text())
 @example("mission: \ud800")
 @example('mission: "\\ud800"')
+@example('mission: x\nrun: "\\ud800"')
 @example('"\\uD800": x')
 @example('mission: "\\U00110000"')
 @example("mission: !!timestamp x\nrun: y")

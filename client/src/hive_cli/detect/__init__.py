@@ -6,7 +6,7 @@
 Nothing of the repository is run. What is not sure is proposed as a comment, never as a gate.
 """
 
-from hive_cli.detect.detect import detect
+from hive_cli.detect.detect import detect, programs
 from hive_cli.detect.findings import Detected, Gate, Project, Step
 
-__all__ = ["Detected", "Gate", "Project", "Step", "detect"]
+__all__ = ["Detected", "Gate", "Project", "Step", "detect", "programs"]

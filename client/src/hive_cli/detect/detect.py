@@ -1,5 +1,6 @@
 """Every detector over every folder, and their findings as one set-up and one list of gates."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -54,6 +55,18 @@ def detect(files: Files) -> Detected:
         also=_distinct(also)[:MAX_ALSO],
         remarks=(*remarks, *problems),
     )
+
+
+def programs(found: Detected) -> list[str]:
+    """What has to be on the runner's PATH: names of programs that set-up and sure gates call."""
+    commands = [step.run for step in found.setup] + [gate.run for gate in found.gates if gate.sure]
+    words: dict[str, None] = {}
+    for command in commands:
+        for part in re.split(r"&&|[()]", command):
+            called = [word for word in part.split() if "=" not in word]
+            if called and called[0] != "cd" and "/" not in called[0]:
+                words[called[0]] = None
+    return list(words)
 
 
 def _projects(files: Files) -> list[Project]:

@@ -139,7 +139,11 @@ def _pip(
 
 
 def _requirements(folder: Folder) -> list[str]:
-    return [n for n in folder.named("requirements*.txt") if _DEV_FILES.fullmatch(n) is not None]
+    """Of the plain ones, what runs and what tests; of a folder of them, tests before dev."""
+    plain = [n for n in folder.named("requirements*.txt") if _DEV_FILES.fullmatch(n) is not None]
+    inside = [folder.has(f"requirements/{name}.txt") for name in ("base", "main")]
+    inside.append(folder.has(*(f"requirements/{name}.txt" for name in _TEST_EXTRAS)))
+    return [*plain, *(name for name in inside if name)]
 
 
 def _test(folder: Folder, pyproject: dict[str, Any], declared: dict[str, str]) -> Gate | None:

@@ -10,7 +10,7 @@ MAX_TEXT: Final = 512 * 1024
 """Bytes of one file; larger ones are no configuration that people wrote."""
 MAX_FILES: Final = 400
 _READ: Final = re.compile(
-    r"(?:[^/]+/){0,3}(pyproject\.toml|setup\.(py|cfg)|Pipfile|requirements[^/]*\.txt|tox\.ini|"
+    r"(?:[^/]+/){0,3}(pyproject\.toml|setup\.(py|cfg)|Pipfile|requirements[^/]*\.txt|requirements/[^/]+\.txt|tox\.ini|"
     r"package\.json|go\.(mod|work)|Cargo\.toml|pom\.xml|(build|settings)\.gradle(\.kts)?|"
     r"(GNUm|M|m)akefile|yarn\.lock)"
     r"|\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.ya?ml|\.devcontainer/devcontainer\.json|"
