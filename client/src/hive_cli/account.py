@@ -1,5 +1,6 @@
 """What happened to a mission, in sentences: pure functions of its events."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
@@ -15,6 +16,7 @@ FIRST: Final = 6
 LAST: Final = 40
 """Of a long account its beginning and its end are shown."""
 _NAMED: Final = 6
+_FIGURES: Final = re.compile(r"\d+ s\b")
 
 KINDS: Final = {
     "agent": "its command failed",
@@ -22,7 +24,7 @@ KINDS: Final = {
     "no-change": "it changed nothing",
     "timeout": "it took too long",
     "conflict": "it conflicts with work that was merged before it",
-    "infrastructure": "by nobody's fault",
+    "infrastructure": "not its own fault",
     "limit": "a limit was reached",
     "permanent": "it cannot go on as it is",
 }
@@ -33,6 +35,8 @@ class Line(msgspec.Struct, frozen=True):
     at: datetime
     text: str
     bad: bool = False
+    times: int = 1
+    """How often it happened in a row, but for figures in it."""
 
 
 def account(events: Iterable[Recorded]) -> list[Line]:
@@ -43,8 +47,19 @@ def account(events: Iterable[Recorded]) -> list[Line]:
         event = decode_known(recorded)
         if event is None:
             continue
-        lines += [Line(recorded.recorded_at, text, bad) for text, bad in teller.told(event) if text]
+        for text, bad in teller.told(event):
+            _add(lines, Line(recorded.recorded_at, text, bad))
     return lines
+
+
+def _add(lines: list[Line], line: Line) -> None:
+    """A turn that only repeats one of the last two is counted there: failures and their retries."""
+    for place in range(len(lines) - 1, max(-1, len(lines) - 3), -1):
+        before = lines[place]
+        if _FIGURES.sub("", before.text) == _FIGURES.sub("", line.text):
+            lines[place] = msgspec.structs.replace(before, times=before.times + 1)
+            return
+    lines.append(line)
 
 
 def shortened(lines: list[Line]) -> list[Line | int]:

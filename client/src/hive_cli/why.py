@@ -14,7 +14,7 @@ from hive_cli.problems import verb
 from hive_cli.target import ask_hive
 from hive_client.hive import ENDED, Hive
 from hive_contracts.envelope import Recorded
-from hive_contracts.v1 import event_pb2, mission_pb2
+from hive_contracts.v1 import event_pb2, mission_pb2, plan_pb2
 
 _PAGE = 500
 MAX_EVENTS = 200_000
@@ -43,7 +43,10 @@ def why_command(mission: str, as_json: bool) -> int:
             "mission": view.summary.name,
             "status": view.summary.status,
             "why": reasons,
-            "happened": [{"at": line.at.isoformat(), "text": line.text} for line in lines],
+            "happened": [
+                {"at": line.at.isoformat(), "text": line.text, "times": line.times}
+                for line in lines
+            ],
             "next": steps,
         }
         print(json.dumps(body))
@@ -72,6 +75,7 @@ def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
     for task in view.tasks:
         if task.status == "backing-off":
             yield f"{screen.task_name(task)} waits before it is tried again: {task.failure.detail}"
+            yield from _tail(task.failure)
 
 
 def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
@@ -104,6 +108,10 @@ def _failed(task: mission_pb2.TaskView, told: str) -> Iterator[str]:
             yield f"{name}: {screen.gate_line(gate)}, of `{gate.command}`"
     if failure.files:
         yield f"{name} conflicts in {', '.join(failure.files)}"
+    yield from _tail(failure)
+
+
+def _tail(failure: plan_pb2.Failure) -> Iterator[str]:
     yield from (f"  {row}" for row in failure.tail.rstrip().splitlines()[-MAX_TAIL:])
 
 
@@ -131,7 +139,8 @@ def _show(
             out.print(Text(f"  …         {part} more ({all_of_them})", style="dim"))
             continue
         at = part.at.astimezone().strftime("%H:%M:%S")
-        out.print(Text(f"  {at}  {part.text}", style="red" if part.bad else ""))
+        often = f"   ({part.times} times)" if part.times > 1 else ""
+        out.print(Text(f"  {at}  {part.text}{often}", style="red" if part.bad else ""))
     for number, reason in enumerate(reasons):
         out.print(Text(f"{'because ' if number == 0 else '        '}{reason}"))
     for number, step in enumerate(steps):

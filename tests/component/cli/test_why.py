@@ -143,10 +143,22 @@ def test_a_failure_is_not_told_twice() -> None:
 def test_a_red_gate_is_told_once() -> None:
     judged = GatesJudged(T, 1, "c" * 40, (RED,))
     failed = AttemptFailed(T, 1, Failure("gate", "gate tests failed"))
-    lines = account(record([planned(), judged, failed, failed]))
+    lines = account(record([planned(), judged, failed, PhaseStarted(M, "b"), failed]))
     assert [line.text for line in lines] == [
         "build/limiter: the gate tests ended with status 1",
+        "phase b began",
         "build/limiter: a gate did not pass: gate tests failed",
+    ]
+
+
+def test_what_goes_wrong_again_and_again_is_counted() -> None:
+    lost = AttemptFailed(T, 1, Failure("infrastructure", "no network"))
+    turns = [event for n in range(1, 9) for event in (lost, RetryScheduled(T, n, False))]
+    lines = account(record([planned(), *turns, MissionFailed(M, "no")]))
+    assert [(line.text, line.times) for line in lines] == [
+        ("build/limiter: not its own fault: no network", 8),
+        ("build/limiter is tried again in 1 s; that counts against nobody", 8),
+        ("the mission failed: no", 1),
     ]
 
 
@@ -196,7 +208,9 @@ def test_a_failure_is_told_with_its_gate_and_the_end_of_its_output() -> None:
 def test_what_a_mission_waits_for_is_told() -> None:
     queued = mission_pb2.TaskView(name="a", status="queued")
     waiting = mission_pb2.TaskView(
-        name="b", status="backing-off", failure=plan_pb2.Failure(kind="limit", detail="at 9:00")
+        name="b",
+        status="backing-off",
+        failure=plan_pb2.Failure(kind="limit", detail="at 9:00", tail="no more today\n"),
     )
     asked = mission_pb2.PendingApproval(gate="ok", text="Is it good?")
     view = mission(
@@ -208,6 +222,7 @@ def test_what_a_mission_waits_for_is_told() -> None:
         "its tasks: 1 queued · 1 backing-off",
         "no runner is connected, so nothing can begin",
         "b waits before it is tried again: at 9:00",
+        "  no more today",
     ]
     assert next(next_steps(view)) == "hive mission approve fix-1 --gate ok"
 
