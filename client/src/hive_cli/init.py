@@ -18,7 +18,8 @@ from hive_cli.written import write
 from hive_client.checkout import git
 from hive_contracts.files import parse_repository
 from hive_contracts.files.repository import REPOSITORY_FILE
-from hive_stack.agents import look
+from hive_shared.settings import ClientSettings, load
+from hive_stack.agents import agents as present
 
 MESSAGE = "Say what work in this repository needs"
 """Of the commit that --commit makes."""
@@ -44,7 +45,8 @@ def init_command(repo: Path, only_print: bool, force: bool, commit: bool, as_jso
     top = top_of(repo)
     path = top / REPOSITORY_FILE
     found = detect(files_of(top))
-    agents = [agent.name for agent in look(os.environ, Path.home()) if agent.state == "logged in"]
+    known = present(load(ClientSettings).profiles, os.environ, Path.home())
+    agents = [agent.name for agent in known if agent.presence.state == "logged in"]
     text = page(found, agents, modeline(path, top, "repository"))
     parse_repository(text, REPOSITORY_FILE)
     if only_print:

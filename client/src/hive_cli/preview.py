@@ -15,8 +15,10 @@ from hive_contracts.plan import (
     ForEach,
     Gate,
     Globbed,
+    HttpGate,
     Item,
     Listed,
+    MetricGate,
     Phase,
     TaskSpec,
 )
@@ -64,9 +66,9 @@ def preview(stated: Statement, found: Found) -> list[str]:
     where = checkout.url or str(checkout.path)
     lines = [f"plan     {stated.what} · base {short} of {where} · nothing is started"]
     lines += _before(stated)
-    commands = [gate for gate in plan.criteria if isinstance(gate, CommandGate)]
-    if commands:
-        lines.append(f"first    on the base: {', '.join(gate.name for gate in commands)} must pass")
+    checks = [gate for gate in plan.criteria if not isinstance(gate, ApprovalGate)]
+    if checks:
+        lines.append(f"first    on the base: {', '.join(map(_on_base, checks))}")
     for phase in plan.phases:
         lines += _phase(phase, found, stated)
     lines += [f"at end   {_gate(gate, stated)}" for gate in plan.criteria]
@@ -84,7 +86,7 @@ def as_data(stated: Statement, found: Found) -> dict[str, Any]:
         "plan": msgspec.to_builtins(stated.plan),
         "setup": {"run": file.setup_command, "timeout": file.setup_timeout},
         "env": {"pass": list(file.env.pass_), "set": sorted(file.env.set)},
-        "gates": dict(file.gates),
+        "gates": file.commands,
         "items": {phase: [item.value for item in items] for phase, items in found.items()},
         "at_most": msgspec.to_builtins(bounds(stated, found)),
     }
@@ -165,10 +167,20 @@ def _task(spec: TaskSpec, stated: Statement) -> Iterator[str]:
 def _gate(gate: Gate, stated: Statement) -> str:
     match gate:
         case CommandGate(name=name, run=run, timeout=timeout):
-            command = " ".join((run or stated.checkout.file.gates.get(name, "")).split())
+            command = " ".join((run or stated.checkout.file.commands.get(name, "")).split())
             return _cut(f"{name}: {command}   (at most {duration(timeout)})")
         case ApprovalGate(text=text):
             return f"a person is asked: {text}{_answer(gate)}"
+        case HttpGate(url=url, status=status, timeout=timeout):
+            return f"{gate.name}: {url} answers {status}   (within {duration(timeout)})"
+        case MetricGate(query=query, operator=operator, value=value, timeout=timeout):
+            asked = f"{query} {operator} {value:g}"
+            return _cut(f"{gate.name}: {asked}   (within {duration(timeout)})")
+
+
+def _on_base(gate: CommandGate | HttpGate | MetricGate) -> str:
+    compared = isinstance(gate, CommandGate) and gate.compare
+    return f"{gate.name}, to compare with" if compared else f"{gate.name} must pass"
 
 
 def _answer(gate: ApprovalGate) -> str:
@@ -203,7 +215,7 @@ def _is_open(phase: Phase) -> bool:
 
 
 def _seconds(gates: Iterable[Gate]) -> float:
-    return sum(gate.timeout for gate in gates if isinstance(gate, CommandGate))
+    return sum(gate.timeout for gate in gates if not isinstance(gate, ApprovalGate))
 
 
 def _names(items: Iterable[Item]) -> str:

@@ -177,7 +177,7 @@ def test_a_gate_may_be_compared_with_the_base_by_its_report() -> None:
     gate = "{run: pytest -q, compare: base, report: junit.xml}"
     plan = plan_of(f"mission: x\nrun: make\ngates: [{gate}]\n")
     assert plan.criteria == (
-        CommandGate("pytest-q", "pytest -q", compare="base", report="junit.xml"),
+        CommandGate("pytest", "pytest -q", compare="base", report="junit.xml"),
     )
 
 

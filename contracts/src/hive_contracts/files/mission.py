@@ -35,6 +35,7 @@ class GateEntry(Format, frozen=True):
     http: str = ""
     """A URL that the runner gets until it is answered with `status` and `contains`."""
     status: int = 200
+    """The status with which `http` is to answer."""
     contains: str = ""
     """Text that the answer's body has."""
     metric: str = ""

@@ -6,8 +6,18 @@ from typing import Final
 from hive_contracts.files.document import FileProblem
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.globs import path_item
-from hive_contracts.plan import Commanded, CommandGate, Globbed, Item, Listed, TaskSpec
-from hive_contracts.template import UnknownPlaceholder, placeholders, render, render_task
+from hive_contracts.plan import (
+    ApprovalGate,
+    Commanded,
+    CommandGate,
+    Globbed,
+    HttpGate,
+    Item,
+    Listed,
+    MetricGate,
+    TaskSpec,
+)
+from hive_contracts.template import UnfitItem, placeholders, render, render_task
 
 FOUND: Final = path_item("src/app.py")
 """The shape of an item that a glob finds."""
@@ -30,7 +40,7 @@ def check_template(template: TaskSpec, items: Iterable[Item], places: Places, pa
     for item in items:
         try:
             render_task(template, template.name, item)
-        except UnknownPlaceholder as error:
+        except UnfitItem as error:
             raise FileProblem(str(error), places.of(*path), _ESCAPE) from error
 
 
@@ -48,10 +58,20 @@ def items_to_check(source: Listed | Globbed | Commanded, template: TaskSpec) -> 
             named = [
                 name.partition(".") for text in _texts(template) for name in placeholders(text)
             ]
-            return (Item("printed", {field: "" for item, _, field in named if item == "item"}),)
+            return (
+                Item("printed", {field: "printed" for item, _, field in named if item == "item"}),
+            )
 
 
 def _texts(template: TaskSpec) -> Iterable[str]:
     yield from (template.prompt, template.run, *template.paths)
     for gate in template.gates:
-        yield gate.run if isinstance(gate, CommandGate) else gate.text
+        match gate:
+            case CommandGate(run=run):
+                yield run
+            case ApprovalGate(text=text):
+                yield text
+            case HttpGate(url=url, contains=contains):
+                yield from (url, contains)
+            case MetricGate(query=query):
+                yield query
