@@ -64,14 +64,14 @@ def _folders(files: Iterable[str]) -> set[str]:
 
 
 def _matching(folders: set[str], patterns: list[str]) -> set[str]:
-    regexes = [re.compile(_regex(pattern.rstrip("/"))) for pattern in patterns]
+    regexes = [re.compile(regex_of(pattern.rstrip("/"))) for pattern in patterns]
     return {folder for folder in folders if any(regex.fullmatch(folder) for regex in regexes)}
 
 
 _TOKEN: Final = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
-def _regex(pattern: str) -> str:
+def regex_of(pattern: str) -> str:
     """The regular expression of a glob as git reads it: only `**` goes across `/`."""
     return "".join(_translated(token) for token in _TOKEN.findall(pattern))
 
