@@ -88,7 +88,7 @@ mutants: $(READY)
 # ---- checks ---------------------------------------------------------------------------------
 
 .PHONY: check
-check: check-lint check-types check-imports check-proto check-lock check-compose
+check: check-lint check-types check-imports check-proto check-reference check-lock check-compose
 
 .PHONY: check-lint
 check-lint: $(READY)
@@ -108,6 +108,10 @@ check-proto: $(READY)
 	$(VENV)/bin/buf lint contracts/proto
 	$(VENV)/bin/buf breaking contracts/proto --against contracts/proto/published.binpb
 	$(PY) contracts/generate.py --check
+
+.PHONY: check-reference
+check-reference: $(READY)
+	$(PY) -m hive_contracts.files --check
 
 .PHONY: check-lock
 check-lock: $(READY)
@@ -137,6 +141,11 @@ compile-lock:
 .PHONY: proto
 proto: $(READY)
 	$(PY) contracts/generate.py
+
+# The JSON Schemas of the mission and the repository file, and the page that lists their keys.
+.PHONY: reference
+reference: $(READY)
+	$(PY) -m hive_contracts.files
 
 # Only on a release: from then on, buf refuses what breaks who uses it.
 .PHONY: publish-proto

@@ -25,6 +25,7 @@ from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
     Baseline,
+    Commanded,
     CommandGate,
     Failure,
     FailureKind,
@@ -443,14 +444,16 @@ def _random_phase(chance: random.Random, index: int) -> Phase:
     )
     if chance.random() < 0.4:
         items = tuple(Item(f"item {n}") for n in range(chance.randint(1, 5)))
-        source = Listed(items) if chance.random() < 0.5 else Globbed(("src/*/",))
+        sources: list[Listed | Globbed | Commanded] = [
+            Listed(items),
+            Globbed(("src/*/",)),
+            Commanded("./list"),
+        ]
         paths = chance.choice([(), ("${item}/**",), ("shared/**",)])
         template = TaskSpec("each", gates=gates, retry=retry, paths=paths, **work)
+        each = ForEach(chance.choice(sources), template, min=0)
         canary = chance.choice([0, 0, 1, 2])
-        return _set_up(
-            chance,
-            Phase(f"p{index}", needs, for_each=ForEach(source, template, min=0), canary=canary),
-        )
+        return _set_up(chance, Phase(f"p{index}", needs, for_each=each, canary=canary))
     work = {key: value.replace("${item}", "it") for key, value in work.items()}
     specs = tuple(
         TaskSpec(

@@ -5,9 +5,9 @@ from typing import Final
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from hive_cli.console import console
 from hive_cli.exits import Exit
 from hive_cli.problems import verb
 from hive_shared.settings import (
@@ -59,6 +59,6 @@ def show_command(process: str | None, as_json: bool) -> int:
     for setting, users in sorted(found.values(), key=lambda entry: entry[0].name):
         source = "default" if setting.source == "default" else setting.source
         table.add_row(setting.name, setting.value, source, ", ".join(users), setting.meaning)
-    Console(soft_wrap=True).print(table)
+    console().print(table)
     click.echo(f"\nset one in hive.toml, or as a variable such as {variable('runner_slots')}")
     return Exit.SUCCESS

@@ -1,8 +1,8 @@
 """`hive events`: the record, as it was and as it grows."""
 
 import click
-from rich.console import Console
 
+from hive_cli.console import console
 from hive_cli.exits import Exit
 from hive_cli.follow import print_event
 from hive_cli.problems import verb
@@ -33,13 +33,13 @@ def events_command(
 ) -> int:
     """Read what the hive has recorded, oldest first."""
     filter = event_pb2.EventFilter(mission=mission, categories=categories, types=types)
-    console = Console(highlight=False, soft_wrap=True)
+    out = console()
 
     def show(event: Recorded, log_id: str) -> None:
         if as_json:
             print_event(event, log_id)
         else:
-            console.print(_line(event), markup=False)
+            out.print(_line(event), markup=False)
 
     async def stored(hive: Hive) -> None:
         position, shown = after, 0

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hive_cli import screen
+from hive_cli.console import console
 from hive_cli.exits import OF_STATUS, Exit
 from hive_client.hive import ENDED, Hive
 from hive_client.watched import Change
@@ -37,17 +38,17 @@ async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, w
     """
     if as_json:
         return await _follow_events(hive, mission_id, position, wait=wait)
-    console = Console(highlight=False)
+    out = console()
     changes = hive.watch(mission_id, at_least_position=position)
-    if console.is_terminal:
-        mission = await _follow_live(console, changes, wait=wait)
+    if out.is_terminal:
+        mission = await _follow_live(out, changes, wait=wait)
     else:
-        mission = await _follow_lines(console, changes)
+        mission = await _follow_lines(out, changes)
     if mission.summary.status in ENDED:
-        console.print(screen.ending(mission))
+        out.print(screen.ending(mission))
     else:
-        console.print(f"waiting for a person: hive mission show {mission.summary.name}")
-        console.print(Group(*screen.approval_lines(mission)))
+        out.print(f"waiting for a person: hive mission show {mission.summary.name}")
+        out.print(Group(*screen.approval_lines(mission)))
     return OF_STATUS[mission.summary.status]
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 VERBS: Final = {
+    "init": ("hive_cli.init", "Write .hive/repo.yaml for the repository you stand in."),
     "run": ("hive_cli.run", "Launch a mission and follow it to its end."),
     "up": ("hive_cli.stack", "Start the local hive, or show that it is up."),
     "down": ("hive_cli.stack", "Stop the local hive; its data is kept."),
@@ -16,13 +17,15 @@ VERBS: Final = {
     "tell": ("hive_cli.tell", "Give a hint to the next attempts of a task."),
     "retry": ("hive_cli.mission", "Launch a mission that has ended once more."),
     "logs": ("hive_cli.logs", "What a task's commands print, as it was and as it comes."),
+    "why": ("hive_cli.why", "What happened to a mission and why, and what to type next."),
     "cancel": ("hive_cli.mission", "Stop a mission."),
     "events": ("hive_cli.events", "Read or follow what the hive has recorded."),
     "parked": ("hive_cli.parked", "Effects that failed too often: list, show, replay."),
     "bus": ("hive_cli.bus", "The bus: status, rebuild."),
+    "schema": ("hive_cli.schema", "JSON Schemas of the two files, for editors."),
     "config": ("hive_cli.config", "Every setting, and where its value came from."),
     "gate": ("hive_cli.gate", "Gates: check that one can be red."),
-    "mission": ("hive_cli.mission", "Missions: list, show, approve, reject, continue."),
+    "mission": ("hive_cli.mission", "Missions: new, list, show, approve, reject, continue."),
     "bench": ("hive_cli.bench", "Measure a part of the hive on this machine."),
     "demo": ("hive_cli.demo", "See a mission survive the kill of its hive, in a minute."),
 }

@@ -7,11 +7,12 @@ from typing import Any
 import click
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import Console
 from rich.table import Table
 
 from hive_cli import screen
+from hive_cli.console import console
 from hive_cli.exits import Exit
+from hive_cli.new import new_command
 from hive_cli.problems import verb
 from hive_cli.statement import read_call
 from hive_cli.target import ask_hive, tell_hive
@@ -22,7 +23,10 @@ STATUSES = ("running", "waiting", *sorted(ENDED))
 
 @click.group("mission")
 def mission_command() -> None:
-    """Missions: list, show, approve, reject, continue."""
+    """Missions: new, list, show, approve, reject, continue."""
+
+
+mission_command.add_command(new_command)
 
 
 @mission_command.command("list")
@@ -44,7 +48,7 @@ def list_command(statuses: tuple[str, ...], limit: int, as_json: bool) -> int:
         launched = summary.launched_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S")
         tasks = f"{summary.tasks_done}/{summary.tasks}"
         table.add_row(summary.name, summary.status, tasks, f"{launched} UTC", summary.reason)
-    Console().print(table)
+    console().print(table)
     return Exit.SUCCESS
 
 
@@ -57,14 +61,14 @@ def show_command(mission: str, as_json: bool) -> int:
     if as_json:
         print(_json(view))
         return Exit.SUCCESS
-    console = Console(highlight=False)
+    out = console()
     summary = view.summary
-    console.print(f"{summary.name} · {summary.status}", style="bold", markup=False)
+    out.print(f"{summary.name} · {summary.status}", style="bold", markup=False)
     if view.objective:
-        console.print(view.objective, markup=False)
-    console.print(screen.progress(view))
+        out.print(view.objective, markup=False)
+    out.print(screen.progress(view))
     if summary.status in ENDED:
-        console.print(screen.ending(view))
+        out.print(screen.ending(view))
     return Exit.SUCCESS
 
 

@@ -4,9 +4,9 @@ import json
 
 import click
 from google.protobuf.json_format import MessageToDict
-from rich.console import Console
 from rich.table import Table
 
+from hive_cli.console import console
 from hive_cli.exits import Exit
 from hive_cli.problems import verb
 from hive_cli.target import ask_hive, tell_hive
@@ -33,7 +33,7 @@ def list_command(as_json: bool) -> int:
     for entry in parked:
         numbers = (str(entry.position), entry.event_type, str(entry.tries), str(entry.waiting))
         table.add_row(entry.subscription, entry.stream, *numbers, entry.error[:80])
-    Console().print(table)
+    console().print(table)
     click.echo("next: hive parked show|replay SUBSCRIPTION STREAM")
     return Exit.SUCCESS
 

@@ -1,5 +1,6 @@
 """`hive run`: from a file or a prompt to a mission that is followed to its end."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import click
 
 from hive_cli.exits import Exit
 from hive_cli.follow import follow
+from hive_cli.preview import as_data, globs_of, preview
 from hive_cli.problems import verb
-from hive_cli.statement import Statement, read_statement
+from hive_cli.statement import ANY_AGENT, Statement, read_statement
 from hive_cli.target import ask_hive, tell_hive
 from hive_client.copied import copied_in
 from hive_client.hive import Hive, Launched
+from hive_client.tracked import found
 
 _NAMED = 10
 """Files that are copied in, named before a launch."""
@@ -24,23 +27,33 @@ FOLLOW_SECONDS = 120
 @click.option(
     "--repo",
     type=click.Path(path_type=Path),
-    default=Path(),
-    help="The repository (default: here).",
+    help="The repository (default: the mission's, else here).",
 )
 @click.option("--gate", "gates", multiple=True, help="A gate's name or a command; may be repeated.")
 @click.option("--no-gates", is_flag=True, help="Allow a mission that nothing checks.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would be done; start nothing.")
 @click.option("--no-wait", is_flag=True, help="Exit with status 3 when a person is asked.")
 @verb
 def run_command(
-    what: str, repo: Path, gates: tuple[str, ...], no_gates: bool, no_wait: bool, as_json: bool
+    what: str,
+    repo: Path | None,
+    gates: tuple[str, ...],
+    no_gates: bool,
+    only_plan: bool,
+    no_wait: bool,
+    as_json: bool,
 ) -> int:
     """Launch a mission and follow it to its end. Ctrl-C leaves it running.
 
     Exit status: 0 success, 1 failed, 2 refused before start, 3 waits for a person, 4 cancelled.
     """
-    stated = read_statement(what, repo, gates, no_gates, lambda: ask_hive(_agents))
-    if not as_json:
-        click.echo("\n".join(_checked(stated)))
+    if only_plan:
+        # No hive is needed: who the only agent is, is known at launch.
+        with read_statement(what, repo, gates, no_gates, lambda: [ANY_AGENT]) as stated:
+            return _show_plan(stated, as_json)
+    with read_statement(what, repo, gates, no_gates, lambda: ask_hive(_agents)) as stated:
+        if not as_json:
+            click.echo("\n".join(_checked(stated)))
     launched = tell_hive("run", lambda hive: hive.launch(stated.plan))
     wait = not no_wait and sys.stdout.isatty()
 
@@ -58,6 +71,15 @@ def run_command(
         return Exit.DETACHED
 
 
+def _show_plan(stated: Statement, as_json: bool) -> int:
+    items = {phase: found(stated.checkout, globbed) for phase, globbed in globs_of(stated)}
+    if as_json:
+        print(json.dumps(as_data(stated, items)))
+    else:
+        click.echo("\n".join(preview(stated, items)))
+    return Exit.SUCCESS
+
+
 async def _agents(hive: Hive) -> list[str]:
     """The profiles that connected runners have a command for."""
     views = await hive.runners()
@@ -68,7 +90,8 @@ def _checked(stated: Statement) -> list[str]:
     checkout = stated.checkout
     base = f"{checkout.branch or 'detached'}@{checkout.commit[:7]}"
     changed = " · uncommitted changes are not part of it" if checkout.changed else ""
-    lines = [f"checked  {stated.what} · base {base}{changed}"]
+    unseen = " · .hive/repo.yaml is not committed and does not count" * checkout.file_is_new
+    lines = [f"checked  {stated.what} · base {base}{changed}{unseen}"]
     copied = copied_in(checkout.path, checkout.file.copy)
     if copied:
         more = f" and {len(copied) - _NAMED} more" if len(copied) > _NAMED else ""

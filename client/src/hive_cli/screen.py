@@ -82,6 +82,8 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     parts: list[RenderableType] = [Text(line, style=f"bold {_RESULTS.get(summary.status, '')}")]
     parts += [_failed_line(task) for task in mission.tasks if task.status == "failed"]
     parts += [Text(line) for line in _results(mission)]
+    if summary.status in ("failed", "refused"):
+        parts.append(Text(f"  next   hive why {summary.name} · hive retry {summary.name}"))
     return Group(*parts)
 
 

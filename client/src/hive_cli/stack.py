@@ -75,7 +75,7 @@ def screen(found: Overview, *, next_step: bool = False) -> list[str]:
     if found.ready and found.tails_missing:
         lines.append(f"  no live output, logs come at the end of an attempt: {found.tails_missing}")
     if next_step:
-        lines.append('  next: cd your-repo && hive run "what you want done" --gate "your tests"')
+        lines.append('  next: cd your-repo && hive init   then: hive run "what you want done"')
     return lines
 
 

@@ -1,18 +1,22 @@
 """What the person asked `hive run` for: a plan, and what it was made from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from hive_cli.prompt_file import prompt_reader
 from hive_client.checkout import Checkout, read_checkout
 from hive_client.original import Call
+from hive_client.remote import is_remote, read_remote
 from hive_contracts.files import FileProblem, MissionFile, compile_plan, parse_mission
 from hive_contracts.files.document import MAX_BYTES, parse_document, plain_data
-from hive_contracts.files.gates import short_name
-from hive_contracts.files.mission import Mission
+from hive_contracts.files.mission import Mission, RepoEntry
+from hive_contracts.files.naming import short_name
 from hive_contracts.files.reading import Places
+from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import Plan
 
 ANY_AGENT: Final = "any"
@@ -27,20 +31,61 @@ class Statement(msgspec.Struct, frozen=True):
     checkout: Checkout
 
 
+@contextmanager
 def read_statement(
     what: str,
-    repository: Path,
+    repository: Path | None,
     gates: Sequence[str],
     no_gates: bool,
     agents: Callable[[], Sequence[str]],
-) -> Statement:
-    """`agents` is called only where nobody named one for a prompt.
+) -> Iterator[Statement]:
+    """A statement, for as long as its repository can be looked at.
 
-    Raises FileProblem.
+    `repository` is what the command line names; it goes before what the file says. `agents` is
+    called only where nobody named one for a prompt. Raises FileProblem.
     """
     file = read_mission(what)
-    checkout = read_checkout(repository)
+    folder = Path(what).parent if is_file(what) else Path()
+    with _repository(file, folder, repository) as checkout:
+        _check_committed(file, checkout, gates, no_gates)
+        plan = _plan(file, folder if is_file(what) else None, checkout, gates, no_gates, agents)
+        yield Statement(Path(what).name if is_file(what) else PROMPT, plan, checkout)
 
+
+def _repository(
+    file: MissionFile, folder: Path, given: Path | None
+) -> AbstractContextManager[Checkout]:
+    written = file.mission.repo
+    if given is not None or written is None:
+        return nullcontext(read_checkout(given or Path()))
+    entry = RepoEntry(written) if isinstance(written, str) else written
+    if is_remote(entry.url):
+        return read_remote(entry.url, entry.base)
+    return nullcontext(read_checkout(folder / Path(entry.url).expanduser(), entry.base))
+
+
+def _check_committed(
+    file: MissionFile, checkout: Checkout, gates: Sequence[str], no_gates: bool
+) -> None:
+    """A file that lies there and does not count is the likeliest reason for having no gates."""
+    mission = file.mission
+    named = mission.gates or mission.success_criteria or gates or no_gates
+    if checkout.file_is_new and not named:
+        raise FileProblem(
+            "this file is not committed, and a mission reads it from the commit it starts from",
+            REPOSITORY_FILE,
+            "commit it: hive init --commit",
+        )
+
+
+def _plan(
+    file: MissionFile,
+    folder: Path | None,
+    checkout: Checkout,
+    gates: Sequence[str],
+    no_gates: bool,
+    agents: Callable[[], Sequence[str]],
+) -> Plan:
     def compiled(agent: str) -> Plan:
         return compile_plan(
             file,
@@ -49,12 +94,11 @@ def read_statement(
             extra_gates=gates,
             no_gates=no_gates,
             default_agent=agent,
+            read_prompt=None if folder is None else prompt_reader(folder),
         )
 
     plan = compiled(ANY_AGENT)
-    if ANY_AGENT in agents_of(plan):
-        plan = compiled(_only(agents()))
-    return Statement(Path(what).name if is_file(what) else PROMPT, plan, checkout)
+    return compiled(_only(agents())) if ANY_AGENT in agents_of(plan) else plan
 
 
 def read_mission(what: str) -> MissionFile:

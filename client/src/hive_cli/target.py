@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from hive_cli.problems import Problem
 from hive_client.address import find_address
+from hive_client.errors import NotAllowed
 from hive_client.hive import Hive
 from hive_shared import telemetry
 from hive_shared.settings import ClientSettings, load
@@ -19,14 +21,25 @@ def ask_hive(work: Work[T], *, patience: float = 30, traceparent: str = "") -> T
 
     `patience`: seconds for which a hive that stops to answer is waited for.
     """
-    found = find_address(load(ClientSettings))
+    settings = load(ClientSettings)
+    found = find_address(settings)
 
     async def connected() -> T:
         hive = Hive(found.gateway, found.token, patience=patience, traceparent=traceparent)
         async with hive:
             return await work(hive)
 
-    return asyncio.run(connected())
+    try:
+        return asyncio.run(connected())
+    except NotAllowed as error:
+        if error.code != "unauthenticated":
+            raise
+        raise Problem(
+            f"{error.message}: the hive at {found.gateway} does not take it", code=error.code,
+            where=str(settings.token_path),
+            remedy="set HIVE_TOKEN_FILE to the file of a token of that hive; on its own machine"
+            " that is secrets/admin.token in its data directory",
+        ) from error  # fmt: skip
 
 
 def tell_hive(name: str, work: Work[T]) -> T:

@@ -197,8 +197,15 @@ class Globbed(Value, frozen=True, tag="glob"):
     """`directory` yields each folder that holds a match, once."""
 
 
+class Commanded(Value, frozen=True, tag="command"):
+    """The items are what a shell command prints on the tip when the phase starts."""
+
+    run: str
+    """Prints a JSON value a line: text, or an object with a `name`."""
+
+
 class ForEach(Value, frozen=True):
-    source: Listed | Globbed
+    source: Listed | Globbed | Commanded
     template: TaskSpec
     min: int = 1
     """With fewer items the phase fails."""

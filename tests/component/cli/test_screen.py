@@ -140,7 +140,8 @@ def test_a_failed_mission_ends_with_the_reason_and_the_end_of_the_output() -> No
         "  ✗ build/api: gate: tests: exit 1\n"
         "      a\n"
         "      b [x]\n"
-        "  work   0 of 1 merged: +0 −0"
+        "  work   0 of 1 merged: +0 −0\n"
+        "  next   hive why fix-1 · hive retry fix-1"
     )
 
 

@@ -2,10 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from hive_cli.statement import PROMPT, is_file, read_call, read_mission, read_statement
+from hive_cli.statement import (
+    PROMPT,
+    Statement,
+    is_file,
+    read_call,
+    read_mission,
+    read_statement,
+)
+from hive_client.tracked import found
 from hive_contracts.files import FileProblem
-from hive_contracts.plan import CommandGate
-from tests.component.client.repositories import commit, make_repository
+from hive_contracts.plan import CommandGate, Globbed, Repository
+from tests.component.client.repositories import commit, head, make_repository
 
 
 @pytest.fixture
@@ -44,10 +52,9 @@ def test_a_file_without_an_ending_is_found_where_it_is(
 
 
 def test_a_prompt_is_named_after_its_first_words(repository: Path) -> None:
-    stated = read_statement(
-        "Fix the flaky upload test, and its twin!", repository, ["make test"], False, lambda: ["cx"]
-    )
-    assert stated.what == PROMPT
+    asked = "Fix the flaky upload test, and its twin!"
+    with read_statement(asked, repository, ["make test"], False, lambda: ["cx"]) as stated:
+        assert stated.what == PROMPT
     assert stated.plan.name == "fix-the-flaky-upload-test-and"
     assert stated.plan.criteria == (CommandGate("make-test", "make test"),)
     assert stated.plan.phases[0].tasks[0].agent == "cx"
@@ -59,7 +66,8 @@ def test_runners_are_asked_only_where_nobody_named_an_agent(
 ) -> None:
     file = tmp_path / "m.yaml"
     file.write_text("mission: m\nprompt: do it\nagent: claude\n")
-    assert read_statement(str(file), repository, [], True, no_agents).plan.name == "m"
+    with read_statement(str(file), repository, [], True, no_agents) as stated:
+        assert stated.plan.name == "m"
 
 
 @pytest.mark.parametrize(
@@ -70,8 +78,11 @@ def test_runners_are_asked_only_where_nobody_named_an_agent(
     ],
 )
 def test_an_agent_is_not_guessed(agents: list[str], said: str, repository: Path) -> None:
-    with pytest.raises(FileProblem) as caught:
-        read_statement("do it now", repository, [], True, lambda: agents)
+    with (
+        pytest.raises(FileProblem) as caught,
+        read_statement("do it now", repository, [], True, lambda: agents),
+    ):
+        raise AssertionError("an agent was guessed")
     assert caught.value.message == said
 
 
@@ -120,3 +131,118 @@ def test_an_original_call_is_read_from_json_or_yaml(
         "qa-test-guardian",
         ["a", "b"],
     )
+
+
+def state(what: Path, repository: Path | None = None) -> Statement:
+    with read_statement(str(what), repository, ["make test"], False, no_agents) as stated:
+        return stated
+
+
+def test_a_mission_names_its_repository_and_base_and_the_command_line_goes_before(
+    repository: Path, tmp_path: Path
+) -> None:
+    first = head(repository)
+    commit(repository, "b.txt", "2\n")
+    other = make_repository(tmp_path / "other")
+    commit(other, "c.txt", "3\n")
+    file = tmp_path / "m.yaml"
+    file.write_text(f"mission: m\nrun: x\nrepo: {{url: app, base: {first}}}\n")
+    plan = state(file).plan
+    assert plan.repository == Repository(str(repository), first)
+    file.write_text("mission: m\nrun: x\nrepo: {url: app, base: main}\n")
+    assert state(file).plan.repository == Repository(str(repository), head(repository), "main")
+    assert state(file, other).plan.repository == Repository(str(other), head(other), "main")
+
+
+def test_a_repository_elsewhere_is_fetched_only_to_be_looked_at(
+    repository: Path, tmp_path: Path
+) -> None:
+    (repository / ".hive").mkdir()
+    commit(repository, ".hive/repo.yaml", "gates: {tests: make test}\n")
+    url = repository.as_uri()
+    file = tmp_path / "m.yaml"
+    file.write_text(f"mission: m\nprompt: x\nagent: cx\ngates: [tests]\nrepo: {url}\n")
+    with read_statement(str(file), None, [], False, no_agents) as stated:
+        looked_at = stated.checkout.path
+        assert stated.checkout.file.gates == {"tests": "make test"}
+        assert [item.value for item in found(stated.checkout, Globbed(("*.txt",)))] == ["a.txt"]
+    assert stated.plan.repository == Repository(url, head(repository), "main")
+    assert not looked_at.exists()
+
+
+@pytest.mark.parametrize(
+    ("repo", "said"),
+    [
+        ("{url: 'ext::sh -c touch% x'}", "is no repository's address"),
+        ("{url: '--upload-pack=x'}", "is no repository's address"),
+        ("{url: app, base: '--output=x'}", "is no name of a branch, tag or commit"),
+        ("{url: app, base: 'main~1'}", "is no name of a branch, tag or commit"),
+        ("{url: app, base: gone}", "there is no branch, tag or commit `gone`"),
+        ("{url: nowhere}", "there is no such folder"),
+        ("{url: 'file:///nowhere/at/all'}", "git cannot fetch HEAD"),
+    ],
+)
+def test_a_repository_that_cannot_be_is_named(
+    repo: str, said: str, repository: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(f"mission: m\nrun: x\nrepo: {repo}\n")
+    with pytest.raises(FileProblem) as caught:
+        state(file)
+    assert said in str(caught.value)
+
+
+def test_a_prompt_file_is_read_beside_the_mission_file(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts/it.md").write_text("Do it.\n")
+    file = tmp_path / "m.yaml"
+    file.write_text("mission: m\nagent: cx\nprompt_file: prompts/it.md\n")
+    assert state(file, repository).plan.phases[0].tasks[0].prompt == "Do it.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../secret", "outside the mission file's folder"),
+        ("/etc/passwd", "outside the mission file's folder"),
+        ("~/.netrc", "outside the mission file's folder"),
+        ("link", "a link that leads out"),
+        ("none", "cannot be read: No such file"),
+        (".", "cannot be read: Is a directory"),
+        ("raw", "is not UTF-8 text"),
+        ("nul", "has a NUL character"),
+        ("long", "300,000 bytes"),
+    ],
+)
+def test_a_prompt_file_is_text_of_the_mission_s_folder(
+    name: str, said: str, repository: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "missions"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "raw").write_bytes(b"\xff")
+    (folder / "nul").write_bytes(b"a\0b")
+    (folder / "long").write_text("x" * 300_000)
+    (folder / "m.yaml").write_text(f"mission: m\nagent: cx\nprompt_file: {name}\n")
+    with pytest.raises(FileProblem) as caught:
+        state(folder / "m.yaml", repository)
+    assert said in str(caught.value)
+    assert caught.value.where == f"{folder / 'm.yaml'}:3"
+
+
+def test_a_repository_file_that_is_not_committed_is_named_where_it_would_have_counted(
+    repository: Path,
+) -> None:
+    (repository / ".hive").mkdir()
+    (repository / ".hive/repo.yaml").write_text("gates: {tests: make test}\n")
+    with (
+        pytest.raises(FileProblem) as caught,
+        read_statement("do it now", repository, [], False, lambda: ["cx"]),
+    ):
+        raise AssertionError("it went on without gates")
+    assert (caught.value.where, caught.value.remedy) == (
+        ".hive/repo.yaml", "commit it: hive init --commit",
+    )  # fmt: skip
+    with read_statement("do it now", repository, ["x y"], False, lambda: ["cx"]) as stated:
+        assert stated.checkout.file_is_new

@@ -151,6 +151,44 @@ async def test_a_refusal_of_the_hive_is_shown_with_its_remedy(
     assert "add profiles.critic.command to hive.toml" in result.stderr
 
 
+async def test_a_wrong_token_is_named_with_the_file_it_came_from(
+    hive: Hive, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    gateway.refuse(grpc.StatusCode.UNAUTHENTICATED, "unauthenticated", "this token is not known")
+    result = await hive("mission", "list")
+    assert result.exit_code == 2
+    assert f"✗ {tmp_path / 'token'}: this token is not known" in result.stderr
+    assert gateway.address in result.stderr
+    assert "set HIVE_TOKEN_FILE to the file of a token of that hive" in result.stderr
+
+
+async def test_why_tells_what_happened_and_what_to_type(hive: Hive, gateway: FakeGateway) -> None:
+    summary = mission_pb2.MissionSummary(name="fix-1", status="failed", reason="build failed")
+    gateway.missions = {"fix-1": mission_pb2.Mission(summary=summary)}
+    gateway.recorded = [
+        event_pb2.Event(
+            position=3, stream="mission-" + "0" * 32, version=1, type="MissionFailed",
+            data=b'{"type": "MissionFailed", "mission_id": "0", "reason": "build failed"}',
+        )
+    ]  # fmt: skip
+    people = await hive("why", "fix-1")
+    assert people.exit_code == 0, people.output
+    assert people.output.startswith("fix-1 · failed\n")
+    assert "the mission failed: build failed\n" in people.output
+    assert "because build failed\nnext    hive retry fix-1\n" in people.output
+    programs = json.loads((await hive("why", "fix-1", "--json")).stdout)
+    assert (programs["status"], programs["why"]) == ("failed", ["build failed"])
+
+
+async def test_lines_are_not_wrapped_where_no_terminal_is(hive: Hive, gateway: FakeGateway) -> None:
+    reason = "the base does not pass: " + "gate " * 60
+    summary = mission_pb2.MissionSummary(name="fix-1", status="refused", reason=reason)
+    gateway.missions = {"fix-1": mission_pb2.Mission(summary=summary)}
+    for verb in ("list", "show"):
+        said = await hive("mission", verb, *(["fix-1"] if verb == "show" else []))
+        assert any(reason.strip() in line for line in said.output.splitlines()), said.output
+
+
 async def test_without_a_hive_the_remedy_is_to_start_one(
     hive: Hive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

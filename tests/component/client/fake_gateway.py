@@ -42,6 +42,8 @@ class FakeGateway(
         self.bus = operations_pb2.BusStatusResponse(verdict="ok")
         self.head = 0
         """Events that can be read."""
+        self.recorded: list[event_pb2.Event] = []
+        """The same, where a test says what is in them."""
         self.failures: list[grpc.StatusCode] = []
         """One for each coming call, before it does anything."""
         self.refusal: tuple[grpc.StatusCode, status_pb2.Status] | None = None
@@ -117,9 +119,11 @@ class FakeGateway(
     async def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
         events = [arrival(n).event for n in range(request.after + 1, self.head + 1)]
+        events += [event for event in self.recorded if event.position > request.after]
         page = events[: request.limit]
-        last = page[-1].position if page else self.head
-        return event_pb2.ReadResponse(events=page, next=last, head=self.head, log_id="l")
+        head = max(self.head, *(event.position for event in events), 0)
+        last = page[-1].position if page else head
+        return event_pb2.ReadResponse(events=page, next=last, head=head, log_id="l")
 
     async def ListRunners(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)

@@ -33,6 +33,10 @@ def commit(path: Path, name: str, text: str) -> str:
     file.write_text(text)
     run_git(path, "add", "--", name)
     run_git(path, "commit", "-q", "-m", f"change {name}")
+    return head(path)
+
+
+def head(path: Path) -> str:
     return run_git(path, "rev-parse", "HEAD")
 
 

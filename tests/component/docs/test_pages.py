@@ -123,7 +123,8 @@ def test_every_example_in_yaml_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("text", examples("mission"))
 def test_a_mission_of_the_pages_is_a_plan(text: str) -> None:
-    plan = compile_plan(parse_mission(text, "page"), REPOSITORY, None)
+    file = parse_mission(text, "page")
+    plan = compile_plan(file, REPOSITORY, None, read_prompt=lambda name, where: f"as {name} says")
     assert isinstance(plan, Plan)
     assert plan.phases
     assert plan.criteria

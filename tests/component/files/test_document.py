@@ -73,3 +73,19 @@ def test_aliases_that_grow_without_bound_are_refused() -> None:
 def test_ten_megabytes_are_refused_before_they_are_parsed() -> None:
     problem = refusal("a: " + "x" * (10 * MAX_BYTES))
     assert problem.message == "the file has 10,000,003 bytes, and 1,000,000 are allowed"
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("run: echo a: b", "put the text in quotes, or below `key: |`"),
+        ("a: b\n\tc: d", "indent with spaces"),
+        ("run: @daily", "put the text in quotes"),
+        ("run: *.py", "put the text in quotes"),
+        ("run: 'a' && b", "look at the indentation, and at quotes"),
+    ],
+)
+def test_what_people_trip_over_comes_with_what_to_do(text: str, remedy: str) -> None:
+    with pytest.raises(FileProblem) as caught:
+        parse_document(text, "fix.yaml")
+    assert caught.value.remedy.startswith(remedy)

@@ -94,7 +94,7 @@ phases:
     template = TaskSpec(
         "tidy",
         run="ruff check --fix ${item}",
-        gates=(CommandGate("pytest-q-tests-item-name", "pytest -q tests/${item.name}"),),
+        gates=(CommandGate("pytest-tests", "pytest -q tests/${item.name}"),),
         retry=Retry(attempts=3),
     )
     source = Globbed(("**/*.py", "!tests/**"), "directory")
@@ -177,7 +177,7 @@ def test_a_gate_may_be_compared_with_the_base_by_its_report() -> None:
     gate = "{run: pytest -q, compare: base, report: junit.xml}"
     plan = plan_of(f"mission: x\nrun: make\ngates: [{gate}]\n")
     assert plan.criteria == (
-        CommandGate("pytest-q", "pytest -q", compare="base", report="junit.xml"),
+        CommandGate("pytest", "pytest -q", compare="base", report="junit.xml"),
     )
 
 
@@ -387,7 +387,7 @@ PHASES = "mission: x\nphases:\n"
         ),
         pytest.param(
             PHASES + "  a: {for_each: {glob: a, list: [b]}, run: x}\n",
-            "either a list or a glob",
+            "either a list, a glob or a command",
             id="two sources",
         ),
         pytest.param(

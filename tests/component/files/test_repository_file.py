@@ -4,8 +4,9 @@ from hive_contracts.files import FileProblem, RepositoryFile, parse_repository
 from hive_contracts.files.repository import ports_wanted, with_ports
 
 
-def test_every_field_is_optional() -> None:
-    assert parse_repository("", ".hive/repo.yaml") == RepositoryFile()
+@pytest.mark.parametrize("text", ["", "\n \n", "# gates:\n  # tests: make test\n"])
+def test_every_field_is_optional(text: str) -> None:
+    assert parse_repository(text, ".hive/repo.yaml") == RepositoryFile()
 
 
 def test_a_whole_file() -> None:

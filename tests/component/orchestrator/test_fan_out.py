@@ -10,6 +10,7 @@ from hive_contracts.mission import (
     PhaseSentBack,
 )
 from hive_contracts.plan import (
+    Commanded,
     Failure,
     ForEach,
     Globbed,
@@ -242,6 +243,23 @@ def test_items_that_are_done_again_have_names_of_their_own() -> None:
     story.succeed("a-r2x")
     story.succeed("a-r2-r2")
     assert isinstance(story.succeed("look-r2")[-1], MissionSucceeded)
+
+
+def test_items_that_a_command_lists_are_listed_again() -> None:
+    source = Commanded("./list")
+    main = Phase("main", for_each=ForEach(source, TaskSpec("each", run="fix ${item}")))
+    look = (TaskSpec("look", run="x", review=True),)
+    review = Phase("review", ("main",), look, sends_back_to="main")
+    story = Story(Plan("fix", (main, review), repository=REPOSITORY))
+    story.do(AddItems(story.id, "main", (Item("a"),)))
+    story.settle("expand")
+    story.succeed("a")
+    found(story, "look", "one is missing")
+    assert story.planned() == ["expand", "a", "look", "expand"]
+    assert story.task("expand").spec.run == "./list"
+    story.do(AddItems(story.id, "main", (Item("a"), Item("b"))))
+    story.settle("expand")
+    assert story.planned()[-2:] == ["a-r2", "b-r2"]
 
 
 # --- what makes no sense

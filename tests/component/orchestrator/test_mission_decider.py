@@ -34,6 +34,7 @@ from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
     Baseline,
+    Commanded,
     CommandGate,
     Failure,
     ForEach,
@@ -48,6 +49,7 @@ from hive_contracts.plan import (
     Plan,
     Repository,
     TaskSpec,
+    Timeouts,
     Tip,
     WorkDone,
 )
@@ -355,6 +357,20 @@ def test_a_glob_is_expanded_on_the_tip_when_its_phase_starts() -> None:
     assert story.planned()[-2:] == ["src-x", "src-y"]
 
 
+def test_a_command_that_lists_items_runs_on_the_tip_when_its_phase_starts() -> None:
+    timeouts = Timeouts(run=60)
+    template = TaskSpec("each", run="fix ${item.owner}", timeouts=timeouts)
+    each = ForEach(Commanded("./list"), template)
+    story = Story(Plan("m", (Phase("p", for_each=each),), repository=REPOSITORY))
+    expand = story.task("expand")
+    assert (expand.kind, expand.expand, expand.tip) == ("expand", None, Tip(REPOSITORY.base))
+    assert expand.spec == TaskSpec("expand", run="./list", timeouts=timeouts)
+    assert story.planned() == ["expand"]
+    story.do(AddItems(ID, "p", (Item("eu", {"name": "eu", "owner": "ada"}),)))
+    story.settle("expand")
+    assert story.task("eu").spec.run == "fix ada"
+
+
 @pytest.mark.parametrize(("found", "limits"), [(0, (1, 9)), (3, (0, 2))])
 def test_too_few_or_too_many_items_fail_the_mission(found: int, limits: tuple[int, int]) -> None:
     each = ForEach(Globbed(("*",)), TaskSpec("each", run="x"), min=limits[0], max=limits[1])
@@ -457,6 +473,11 @@ BAD_PLANS: dict[str, tuple[Plan, dict[str, Any], str]] = {
         simple("a"),
         {"phases": (Phase("p", tasks=(TaskSpec("t", run="x" * 70_000),)),)},
         "phases.p",
+    ),
+    "a command that is empty": (
+        simple("a"),
+        {"phases": (Phase("p", for_each=ForEach(Commanded(" "), TaskSpec("t", run="x"))),)},
+        "phases.p.for_each",
     ),
     "a placeholder that nobody fills": (
         simple("a"),

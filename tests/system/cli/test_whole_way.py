@@ -277,3 +277,29 @@ def test_the_first_screen_names_what_is_up(hive: Command, module_hive: RealHive)
     assert shown.exit_code == 0, shown.output
     assert f"API {module_hive.state.gateway}" in shown.output
     assert "services 4/4  runner 1, 4 slots" in shown.output
+
+
+def test_from_a_repository_without_a_file_to_a_landed_fan_out(
+    hive: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_repository(tmp_path / "fresh")
+    commit(path, "Makefile", "test:\n\ttest ! -e bad.txt\n")
+    listing = """printf '"%s"\\n' eu us"""
+    monkeypatch.chdir(path)
+    refused = hive("run", "do it now")
+    assert (refused.exit_code, "nothing would check the result" in refused.output) == (2, True)
+    assert hive("init").exit_code == 0
+    uncommitted = hive("run", "do it now")
+    assert (uncommitted.exit_code, "hive init --commit" in uncommitted.stderr) == (2, True)
+    assert hive("init", "--commit").exit_code == 0
+    (path / "m.yaml").write_text(
+        f"mission: regions\nphases:\n  each:\n    for_each:\n      command: |\n        {listing}\n"
+        "    run: echo ${item} > ${item}.txt\n"
+    )
+    assert "at end   tests: make test" in hive("run", "--plan", "m.yaml").output
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 0, ran.output
+    assert "phase each has 2 items: eu, us" in hive("why", "regions-1").output
+    (path / "m.yaml").unlink()
+    assert hive("land", "regions-1").exit_code == 0
+    assert [(path / f"{name}.txt").read_text() for name in ("eu", "us")] == ["eu\n", "us\n"]

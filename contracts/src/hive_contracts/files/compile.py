@@ -1,15 +1,17 @@
 """A mission file and its repository's file to a plan that can be launched."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
 from hive_contracts.files.document import FileProblem
+from hive_contracts.files.flow import notify_of, paths_of, with_flow
 from hive_contracts.files.gates import command_or_named, read_gates
 from hive_contracts.files.graph import check_needs
 from hive_contracts.files.items import compile_source
 from hive_contracts.files.mission import (
+    AgentEntry,
     GateEntry,
     GateItem,
     Mission,
@@ -19,12 +21,13 @@ from hive_contracts.files.mission import (
     TaskEntry,
     TimeoutsEntry,
 )
-from hive_contracts.files.placeholders import check_template, plain
+from hive_contracts.files.placeholders import check_template, items_to_check, plain
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.files.repository import RepositoryFile
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
     ApprovalGate,
+    Commanded,
     CommandGate,
     ForEach,
     Gate,
@@ -48,6 +51,10 @@ MAX_PHASE_BYTES: Final = 40_000
 MAX_OBJECTIVE: Final = 8_000
 """Characters; it travels with every task."""
 
+ReadPrompt = Callable[[str, str], str]
+"""The text of a `prompt_file`, and where its name stands, to its content. Raises FileProblem."""
+Asking = TypeVar("Asking", Mission, PhaseEntry, TaskEntry)
+
 
 def compile_plan(
     file: MissionFile,
@@ -57,23 +64,34 @@ def compile_plan(
     extra_gates: Sequence[str] = (),
     no_gates: bool = False,
     default_agent: str = "",
+    read_prompt: ReadPrompt | None = None,
 ) -> Plan:
     """The plan of a mission file.
 
     `extra_gates` are criteria from the command line, in the form of a file's gates. `no_gates`
     allows a mission that is never checked. `default_agent` serves where neither file names one.
+    `read_prompt` reads prompt files; without it they are refused.
     Raises FileProblem for the first thing that cannot stand.
     """
-    return _Compiler(file, repository_file, default_agent).plan(repository, extra_gates, no_gates)
+    compiler = _Compiler(file, repository_file, default_agent, read_prompt)
+    return compiler.plan(repository, extra_gates, no_gates)
 
 
 class _Compiler:
-    def __init__(self, file: MissionFile, repository_file: RepositoryFile, agent: str) -> None:
-        self._mission: Mission = file.mission
+    def __init__(
+        self,
+        file: MissionFile,
+        repository_file: RepositoryFile,
+        agent: str,
+        read_prompt: ReadPrompt | None,
+    ) -> None:
         self._places: Places = file.places
+        self._read_prompt = read_prompt
+        self._mission: Mission = self._worded(file.mission, ())
         self._repository_file = repository_file
         self._known: Mapping[str, CommandGate] = repository_file.named_gates
         self._agent = self._mission.agent or repository_file.agent or agent
+        self._check_agents()
 
     def plan(
         self, repository: Repository | None, extra_gates: Sequence[str], no_gates: bool
@@ -98,6 +116,7 @@ class _Compiler:
             prerequisites=prerequisites,
             approvals=approvals,
             criteria=criteria,
+            notify=notify_of(mission.notify, self._places),
         )
 
     def _criteria(self, extra_gates: Sequence[str]) -> tuple[Gate, ...]:
@@ -175,8 +194,9 @@ class _Compiler:
         check_needs(needs, "phase", self._places, ("phases",))
         return tuple(self._phase(name, phase) for name, phase in mission.phases.items())
 
-    def _phase(self, name: str, entry: PhaseEntry) -> Phase:
+    def _phase(self, name: str, written: PhaseEntry) -> Phase:
         path: Path = ("phases", name)
+        entry = self._worded(written, path)
         single = bool(entry.prompt or entry.run)
         if entry.tasks is not None and (single or entry.for_each is not None):
             raise self._problem(
@@ -195,7 +215,8 @@ class _Compiler:
             phase = Phase(name, needs, (self._task(name, own, entry, path, gates),))
         else:
             phase = Phase(name, needs, self._tasks(entry, path, gates))
-        return self._checked_size(phase, path)
+        phases = self._mission.phases or {}
+        return self._checked_size(with_flow(phase, entry, phases, self._places, path), path)
 
     def _tasks(
         self, entry: PhaseEntry, path: Path, gates: tuple[Gate, ...]
@@ -208,18 +229,21 @@ class _Compiler:
             {name: task.needs for name, task in tasks.items()}, "task", self._places, inside
         )
         return tuple(
-            self._task(name, task, entry, (*inside, name), gates) for name, task in tasks.items()
+            self._task(name, self._worded(task, (*inside, name)), entry, (*inside, name), gates)
+            for name, task in tasks.items()
         )
 
     def _for_each(
         self, name: str, entry: PhaseEntry, path: Path, gates: tuple[Gate, ...]
     ) -> ForEach:
         assert entry.for_each is not None
-        source = compile_source(entry.for_each, self._places, (*path, "for_each"))
+        inside: Path = (*path, "for_each")
+        source = compile_source(entry.for_each, self._places, inside)
+        if isinstance(source, Commanded):
+            source = Commanded(self._plain(source.run, (*inside, "command")))
         own = TaskEntry(prompt=entry.prompt, run=entry.run)
         template = self._task(name, own, entry, path, gates, template=True)
-        items = source.items if isinstance(source, Listed) else None
-        check_template(template, items, self._places, path)
+        check_template(template, items_to_check(source, template), self._places, path)
         return ForEach(source, template, min=entry.for_each.min, max=entry.for_each.max)
 
     def _task(
@@ -245,8 +269,17 @@ class _Compiler:
             gates=gates if entry.gates is None else self._gates(entry.gates, (*path, "gates")),
             timeouts=self._timeouts(entry.timeouts, phase.timeouts, self._mission.timeouts),
             retry=self._retry((entry.attempts, phase.attempts, self._mission.attempts), path),
+            paths=self._paths(entry, phase, path, template=template),
+            review=bool(phase.sends_back_to),
         )
         return spec if template else self._without_placeholders(spec, path)
+
+    def _paths(
+        self, entry: TaskEntry, phase: PhaseEntry, path: Path, *, template: bool
+    ) -> tuple[str, ...]:
+        where = self._places.of(*path, "paths")
+        levels = (entry.paths, phase.paths, self._mission.paths)
+        return paths_of(levels, str if template else lambda text: plain(text, where), where)
 
     def _agent_of(self, name: str, entry: TaskEntry, phase: PhaseEntry, path: Path) -> str:
         agent = entry.agent or phase.agent or self._agent
@@ -257,7 +290,36 @@ class _Compiler:
                 "write `agent: NAME` here or in .hive/repo.yaml, or a command as `run: …`",
             )
         self._check_name("agent", agent, path)
-        return agent
+        return self._profile(agent)
+
+    def _profile(self, agent: str) -> str:
+        """The profile behind a name of this file's own, or the name itself."""
+        entry = self._mission.agents.get(agent, agent)
+        return entry.use if isinstance(entry, AgentEntry) else entry
+
+    def _check_agents(self) -> None:
+        for name in self._mission.agents:
+            path: Path = ("agents", name)
+            self._check_name("agent", name, path)
+            self._check_name("profile", self._profile(name), path)
+
+    def _worded(self, entry: Asking, path: Path) -> Asking:
+        """The entry with the text of its prompt file as its prompt."""
+        if not entry.prompt_file:
+            return entry
+        where = self._places.of(*path, "prompt_file")
+        if entry.prompt:
+            raise FileProblem("prompt and prompt_file are the same twice", where, "keep one")
+        if self._read_prompt is None:
+            raise FileProblem(
+                "prompt_file is known only where the mission is a file", where, "write a prompt"
+            )
+        text = self._read_prompt(entry.prompt_file, where)
+        if not text.strip():
+            raise FileProblem(
+                f"{entry.prompt_file} is empty", where, "say there what is to be done"
+            )
+        return msgspec.structs.replace(entry, prompt=text, prompt_file="")
 
     def _gates(self, items: tuple[GateItem, ...] | None, path: Path) -> tuple[Gate, ...]:
         return read_gates(items or (), self._known, self._places.of(*path))
@@ -268,6 +330,11 @@ class _Compiler:
         for level in reversed(levels):
             for key in ("queue", "start", "run", "silence") if level else ():
                 value = getattr(level, key)
+                if value == 0:
+                    raise FileProblem(
+                        f"the time-out `{key}` is 0", self._places.of("timeouts", key),
+                        "leave it out, or write how long",
+                    )  # fmt: skip
                 if value is not None:
                     chosen[key] = float(value)
         return Timeouts(**chosen)

@@ -4,6 +4,7 @@ Only plain data comes through: text, numbers, truth values, lists and mappings w
 Duplicate keys, custom tags, NUL characters and aliases that grow without bound are refused.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -19,6 +20,15 @@ MAX_NODES: Final = 100_000
 """Of one file, every alias counted as often as it is used."""
 MAX_DEPTH: Final = 32
 
+_REMEDIES: Final = {
+    "mapping values are not allowed": "put the text in quotes, or below `key: |`: a colon with a"
+    " space after it begins a value; or the line is indented too far",
+    "found undefined alias": "put the text in quotes: a * in front has a meaning of its own",
+    "found character '\\t'": "indent with spaces: a tab is not allowed",
+    "that cannot start any token": "put the text in quotes",
+    "expected <block end>": "look at the indentation, and at quotes around only a part of the text",
+}
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
 
@@ -89,14 +99,25 @@ def _compose(text: str, where: str) -> object:
     try:
         _check_depth(text, where)
         return YAML(typ="safe", pure=True).compose(text)
+    except FileProblem:
+        raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         detail = error.problem or error.context or "it does not parse"
-        raise FileProblem(f"this is not valid YAML: {detail}", f"{where}:{line}") from error
+        message, place = f"this is not valid YAML: {detail}", f"{where}:{line}"
+        raise FileProblem(message, place, _remedy(detail)) from error
     except YAMLError as error:
         detail = " ".join(str(error).split())
         raise FileProblem(f"this is not valid YAML: {detail}", where) from error
+    except Exception as error:
+        # The library lets some broken texts through to Python's own errors: `"\\U00110000"`.
+        raise FileProblem(f"this is not valid YAML: {error}", where) from error
+
+
+def _remedy(detail: str) -> str:
+    """For what people trip over most."""
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in detail), "")
 
 
 def _check_depth(text: str, where: str) -> None:
@@ -140,7 +161,7 @@ class _Converter:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
                 raise self._problem(line, "a key must be plain text")
-            name = str(key.value)
+            name = self._text(key, line)
             if name in first:
                 raise self._problem(
                     line,
@@ -151,12 +172,19 @@ class _Converter:
             yield name, self.node(value, depth + 1, line)
 
     def _scalar(self, raw: ScalarNode, kind: str, line: int) -> Node:
-        text = str(raw.value)
-        if "\x00" in text:
-            raise self._problem(line, "a NUL character is not allowed in text", "remove it")
+        text = self._text(raw, line)
         if kind not in ("int", "float", "bool", "null"):
             kind = "text"
         return Node(self._file, line, kind, text)
+
+    def _text(self, raw: ScalarNode, line: int) -> str:
+        """Text that every part of the hive can store."""
+        text = str(raw.value)
+        if "\x00" in text:
+            raise self._problem(line, "a NUL character is not allowed in text", "remove it")
+        if _SURROGATE.search(text):
+            raise self._problem(line, "half of a UTF-16 pair is no character", "write it as itself")
+        return text
 
     def _count(self, line: int, depth: int) -> None:
         self._seen += 1

@@ -15,6 +15,7 @@ import msgspec
 from hive_contracts.files.definition import check_inside
 from hive_contracts.files.document import FileProblem
 from hive_contracts.files.mission import GateEntry, GateItem
+from hive_contracts.files.naming import MAX_NAME, command_name, short_name
 from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
@@ -26,17 +27,10 @@ from hive_contracts.plan import (
     MetricGate,
 )
 
-MAX_NAME: Final = 40
 MAX_GATES: Final = 40
 """In one list."""
 RESERVED: Final = frozenset({"base", "gates", "expand", PROTECTED_GATE})
 """Names of the hive's own; a gate of the repository file may have them all the same."""
-
-
-def short_name(text: str, default: str) -> str:
-    """A name of at most 40 of a-z, 0-9 and - that resembles `text`."""
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_NAME].rstrip("-")
-    return slug or default
 
 
 def command_or_named(text: str, known: Mapping[str, CommandGate], where: str) -> CommandGate:
@@ -44,7 +38,7 @@ def command_or_named(text: str, known: Mapping[str, CommandGate], where: str) ->
     if text in known:
         return known[text]
     if " " in text.strip():
-        return CommandGate(short_name(text, "gate"), text)
+        return CommandGate(command_name(text, "gate"), text)
     if not text.strip():
         raise FileProblem("a gate is empty", where, "write a command, or a gate's name")
     raise FileProblem(
@@ -130,7 +124,7 @@ def _of_kind(kind: str, entry: GateEntry, where: str) -> Gate:
             return _metric(entry, where)
     check_inside([entry.report], where)
     return CommandGate(
-        entry.name or short_name(entry.run, "gate"),
+        entry.name or command_name(entry.run, "gate"),
         entry.run,
         compare=entry.compare or "",
         report=entry.report,

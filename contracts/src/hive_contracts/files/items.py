@@ -1,18 +1,22 @@
-"""What a phase fans out over: a written list, or a glob over tracked files."""
+"""What a phase fans out over: a written list, a glob over tracked files, or a command's lines."""
 
 from pathlib import PurePosixPath
 
 from hive_contracts.files.document import FileProblem
 from hive_contracts.files.mission import ForEachEntry
 from hive_contracts.files.reading import Path, Places
-from hive_contracts.plan import Globbed, Item, Listed
+from hive_contracts.globs import path_item
+from hive_contracts.plan import Commanded, Globbed, Item, Listed
 
 
-def compile_source(entry: ForEachEntry, places: Places, path: Path) -> Listed | Globbed:
+def compile_source(entry: ForEachEntry, places: Places, path: Path) -> Listed | Globbed | Commanded:
     """Raises FileProblem."""
-    if (entry.list is None) == (entry.glob is None):
+    written = (entry.list is not None) + (entry.glob is not None) + bool(entry.command.strip())
+    if written != 1:
         raise FileProblem(
-            "for_each needs either a list or a glob", places.of(*path), 'write {glob: "src/*/"}'
+            "for_each needs either a list, a glob or a command",
+            places.of(*path),
+            'write {glob: "src/*/"}',
         )
     if not 0 <= entry.min <= entry.max <= 10_000:
         raise FileProblem(
@@ -20,6 +24,8 @@ def compile_source(entry: ForEachEntry, places: Places, path: Path) -> Listed | 
         )
     if entry.glob is not None:
         return _globbed(entry, entry.glob, places, path)
+    if entry.command:
+        return Commanded(entry.command)
     return _listed(entry, places, (*path, "list"))
 
 
@@ -71,9 +77,3 @@ def _item(written: str | dict[str, str], where: str) -> Item:
     if "name" not in written:
         raise FileProblem("an item has no `name`", where, "add `name: …`; ${item} stands for it")
     return Item(written["name"], dict(written))
-
-
-def path_item(path: str) -> Item:
-    """An item as a glob finds it: `${item.name}` is its last part, `${item.dir}` its folder."""
-    pure = PurePosixPath(path)
-    return Item(path, {"path": path, "name": pure.name or ".", "dir": str(pure.parent)})

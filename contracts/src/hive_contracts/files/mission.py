@@ -23,6 +23,7 @@ class GateEntry(Format, frozen=True):
     approval: str = ""
     """What a person is asked."""
     name: str = ""
+    """Default: made from the command or the question."""
     timeout: Duration | None = None
     """A command's default is 30m, that of `http` and `metric` 1m; an approval without one waits for
     ever."""
@@ -34,6 +35,7 @@ class GateEntry(Format, frozen=True):
     http: str = ""
     """A URL that the runner gets until it is answered with `status` and `contains`."""
     status: int = 200
+    """The status with which `http` is to answer."""
     contains: str = ""
     """Text that the answer's body has."""
     metric: str = ""
@@ -52,43 +54,55 @@ class TimeoutsEntry(Format, frozen=True):
     """The four time-outs of a task."""
 
     queue: Duration | None = None
+    """Ready, until a runner has it; 1h."""
     start: Duration | None = None
+    """Leased, until the runner says that it began; 60s."""
     run: Duration | None = None
+    """At work; 30m."""
     silence: Duration | None = None
+    """At work without a byte of output; 10m."""
 
 
 class TaskEntry(Format, frozen=True):
     """A piece of work: a prompt for an agent, or a shell command."""
 
     prompt: str = ""
+    """What an agent is asked to do."""
+    prompt_file: str = ""
+    """The prompt in a file of its own: a path below the mission file's folder, read at launch."""
     run: str = ""
+    """A shell command, in place of a prompt."""
     agent: str = ""
+    """Who gets the prompt; default: the one of the phase."""
     needs: tuple[str, ...] = ()
     """Tasks of the same phase that are merged first."""
     gates: tuple[GateItem, ...] | None = None
-    """Default: those of the phase."""
+    """What must pass before it is merged. Default: those of the phase."""
     attempts: int | None = None
+    """How many may fail by the agent's or a gate's fault; default: as the phase says."""
     timeouts: TimeoutsEntry | None = None
+    """Each by itself; default: as the phase says."""
+    paths: tuple[str, ...] | None = None
+    """Where it may change something, as git's globs; default: as the phase says, else anywhere."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"prompt_file", "output", "paths", "on_failure", "exclusive"}
-    )
+    LATER: ClassVar[frozenset[str]] = frozenset({"output", "on_failure", "exclusive"})
 
 
 class ForEachEntry(Format, frozen=True):
-    """What a phase fans out over: either a list, or a glob."""
+    """What a phase fans out over: a list, a glob, or what a command prints."""
 
     list: tuple[str | dict[str, str], ...] | None = None
     """Text, or mappings with a `name` each; `${item}` is the text or the name."""
     glob: tuple[str, ...] | None = None
     """Patterns over tracked files; `!` in front takes away, `/` at the end names folders."""
+    command: str = ""
+    """A shell command that prints a JSON value a line: text, or a mapping with a `name`."""
     per: Literal["path", "directory"] = "path"
-    """`directory` yields each folder that holds a match, once."""
+    """Of a glob: `directory` yields each folder that holds a match, once."""
     min: int = 1
     """With fewer items the phase fails."""
     max: int = 10_000
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"command"})
+    """With more items the phase fails."""
 
 
 class PhaseEntry(Format, frozen=True):
@@ -97,59 +111,122 @@ class PhaseEntry(Format, frozen=True):
     needs: tuple[str, ...] = ()
     """Phases that are completed first."""
     tasks: dict[str, TaskEntry] | None = None
+    """Several, by name; they run side by side."""
     for_each: ForEachEntry | None = None
+    """One task for each item."""
     prompt: str = ""
+    """What an agent is asked to do; `${item}` stands for the item of for_each."""
+    prompt_file: str = ""
+    """The prompt in a file of its own: a path below the mission file's folder, read at launch."""
     run: str = ""
+    """A shell command, in place of a prompt."""
     agent: str = ""
+    """For tasks that name none; default: the one of the mission."""
     gates: tuple[GateItem, ...] | None = None
     """For each task that names none itself."""
     attempts: int | None = None
+    """For tasks that say nothing themselves; default: as the mission says."""
     timeouts: TimeoutsEntry | None = None
+    """For tasks that say nothing themselves."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {
-            "prompt_file",
-            "output",
-            "paths",
-            "on_failure",
-            "canary",
-            "sends_back_to",
-            "rounds",
-            "exclusive",
-        }
-    )
+    paths: tuple[str, ...] | None = None
+    """For tasks that say nothing themselves. A change outside of them fails the attempt; of tasks
+    whose paths may meet, one waits until the other is merged."""
+    on_failure: Literal["stop", "continue"] = "stop"
+    """`continue`: the mission goes on without the tasks that failed, unless all of them did."""
+    canary: int = 0
+    """So many items of `for_each` go first; then a person is asked before the rest goes."""
+    sends_back_to: str = ""
+    """This phase is a review: where it lists defects, the phase named here, which it needs, and all
+    between are done again."""
+    rounds: int | None = None
+    """How often it may be sent back before the mission fails; 1."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"output", "exclusive"})
 
 
 class PrerequisiteEntry(Format, frozen=True):
     """A mission of which a run has succeeded, or something that a person confirms."""
 
     mission: str = ""
+    """A mission's name; waits until a run of it has succeeded."""
     approval: str = ""
+    """What a person is asked before the first phase."""
+
+
+class RepoEntry(Format, frozen=True):
+    """The repository that the mission works on, where it is not the one around."""
+
+    url: str
+    """What git fetches from; a path is relative to the mission file's folder."""
+    base: str = ""
+    """A branch, tag or commit that the mission starts from. Default: what is checked out there."""
+
+
+class AgentEntry(Format, frozen=True):
+    """A name of this file's own for an agent's profile."""
+
+    use: str
+    """The profile: its command is in hive.toml of the runner."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"model", "permissions", "write"})
+
+
+class NotifyEntry(Format, frozen=True):
+    """Who is told of the mission."""
+
+    webhook: str
+    """A URL that gets a signed POST. It is recorded, and so is any secret in it."""
+    when: tuple[Literal["needs-you", "done", "paused"], ...] = ()
+    """Of what: a question to a person, the end. Default: both. Nothing is paused yet."""
+
+
+class ResultEntry(Format, frozen=True):
+    """What becomes of the merged branch, in its long form: no key of it is supported yet."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"pull_request"})
 
 
 class Mission(Format, frozen=True):
+    """What a person wants done: one prompt or command, or phases; and what must hold at the end."""
+
     mission: str
     """Its name; runs are numbered: `fix-upload` becomes `fix-upload-3`."""
     objective: str = ""
     """Part of every prompt."""
+    repo: RepoEntry | str | None = None
+    """Text is its url. Default: the repository that `hive run` is called in, at its HEAD."""
     prompt: str = ""
     """The short form: one task in place of phases."""
+    prompt_file: str = ""
+    """The prompt in a file of its own: a path below this file's folder, read at launch."""
     run: str = ""
-    """The same with a command."""
+    """The short form with a shell command."""
     agent: str = ""
     """For tasks that name none; default: the one of the repository file."""
+    agents: dict[str, str | AgentEntry] = {}
+    """Names of this file's own for profiles; text is the profile."""
     gates: tuple[GateItem, ...] | None = None
     """What must pass on the merged branch. Default: all gates of the repository file."""
     attempts: int | None = None
+    """How many may fail by the agent's or a gate's fault, for tasks that say nothing; 2."""
     timeouts: TimeoutsEntry | None = None
+    """For tasks that say nothing themselves."""
     phases: dict[str, PhaseEntry] | None = None
+    """By name; those without `needs` start at once, side by side."""
     prerequisites: tuple[str | PrerequisiteEntry, ...] = ()
+    """What must be so before the first phase; text is a mission's name."""
     success_criteria: tuple[GateItem, ...] | None = None
     """As `gates`; both may be given."""
+    result: Literal["branch"] | ResultEntry = "branch"
+    """`branch`: a local branch; nothing is pushed."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"repo", "budget", "agents", "result", "notify", "paths", "prompt_file"}
-    )
+    paths: tuple[str, ...] | None = None
+    """For tasks and phases that say nothing themselves."""
+    notify: NotifyEntry | None = None
+    """Who is told when it needs a person, and when it has ended."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"budget"})
 
 
 class MissionFile:

@@ -19,7 +19,10 @@ from hive_contracts.files.document import FileProblem, Node
 T = TypeVar("T")
 Path = tuple[str | int, ...]
 
-_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?\s*")
+_DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?\s*")
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
+MAX_DURATION: Final = 366 * 86400
+"""Seconds; longer ones are a mistake, and would be no number for the clocks that count them."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _NAMES: Final = {
     "mapping": "a mapping",
@@ -139,10 +142,9 @@ def _scalar(node: Node, wanted: type, path: Path) -> Any:
     if wanted is bool and node.kind == "bool":
         return text.lower() == "true"
     if wanted is int and node.kind == "int":
-        try:
-            return int(text.replace("_", ""), 0 if text.startswith("0o") else 10)
-        except ValueError:
-            raise _unexpected(node, "a decimal number", path) from None
+        if _WHOLE.fullmatch(text) is None:
+            raise _unexpected(node, "a whole number of at most 18 digits", path)
+        return int(text)
     if wanted is Duration:
         return _duration(node, text, path)
     raise _unexpected(node, _wanted_name(wanted), path)
@@ -154,10 +156,17 @@ def _duration(node: Node, text: str, path: Path) -> Duration:
         raise node.problem(
             f"{text!r} is no duration{_inside(path)}", "write seconds, or such as 90s, 30m, 2h, 1d"
         )
-    return Duration(float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > MAX_DURATION:
+        raise node.problem(
+            f"the duration{_inside(path)} is longer than a year", "write a shorter one"
+        )
+    return Duration(seconds)
 
 
 def _choice(node: Node, choices: tuple[str, ...], path: Path) -> str:
+    if not isinstance(node.content, str):
+        raise _unexpected(node, " or ".join(f"`{choice}`" for choice in choices), path)
     if node.content not in choices:
         raise node.problem(
             f"{node.content!r} is not allowed{_inside(path)}", nearest(str(node.content), choices)

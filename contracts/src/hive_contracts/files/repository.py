@@ -33,6 +33,7 @@ class SetUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A shell command that runs first in each new worktree."""
 
     run: str
+    """What it makes is not part of an attempt's work."""
     timeout: Duration = Duration(900)
     """Seconds. A failure is the infrastructure's, never an attempt's."""
     inputs: tuple[str, ...] = ()
@@ -52,10 +53,14 @@ class Environment(
 
 
 class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What any work in a repository needs. It is read from the base commit: commit it."""
+
     setup: SetUp | str | None = None
+    """Text is its command."""
     copy: tuple[str, ...] = ()
     """Ignored files of the person's checkout that are brought into each worktree, as globs."""
     env: Environment = Environment()
+    """Beside the few variables that every command gets."""
     cache: tuple[str, ...] = ()
     """Folders that worktrees share: in the worktree, or `~/…` of the runner's user."""
     submodules: bool = True
@@ -117,7 +122,7 @@ def with_ports(value: str, first: int) -> str:
 
 def parse_repository(text: str, where: str) -> RepositoryFile:
     """A repository file. Raises FileProblem."""
-    if not text.strip():
+    if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
         return RepositoryFile()
     places = Places(where)
     file = read(parse_document(text, where), RepositoryFile, places)

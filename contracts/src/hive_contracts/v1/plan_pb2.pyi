@@ -503,11 +503,32 @@ class Globbed(_message.Message):
 Global___Globbed: _TypeAlias = Globbed  # noqa: Y015
 
 @_typing.final
+class Commanded(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    run: _builtins.str
+    """A shell command that prints a JSON value a line."""
+    def __init__(
+        self,
+        *,
+        run: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Commanded: _TypeAlias = Commanded  # noqa: Y015
+
+@_typing.final
 class ForEach(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LIST_FIELD_NUMBER: _builtins.int
     GLOB_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
     TEMPLATE_FIELD_NUMBER: _builtins.int
     MIN_FIELD_NUMBER: _builtins.int
     MAX_FIELD_NUMBER: _builtins.int
@@ -518,25 +539,28 @@ class ForEach(_message.Message):
     @_builtins.property
     def glob(self) -> Global___Globbed: ...
     @_builtins.property
+    def command(self) -> Global___Commanded: ...
+    @_builtins.property
     def template(self) -> Global___TaskSpec: ...
     def __init__(
         self,
         *,
         list: Global___Listed | None = ...,
         glob: Global___Globbed | None = ...,
+        command: Global___Commanded | None = ...,
         template: Global___TaskSpec | None = ...,
         min: _builtins.int | None = ...,
         max: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "glob", b"glob", "list", b"list", "max", b"max", "min", b"min", "source", b"source", "template", b"template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "command", b"command", "glob", b"glob", "list", b"list", "max", b"max", "min", b"min", "source", b"source", "template", b"template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "glob", b"glob", "list", b"list", "max", b"max", "min", b"min", "source", b"source", "template", b"template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "command", b"command", "glob", b"glob", "list", b"list", "max", b"max", "min", b"min", "source", b"source", "template", b"template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
     _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
     _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["list", "glob"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["list", "glob", "command"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...

@@ -3,36 +3,10 @@
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Final
 
 import msgspec
 
-_TOKEN: Final = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
-
-
-def regex_of(pattern: str) -> str:
-    """The regular expression of a glob as git reads it: only `**` goes across `/`."""
-    return "".join(_translated(token) for token in _TOKEN.findall(pattern))
-
-
-def _translated(token: str) -> str:
-    match token:
-        case "**/":
-            return "(?:.*/)?"
-        case "/**":
-            return "/.*"
-        case "**":
-            return ".*"
-        case "*":
-            return "[^/]*"
-        case "?":
-            return "[^/]"
-        case _ if len(token) > 1:
-            negated = token[1] == "!"
-            inner = token[2:-1] if negated else token[1:-1]
-            return f"[{'^' if negated else ''}{inner.replace(chr(92), chr(92) * 2)}]"
-        case _:
-            return re.escape(token)
+from hive_contracts.globs import regex_of
 
 
 class Patterns(msgspec.Struct, frozen=True):

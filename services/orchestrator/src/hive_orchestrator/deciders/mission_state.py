@@ -24,7 +24,7 @@ from hive_contracts.mission import (
     TaskSettled,
     TasksPlanned,
 )
-from hive_contracts.plan import Baseline, Globbed, Item, Phase, TaskKind, Tip, WorkDone
+from hive_contracts.plan import Baseline, Item, Listed, Phase, TaskKind, Tip, WorkDone
 from hive_contracts.template import render_task
 from hive_orchestrator.deciders.baselines import joined
 
@@ -161,10 +161,14 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
 
 
 def _define(mission: Active, phase: Phase) -> Active:
-    globbed = phase.for_each is not None and isinstance(phase.for_each.source, Globbed)
-    progress = PhaseProgress(phase, expanded=not globbed)
+    progress = PhaseProgress(phase, expanded=_is_written(phase))
     extended = mission.extensions + (1 if mission.planned else 0)
     return replace(mission, phases={**mission.phases, phase.name: progress}, extensions=extended)
+
+
+def _is_written(phase: Phase) -> bool:
+    """Whether its tasks stand in the plan; else their items are listed when it starts."""
+    return phase.for_each is None or isinstance(phase.for_each.source, Listed)
 
 
 def _update(mission: Active, name: str, **changes: object) -> Active:
@@ -227,12 +231,11 @@ def _send_back(mission: Active, event: PhaseSentBack) -> Active:
     phases = dict(mission.phases)
     for name in event.phases:
         old = phases[name]
-        for_each = old.phase.for_each
-        globbed = for_each is not None and isinstance(for_each.source, Globbed)
+        written = _is_written(old.phase)
         phases[name] = PhaseProgress(
             old.phase,
-            items=() if globbed else old.items,
-            expanded=not globbed,
+            items=old.items if written else (),
+            expanded=written,
             taken=old.taken,
             canary=old.canary,
             round=event.round,

@@ -11,6 +11,7 @@ from hive_contracts.ids import SHORT_NAME
 from hive_contracts.pathspecs import fault
 from hive_contracts.plan import (
     PROTECTED_GATE,
+    Commanded,
     CommandGate,
     ForEach,
     Gate,
@@ -162,6 +163,8 @@ def _check_for_each(for_each: ForEach, where: str) -> None:
                 where,
                 "correct the list, min or max",
             )
+        case Commanded(run=run) if not run.strip():
+            raise _invalid("the command of for_each is empty", where, "say what lists the items")
 
 
 def _check_task(task: TaskSpec, where: str) -> None:

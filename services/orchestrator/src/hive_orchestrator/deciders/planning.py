@@ -25,6 +25,7 @@ from hive_contracts.plan import (
     MAX_DETAIL,
     ApprovalGate,
     Check,
+    Commanded,
     CommandGate,
     Globbed,
     MergeOf,
@@ -207,9 +208,14 @@ def _between(mission: Active, first: str, last: str) -> tuple[str, ...]:
 def _expand(mission: Active, progress: PhaseProgress) -> Events:
     assert progress.phase.for_each is not None
     source = progress.phase.for_each.source
-    assert isinstance(source, Globbed)
-    spec = TaskSpec("expand", timeouts=progress.phase.for_each.template.timeouts)
-    return _planned(mission, progress.phase.name, [(spec, "expand")], expand=source)
+    timeouts = progress.phase.for_each.template.timeouts
+    match source:
+        case Commanded(run=run):
+            spec, globbed = TaskSpec("expand", run=run, timeouts=timeouts), None
+        case _:
+            assert isinstance(source, Globbed)
+            spec, globbed = TaskSpec("expand", timeouts=timeouts), source
+    return _planned(mission, progress.phase.name, [(spec, "expand")], expand=globbed)
 
 
 def _merge(mission: Active) -> Events:

@@ -1,0 +1,147 @@
+"""`hive why`: what happened to a mission, why it stands as it does, and what to type next."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import click
+from rich.text import Text
+
+from hive_cli import screen
+from hive_cli.account import KINDS, Line, account, shortened
+from hive_cli.console import console
+from hive_cli.exits import Exit
+from hive_cli.problems import verb
+from hive_cli.target import ask_hive
+from hive_client.hive import ENDED, Hive
+from hive_contracts.envelope import Recorded
+from hive_contracts.v1 import event_pb2, mission_pb2, plan_pb2
+
+_PAGE = 500
+MAX_EVENTS = 200_000
+"""Of one mission, that are read to tell of it."""
+MAX_TAIL = 15
+"""Lines of a failed gate's output."""
+
+
+@click.command("why")
+@click.argument("mission")
+@verb
+def why_command(mission: str, as_json: bool) -> int:
+    """What happened to a mission and why, in sentences, and the next command to type."""
+
+    async def asked(hive: Hive) -> tuple[mission_pb2.Mission, list[Recorded], int]:
+        view = await hive.get(mission)
+        runners = await hive.runners()
+        connected = sum(runner.status == "connected" for runner in runners)
+        return view, await _events(hive, view.summary.name), connected
+
+    view, events, runners = ask_hive(asked)
+    lines = account(events)
+    reasons, steps = list(why(view, runners)), list(next_steps(view))
+    if as_json:
+        body = {
+            "mission": view.summary.name,
+            "status": view.summary.status,
+            "why": reasons,
+            "happened": [
+                {"at": line.at.isoformat(), "text": line.text, "times": line.times}
+                for line in lines
+            ],
+            "next": steps,
+        }
+        print(json.dumps(body))
+        return Exit.SUCCESS
+    _show(view, lines, reasons, steps)
+    return Exit.SUCCESS
+
+
+def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
+    """Why the mission is as it is. `runners`: how many are connected."""
+    summary = view.summary
+    if summary.status in ENDED:
+        if summary.reason:
+            yield summary.reason
+        for task in view.tasks:
+            if task.status == "failed":
+                yield from _failed(task, summary.reason)
+        return
+    yield from (f"it waits until a run of {name} succeeds" for name in view.unmet_prerequisites)
+    yield from (f"it waits for a person: {asked.text}" for asked in view.approvals)
+    counted = screen.counts(view.tasks)
+    if counted:
+        yield f"its tasks: {counted}"
+    if not runners and any(task.status == "queued" for task in view.tasks):
+        yield "no runner is connected, so nothing can begin"
+    for task in view.tasks:
+        if task.status == "backing-off":
+            yield f"{screen.task_name(task)} waits before it is tried again: {task.failure.detail}"
+            yield from _tail(task.failure)
+
+
+def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
+    """Commands, the likeliest first."""
+    name, status = view.summary.name, view.summary.status
+    for asked in view.approvals:
+        yield f"hive mission approve {name} --gate {asked.gate}"
+        yield f"hive mission reject {name} --gate {asked.gate} --note WHY"
+    if view.tip.chain:
+        yield f"hive diff {name}"
+    if status == "succeeded" and view.tip.chain:
+        yield f"hive land {name}"
+    if status not in ENDED:
+        yield "hive status" if not view.approvals else f"hive mission show {name}"
+        yield f"hive cancel {name}"
+    if status in ENDED - {"succeeded"}:
+        yield f"hive retry {name}"
+    if status in ("failed", "refused"):
+        yield f"hive events --mission {name}"
+
+
+def _failed(task: mission_pb2.TaskView, told: str) -> Iterator[str]:
+    """`told`: the mission's own reason, which may be this task's."""
+    name, failure = screen.task_name(task), task.failure
+    tries = f" in {task.attempt} attempts" if task.attempt > 1 else ""
+    detail = "" if failure.detail in told else f": {failure.detail}"
+    yield f"{name} failed{tries}: {KINDS.get(failure.kind, failure.kind)}{detail}"
+    for gate in task.gates:
+        if not gate.passed:
+            yield f"{name}: {screen.gate_line(gate)}, of `{gate.command}`"
+    if failure.files:
+        yield f"{name} conflicts in {', '.join(failure.files)}"
+    yield from _tail(failure)
+
+
+def _tail(failure: plan_pb2.Failure) -> Iterator[str]:
+    yield from (f"  {row}" for row in failure.tail.rstrip().splitlines()[-MAX_TAIL:])
+
+
+async def _events(hive: Hive, name: str) -> list[Recorded]:
+    events: list[Recorded] = []
+    position = 0
+    while len(events) < MAX_EVENTS:
+        filter = event_pb2.EventFilter(mission=name)
+        page = await hive.read(filter, after=position, limit=_PAGE)
+        events += page.events
+        position = page.next
+        if position >= page.head:
+            break
+    return events
+
+
+def _show(
+    view: mission_pb2.Mission, lines: list[Line], reasons: Sequence[str], steps: Sequence[str]
+) -> None:
+    out = console()
+    out.print(f"{view.summary.name} · {view.summary.status}", style="bold", markup=False)
+    for part in shortened(lines):
+        if isinstance(part, int):
+            all_of_them = f"hive events --mission {view.summary.name}"
+            out.print(Text(f"  …         {part} more ({all_of_them})", style="dim"))
+            continue
+        at = part.at.astimezone().strftime("%H:%M:%S")
+        often = f"   ({part.times} times)" if part.times > 1 else ""
+        out.print(Text(f"  {at}  {part.text}{often}", style="red" if part.bad else ""))
+    for number, reason in enumerate(reasons):
+        out.print(Text(f"{'because ' if number == 0 else '        '}{reason}"))
+    for number, step in enumerate(steps):
+        out.print(Text(f"{'next    ' if number == 0 else '        '}{step}"))
