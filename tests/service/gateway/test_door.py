@@ -70,6 +70,7 @@ async def test_reflection_names_all_services_to_whoever_has_a_token(gateway: Gat
         "hive.v1.MissionService",
         "hive.v1.RunnerService",
         "hive.v1.EventService",
+        "hive.v1.LogService",
         "hive.v1.OperationsService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
