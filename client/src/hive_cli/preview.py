@@ -114,6 +114,8 @@ def _before(stated: Statement) -> Iterator[str]:
         passed = f"passed in: {', '.join(file.env.pass_)}" if file.env.pass_ else ""
         fixed = f"set: {', '.join(sorted(file.env.set))}" if file.env.set else ""
         yield f"env      {' · '.join(part for part in (passed, fixed) if part)}"
+    if file.copy:
+        yield f"copies   what is ignored and matches {' '.join(file.copy)}"
     yield from (f"waits    for a run of {name} to succeed" for name in plan.prerequisites)
     yield from (f"asks     {gate.text}{_answer(gate)}" for gate in plan.approvals)
 

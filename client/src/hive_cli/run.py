@@ -92,7 +92,8 @@ def _checked(stated: Statement) -> list[str]:
     changed = " · uncommitted changes are not part of it" if checkout.changed else ""
     unseen = " · .hive/repo.yaml is not committed and does not count" * checkout.file_is_new
     lines = [f"checked  {stated.what} · base {base}{changed}{unseen}"]
-    copied = copied_in(checkout.path, checkout.file.copy)
+    # A repository elsewhere has no ignored files of a person.
+    copied = [] if checkout.url else copied_in(checkout.path, checkout.file.copy)
     if copied:
         more = f" and {len(copied) - _NAMED} more" if len(copied) > _NAMED else ""
         lines.append(f"copies   {', '.join(copied[:_NAMED])}{more} into each worktree")

@@ -16,6 +16,7 @@ from tests.component.client.repositories import commit, make_repository, run_git
 REPO_FILE = """
 setup: {run: make deps, timeout: 5m}
 env: {pass: [TOKEN_OF_CACHE], set: {PORT: 8080}}
+copy: [.env]
 gates: {tests: make test}
 """
 MISSION = """
@@ -68,6 +69,7 @@ plan     m.yaml · base main@{commit} of {repository} · nothing is started
          uncommitted changes are not part of it
 set-up   make deps   (in each new worktree, at most 5:00)
 env      passed in: TOKEN_OF_CACHE · set: PORT
+copies   what is ignored and matches .env
 waits    for a run of metrics to succeed
 asks     Has support been told?   (hive mission approve)
 first    on the base: tests must pass

@@ -28,7 +28,8 @@ async def printed(job: Job, limit: int) -> list[Item]:
     """
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
-    await prepare(job, mirror, file, job.tip.commit)
+    # As for a gate: it is the plan's command, and no attempt's.
+    await prepare(job, mirror, file, job.tip.commit, "gates")
     spec = job.lease.task.spec
     listed, status = job.workspace.folder / "items", job.workspace.folder / "items.status"
     output = job.output("expand")
