@@ -13,8 +13,8 @@ from hive_cli.target import ask_hive
 from hive_client.hive import ENDED, Hive
 from hive_contracts.v1 import mission_pb2
 
-PRINTING: frozenset[str] = frozenset({"work", "gate"})
-"""Kinds of tasks that run commands."""
+PRINTING: frozenset[str] = frozenset({"work", "gate", "expand"})
+"""Kinds of tasks that may run commands."""
 AT_WORK: frozenset[str] = frozenset({"leased", "running"})
 FOLLOWED = 256
 """Tasks that are followed at a time."""

@@ -154,6 +154,8 @@ class Told:
         self.note(f"{gap.size} bytes of {gap.output} (from byte {gap.offset}) {why}")
 
     def _ended(self, ended: log_pb2.LogEnded) -> None:
+        if ended.outcome == "succeeded" and not self._output:
+            return  # it had nothing to print
         detail = f": {ended.detail}" if ended.detail else ""
         self.note(f"attempt {self._begun.attempt} · {self._begun.step} {ended.outcome}{detail}")
 

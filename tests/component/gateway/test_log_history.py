@@ -1,6 +1,7 @@
 """A task's epochs, as its own stream tells them."""
 
 from hive_contracts.plan import (
+    AgentRun,
     ApprovalGate,
     ArtifactRef,
     CommandGate,
@@ -73,6 +74,9 @@ def test_a_failed_set_up_leaves_its_own_output() -> None:
     failed = Failure("agent", "no", output=ONE)
     assert of(leased(1), AttemptFailed(TASK, 1, failed)).epochs[0].kept[0][0] == "output"
     assert of(leased(1, "gates"), AttemptFailed(TASK, 1, failed)).epochs[0].kept[0][0] == "setup"
+    assert of(leased(1, "expand"), AttemptFailed(TASK, 1, failed)).epochs[0].kept[0][0] == "expand"
+    at_login = Failure("infrastructure", "no", output=ONE, agent=AgentRun("claude"))
+    assert of(leased(1), AttemptFailed(TASK, 1, at_login)).epochs[0].kept[0][0] == "output"
 
 
 def test_a_task_is_over_until_it_is_opened_again() -> None:

@@ -124,6 +124,8 @@ def _named(*outputs: tuple[str, ArtifactRef | None]) -> tuple[tuple[str, Artifac
 
 
 def _output_of(step: Step, failure: Failure) -> str:
-    """Whose output a failure brings: gates bring their own, and so does the work."""
-    of_set_up = step != "work" or failure.kind == "infrastructure"
-    return "setup" if of_set_up else "output"
+    """Whose output a failure brings: gates bring their own, where their set-up went well."""
+    no_agent_ran = failure.kind == "infrastructure" and failure.agent is None
+    if step == "gates" or no_agent_ran:
+        return "setup"
+    return "expand" if step == "expand" else "output"
