@@ -112,6 +112,19 @@ async def test_nobody_is_told_of_a_mission_that_asks_for_nothing_or_is_not_there
     assert posted.taken == []
 
 
+def test_only_events_of_missions_that_asked_for_it_are_wanted() -> None:
+    clock = VirtualClock()
+    notifier = Notifier(MemoryEventStore(clock), Posted(), clock)
+    asked, done = recorded(ASKED, clock.now()), recorded(MissionSucceeded(M, "fix"), clock.now())
+    assert notifier.wants(asked), "its launch was before this process began"
+    assert not notifier.wants(recorded(launched(), clock.now()))
+    assert not notifier.wants(asked)
+    assert not notifier.wants(done)
+    assert not notifier.wants(recorded(launched("done"), clock.now()))
+    assert notifier.wants(asked)
+    assert notifier.wants(done)
+
+
 def test_what_is_older_than_a_day_is_no_news() -> None:
     clock = VirtualClock()
     notifier = Notifier(MemoryEventStore(clock), Posted(), clock)

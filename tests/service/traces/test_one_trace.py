@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from hive_contracts.envelope import Recorded
-from hive_health.notices import TOLD
 from tests.service.traces.collector import Collector, Seen
 from tests.service.traces.command import command, mission_file
 from tests.service.traces.conftest import StartHive
@@ -43,7 +42,7 @@ async def test_a_mission_is_one_trace_from_the_command_to_the_runner(
     assert (begun.service, begun.parent) == ("cli", "")
     trace = {span.id: span for span in spans.values() if span.trace == begun.trace}
     assert {span.service for span in trace.values()} == {
-        "cli", "gateway", "orchestrator", "relay", "runner", "health",
+        "cli", "gateway", "orchestrator", "relay", "runner",
     }  # fmt: skip
     # Each step's cause is there, so all of them hang on the command.
     assert [span for span in trace.values() if span.parent not in trace] == [begun]
@@ -56,7 +55,6 @@ async def test_a_mission_is_one_trace_from_the_command_to_the_runner(
         "gateway": {"hive", "attempt"},
         "decide": {"gateway", "decide"},
         "relay": {"decide"},
-        "effect": {"decide"},
         "attempt": {"decide"},
     } | {f"attempt.{step}": {"attempt"} for step in ("work", "command", "gates", "gate", "merge")}
 
@@ -88,13 +86,10 @@ def assert_waits_are_linked(spans: dict[str, Seen], trace: dict[str, Seen]) -> N
 
 
 def is_whole(log: list[Recorded], spans: dict[str, Seen]) -> bool:
-    """Whether nothing is still to come: what decided, published and told of each event is there."""
+    """Whether nothing is still to come: what each event was decided and published by is there."""
     decided = {recorded.meta.traceparent.split("-")[2] for recorded in log}
     published = [span for span in spans.values() if span.name == "relay publish"]
-    told = [span for span in spans.values() if span.name == "effect notify"]
-    to_tell = [recorded for recorded in log if recorded.type in TOLD]
-    whole = len(published) >= len(log) and len(told) >= len(to_tell)
-    return whole and spans.keys() >= decided and causes_are_there(spans)
+    return len(published) >= len(log) and spans.keys() >= decided and causes_are_there(spans)
 
 
 def causes_are_there(spans: dict[str, Seen]) -> bool:

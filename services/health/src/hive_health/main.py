@@ -7,7 +7,6 @@ from hive_health.notifier import Notifier
 from hive_health.webhook import webhooks
 from hive_shared.bus.connection import connected
 from hive_shared.bus.events import EventStream, Retention
-from hive_shared.bus.live import LiveBus
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.pool import open_pool
 from hive_shared.eventstore.postgres import PostgresEventStore
@@ -32,7 +31,8 @@ async def start(shell: Shell, settings: HealthSettings) -> None:
     pool = await shell.enter(await open_pool(postgres_url(settings), CONNECTIONS))
     store, clock = PostgresEventStore(pool), SystemClock()
     posting = await shell.enter(webhooks(_notify_key(settings)))
-    feed = Feed(store, clock, LiveBus(client))
+    # A second later is soon enough, and so it needs no bus: people are told while that is away.
+    feed = Feed(store, clock)
     notifier = Notifier(store, posting, clock)
     telling = EffectRunner(pool, "health", notifier, feed, store, clock, shell.instance)
     shell.spawn(telling.run(), "notify")

@@ -1,6 +1,7 @@
 """Tells people of missions: an effect for each event that somebody wants to hear of."""
 
 import logging
+from collections import OrderedDict
 from typing import Final, Protocol
 
 import msgspec
@@ -9,10 +10,13 @@ from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
 from hive_contracts.mission import MissionLaunched
 from hive_contracts.subjects import stream_name
+from hive_contracts.task import ApprovalRequested
 from hive_health.notices import TOLD, mission_of, notice
 from hive_shared.clock import Clock
 from hive_shared.eventstore.port import EventStore
 
+REMEMBERED: Final = 10_000
+"""Missions; of another one the launch is looked up."""
 MAX_AGE_MS: Final = 24 * 3600 * 1000
 """What is older is no news: after a long outage nobody is told of it any more."""
 
@@ -34,10 +38,31 @@ class Notifier:
         self._store = store
         self._webhooks = webhooks
         self._clock = clock
+        self._asked_for: OrderedDict[str, bool] = OrderedDict()
+        """Streams of missions whose launch has come by: whether anybody is to be told."""
 
     def wants(self, event: Recorded) -> bool:
+        """No more than it must: each event that is wanted costs two commits."""
+        if event.type == MissionLaunched.__name__:
+            self._remember(event.stream, b'"notify":' in event.data)
+            return False
+        if event.type not in TOLD:
+            return False
         age = self._clock.now_ms() - int(event.recorded_at.timestamp() * 1000)
-        return event.type in TOLD and age < MAX_AGE_MS
+        return age < MAX_AGE_MS and self._may_tell(event)
+
+    def _may_tell(self, event: Recorded) -> bool:
+        """Whether somebody asked to hear of its mission, as far as is remembered."""
+        stream = event.stream
+        if event.type == ApprovalRequested.__name__:
+            known = decode_known(event)
+            stream = "" if known is None else stream_name("mission", mission_of(known))
+        return self._asked_for.get(stream, True)
+
+    def _remember(self, stream: str, asks: bool) -> None:
+        self._asked_for[stream] = asks
+        if len(self._asked_for) > REMEMBERED:
+            self._asked_for.popitem(last=False)
 
     async def perform(self, event: Recorded, effect_id: str) -> None:
         known = decode_known(event)
