@@ -27,7 +27,9 @@ PACKAGES := hive-contracts hive-shared hive-orchestrator hive-gateway hive-runne
 	hive-github hive-health agent-hive
 READY := $(VENV)/.ready
 
-PYTEST_ARGS ?= -n auto --dist worksteal
+# Half as many again as there are cores: many tests wait for processes of theirs.
+WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
+PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 BENCH_ARGS ?=
 
 .PHONY: help

@@ -273,12 +273,12 @@ async def test_a_set_up_that_would_do_the_same_is_not_run_again(
 MESSES = [
     "echo mine > README; rm -r src; mkdir src; echo new > src/new; echo x > untracked",
     "echo x > a.log; mkdir -p more/deps; echo y > more/deps/z; touch deps/bin/new",
-    "rm -r src; ln -s /tmp src; rm README; mkdir README; chmod 700 src/ || true",
+    "rm -r src; ln -s {outside} src; rm README; mkdir README; chmod 700 src/ || true",
     "git checkout -q -b other; git rm -q README; git commit -qm x; rm -rf .git; git init -q",
     "echo '*' > .git/info/exclude; git update-index --assume-unchanged README; echo no > README",
     "printf 'mine' > deps/.hidden; mkdir empty/full; echo x > empty/full/x; : > ' odd\nname'",
 ]
-"""What commands leave without touching what the set-up made."""
+"""What commands leave without touching what the set-up made; `{outside}` is a folder elsewhere."""
 
 
 @pytest.mark.parametrize("mess", ["; ".join(MESSES[:3]), "; ".join(MESSES[3:])])
@@ -288,6 +288,9 @@ async def test_a_tree_that_is_used_again_is_equal_to_a_fresh_one(
     with_file(source, f"setup: {SETUP}\n")
     look = "find . -name .git -prune -o -print0 | sort -z > $HIVE_NO_CHANGE_FILE; cp -a . {into}"
     trees = []
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    mess = mess.replace("{outside}", str(outside))
     for name, warm in (("warm", True), ("fresh", False)):
         workshop = Workshop(tmp_path / name, warm_seconds=0, warm_trees=4 if warm else 0)
         first = await workshop.perform(lease(source, run=f"{mess}\n:"))
