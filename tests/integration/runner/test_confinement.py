@@ -35,14 +35,18 @@ MIB = 1 << 20
 
 
 async def run(
-    tmp_path: Path, script: str, limits: Limits, groups: Cgroups | None = None
+    tmp_path: Path,
+    script: str,
+    limits: Limits,
+    groups: Cgroups | None = None,
+    marker: str = "",
 ) -> tuple[Ended, str]:
     confinement = Confinement(limits=limits, cgroups=groups)
     output = Output(tmp_path / "output.log", 1 << 20)
     command = Command(
         argv=("/bin/sh", "-c", script),
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], processes.MARKER: new_id()},
+        env={"PATH": os.environ["PATH"], processes.MARKER: marker or new_id()},
         folder=tmp_path,
         run_timeout=60,
         grace=0.3,
@@ -169,10 +173,11 @@ def groups() -> Cgroups:
 async def test_a_control_group_lets_nothing_get_away(
     tmp_path: Path, nap: str, groups: Cgroups
 ) -> None:
+    marker = new_id()
     with nothing_left_behind(nap):
-        ended, _ = await run(tmp_path, escape(tmp_path, nap, 0.1), Limits(), groups)
+        ended, _ = await run(tmp_path, escape(tmp_path, nap, 0.1), Limits(), groups, marker)
     assert ended.exit_code == 0
-    assert list(groups.folder.glob("hive-[0-9a-f]*")) == []
+    assert list(groups.folder.glob(f"hive-{marker}*")) == [], "others are of other tests"
 
 
 def test_a_control_group_is_told_the_limits_that_the_kernel_can_keep(tmp_path: Path) -> None:
