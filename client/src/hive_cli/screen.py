@@ -173,6 +173,9 @@ def _reason(failure: plan_pb2.Failure) -> str:
 
 def _outcome(task: mission_pb2.TaskView) -> str:
     done = task.result
+    if done.defects:
+        first, *more = done.defects.splitlines()
+        return f"defects: {first}{' …' if more else ''}"
     if done.no_change:
         return f"nothing to change: {done.no_change}"
     changed = f"{done.files} files +{done.insertions} −{done.deletions}" if done.commit else ""

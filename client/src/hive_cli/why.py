@@ -107,7 +107,8 @@ def _failed(task: mission_pb2.TaskView, told: str) -> Iterator[str]:
         if not gate.passed:
             yield f"{name}: {screen.gate_line(gate)}, of `{gate.command}`"
     if failure.files:
-        yield f"{name} conflicts in {', '.join(failure.files)}"
+        what = "conflicts in" if failure.kind == "conflict" else "it is about"
+        yield f"{name}: {what} {', '.join(failure.files)}"
     yield from _tail(failure)
 
 

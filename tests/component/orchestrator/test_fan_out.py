@@ -89,7 +89,7 @@ def test_after_the_canaries_a_person_is_asked_before_the_rest_goes() -> None:
     asked = story.succeed("b")[-1]
     assert isinstance(asked, ApprovalRequested)
     assert asked.gate == "canary"
-    assert "2 of the 2 that went first" in asked.text
+    assert "2 of the first 2 merged" in asked.text
     assert "the other 2" in asked.text
     assert story.planned() == ["a", "b", "canary"]
     story.settle("canary")

@@ -514,7 +514,7 @@ async def test_a_review_need_not_change_anything_and_lists_defects(
     assert (result.commit, result.defects) == ("", "It reads the clock twice.")
     accepts = lease(source, run="true", review=True)
     result = done(await workshop.perform(accepts))
-    assert (result.no_change, result.defects) == ("a review", "")
+    assert (result.no_change, result.defects) == ("it is a review", "")
 
 
 async def test_only_a_review_has_a_place_for_defects(source: Source, workshop: Workshop) -> None:

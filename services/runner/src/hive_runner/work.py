@@ -105,7 +105,8 @@ async def _check_scope(job: Job, start: str, commit: str, output: ArtifactRef | 
         named = tuple(plain(path) for path in strayed[:MAX_NAMED])
         raise failed(
             "agent",
-            f"the command changed {len(strayed)} files outside of its paths, {', '.join(paths)}",
+            f"the command changed what is outside of its paths, {', '.join(paths)}:"
+            f" {len(strayed)} {'file' if len(strayed) == 1 else 'files'}",
             files=named,
             output=output,
         )
@@ -122,7 +123,7 @@ async def _reason(job: Job, output: ArtifactRef | None) -> str:
     """Why nothing needed to be changed, as the command declared. Raises StepFailed."""
     reason = await asyncio.to_thread(_read, reason_file(job), MAX_REASON)
     if not reason and job.lease.task.spec.review:
-        return "a review"
+        return "it is a review"
     if not reason:
         raise failed(
             "no-change",

@@ -81,9 +81,8 @@ def asking(mission: str, progress: PhaseProgress) -> TaskSpec:
     """The question whether the rest may go."""
     rest = total(progress) - progress.phase.canary
     text = (
-        f"{len(progress.done)} of the {progress.phase.canary} that went first in phase"
-        f" {progress.phase.name} are merged: look with `hive diff {mission}`."
-        f" Shall the other {rest} go?"
+        f"Phase {progress.phase.name}: {len(progress.done)} of the first {progress.phase.canary}"
+        f" merged; look with `hive diff {mission}`. Shall the other {rest} go?"
     )
     return TaskSpec(CANARY, gates=(ApprovalGate(CANARY, text),))
 
