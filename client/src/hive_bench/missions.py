@@ -256,6 +256,6 @@ def _at_rest(state: StackState) -> list[CaseResult]:
     sizes = {
         program.name: psutil.Process(program.process.pid).memory_info().rss / 1e6
         for program in state.programs
-        if program.process is not None and program.name not in ("postgres", "nats")
+        if program.process is not None and program.name not in ("postgres", "nats", "redis")
     }
     return [result("missions", f"memory of {n} at rest", size, "MB") for n, size in sizes.items()]
