@@ -25,7 +25,8 @@ from typing import Any, Final, TypeVar
 
 from hive_contracts.heartbeat import State
 from hive_contracts.ids import uuid7
-from hive_shared import logs, telemetry
+from hive_shared import garbage, logs, telemetry
+from hive_shared.clock import SystemClock
 from hive_shared.settings import Process, SettingsError, load
 
 S = TypeVar("S", bound=Process)
@@ -136,6 +137,8 @@ async def _started(shell: Shell, settings: S, start: Start[S]) -> None:
         shell.failed = True
         shell.stop()
     else:
+        garbage.settle()
+        shell.spawn(garbage.collect(SystemClock()), "garbage")
         shell.state = "ready"
         _log.info("%s %s is ready", shell.service, shell.version)
 
