@@ -1,11 +1,13 @@
 # The commands that people type are the commands that CI runs.
 #
 #   make demo     a mission that survives the kill of its hive, on a small repository
+#   make demo-github  from an issue to a merged pull request, on a test GitHub, whatever goes wrong
 #   make test     all tests, long ones shortened      (HIVE_TEST_FULL=1 make test: at full size)
 #   make check    lint, types, import rules, proto, lock, compose file
 #   make bench    what this machine reaches
 #   make mutants  take each protection out and see exactly its test fail
 #   make test-agents  real coding agents from npm, whole tasks against a scripted model
+#   make github-published  what GitHub publishes, cut anew for the test GitHub
 #
 # Each sets up `.venv` first, from nothing but Python 3.11 or later with pip.
 
@@ -55,6 +57,10 @@ $(READY): requirements.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml) Makefil
 .PHONY: demo
 demo: $(READY)
 	$(VENV)/bin/hive demo
+
+.PHONY: demo-github
+demo-github: $(READY)
+	$(PY) -m tests.system.from_issue
 
 .PHONY: test
 test: $(READY)
@@ -153,6 +159,22 @@ reference: $(READY)
 .PHONY: publish-proto
 publish-proto: $(READY)
 	$(VENV)/bin/buf build contracts/proto --as-file-descriptor-set --output contracts/proto/published.binpb
+
+# What hive_github.testing holds GitHub's answers, requests and webhooks against.
+PUBLISHED := .github-published
+PUBLISHED_PACKAGES := @octokit/openapi@23.0.2 @octokit/webhooks-schemas@7.6.1 \
+	@octokit/webhooks-examples@7.6.1 @octokit/graphql-schema@15.26.1
+
+.PHONY: github-published
+github-published: $(READY) $(PUBLISHED)/.ready
+	$(PY) services/github/published.py $(PUBLISHED)
+
+$(PUBLISHED)/.ready: Makefile
+	@command -v npm >/dev/null || { echo "no npm on PATH: install Node.js 20 or later" >&2; exit 1; }
+	@mkdir -p $(PUBLISHED)
+	npm install --prefix $(PUBLISHED) --ignore-scripts --no-package-lock --no-audit --no-fund \
+		--loglevel error $(PUBLISHED_PACKAGES)
+	@touch $@
 
 .PHONY: nats-conf
 nats-conf: $(READY)

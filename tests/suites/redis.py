@@ -17,12 +17,15 @@ class RedisServer:
         self._config = redis.RedisConfig(
             find_redis(), folder / "redis.conf", free_port(), folder / "redis.log"
         )
-        redis.write_config(self._config, PASSWORD)
+        redis.write_config(self._config, dict.fromkeys(redis.RIGHTS, PASSWORD))
         self._process: ProcessId | None = None
 
     @property
     def url(self) -> str:
-        return redis.url(self._config.port, PASSWORD)
+        return self.url_of("gateway")
+
+    def url_of(self, user: str) -> str:
+        return redis.url(self._config.port, user, PASSWORD)
 
     def start(self) -> None:
         self._process = redis.start(self._config)

@@ -3,36 +3,65 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from hive_contracts.budget import Budget, Purse, attempt_key
 from hive_contracts.codec import AnyEvent, decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.mission import (
     BranchAdvanced,
+    BudgetRaised,
     MissionCancelled,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
+    MissionPaused,
     MissionRefused,
+    MissionReleased,
+    MissionResumed,
+    MissionRevised,
     MissionSucceeded,
     PhaseDefined,
     PhaseSentBack,
+    ReservationMade,
+    ReservationSettled,
+    RevisionDeclined,
     TaskSettled,
     TasksPlanned,
 )
+from hive_contracts.outcome import WorkDone
 from hive_contracts.pathspecs import may_meet
-from hive_contracts.plan import WorkDone
 from hive_contracts.task import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
     GatesJudged,
+    HandoverLost,
+    LeaseLost,
     RetryScheduled,
     TaskCancelled,
     TaskFailed,
+    TaskGiven,
     TaskLeased,
     TaskPlanned,
+    TaskRequeued,
     TaskSucceeded,
+    TaskTaken,
+    WorkHandedOver,
 )
 from hive_orchestrator.board import Board
 
+_NOT_WHILE_TAKEN = (
+    TaskLeased,
+    AttemptStarted,
+    AttemptSucceeded,
+    AttemptFailed,
+    GatesJudged,
+    LeaseLost,
+    RetryScheduled,
+    TaskRequeued,
+    TaskSucceeded,
+    TaskFailed,
+    TaskTaken,
+)
 ENDS = (MissionSucceeded, MissionFailed, MissionRefused, MissionCancelled)
 
 
@@ -60,9 +89,9 @@ def judge(log: list[Recorded]) -> None:
 
 
 def judge_mission(stream: str, events: list[AnyEvent], merged: Counter[str]) -> None:
-    ends = [event for event in events if isinstance(event, ENDS)]
-    assert len(ends) == 1, f"{stream} ended {len(ends)} times"
-    assert events[-1] is ends[0], f"{stream} went on after its end"
+    lives = lives_of(stream, events)
+    judge_rounds(stream, events)
+    end = lives[-1][-1]
     launched = events[0]
     assert isinstance(launched, MissionLaunched)
     tip = launched.repository.base if launched.repository else ""
@@ -71,20 +100,48 @@ def judge_mission(stream: str, events: list[AnyEvent], merged: Counter[str]) -> 
             assert event.old == tip, f"{stream}: the tip moved from where it was not"
             tip = event.new.commit
     judge_phases(stream, events)
-    if isinstance(ends[0], MissionSucceeded):
-        assert (ends[0].tip.commit if ends[0].tip else "") == tip
-        judge_success(stream, events, merged)
+    judge_budget(stream, events)
+    if isinstance(end, MissionSucceeded):
+        assert (end.tip.commit if end.tip else "") == tip
+        # What was begun after it had succeeded once, and failed, is left behind.
+        good = [life for life in lives if isinstance(life[-1], MissionSucceeded)]
+        judge_success(stream, [event for life in good for event in life], merged)
+
+
+def lives_of(stream: str, events: list[AnyEvent]) -> list[list[AnyEvent]]:
+    """From a beginning to an end each: it ends once, unless something came back since."""
+    lives: list[list[AnyEvent]] = [[]]
+    ended, succeeded = False, False
+    for event in events:
+        if isinstance(event, MissionRevised) and ended:
+            assert succeeded, f"{stream} went on without having succeeded"
+            assert isinstance(lives[-1][-1], MissionSucceeded | MissionFailed)
+            lives.append([])
+            ended = False
+        if ended:
+            allowed = isinstance(event, MissionLanded | MissionReleased | RevisionDeclined)
+            assert allowed, f"{stream} went on: {event}"
+            continue
+        lives[-1].append(event)
+        ended = isinstance(event, ENDS)
+        succeeded = succeeded or isinstance(event, MissionSucceeded)
+    assert ended, f"{stream} has not ended"
+    return lives
+
+
+def judge_rounds(stream: str, events: list[AnyEvent]) -> None:
+    """Each thing that came back is answered once, in its order."""
+    heard = [
+        event.round for event in events if isinstance(event, MissionRevised | RevisionDeclined)
+    ]
+    assert heard == list(range(1, len(heard) + 1)), f"{stream}: rounds {heard}"
 
 
 def judge_success(stream: str, events: list[AnyEvent], merged: Counter[str]) -> None:
     """Every task was settled well, and the last result of each piece of work is in the branch."""
     planned = {t.task_id: t for e in events if isinstance(e, TasksPlanned) for t in e.tasks}
     phase_of = {t.task_id: e.phase for e in events if isinstance(e, TasksPlanned) for t in e.tasks}
-    tolerant = {
-        e.phase.name
-        for e in events
-        if isinstance(e, PhaseDefined) and e.phase.on_failure == "continue"
-    }
+    phases = {e.phase.name: e.phase for e in events if isinstance(e, PhaseDefined)}
     settled: dict[str, TaskSettled] = {}
     for event in events:
         if isinstance(event, TaskSettled):
@@ -97,7 +154,10 @@ def judge_success(stream: str, events: list[AnyEvent], merged: Counter[str]) -> 
         if task.kind != "work":
             continue
         if last.outcome != "succeeded":
-            assert phase_of[id] in tolerant, f"{stream}: {task.name} {last.outcome}"
+            phase, name = phases[phase_of[id]], task.again or task.name
+            own = [spec.on_failure for spec in phase.tasks if spec.name == name]
+            tolerant = (*filter(None, own), phase.on_failure)[0] == "continue"
+            assert tolerant, f"{stream}: {task.name} {last.outcome}"
             continue
         changed = isinstance(last.result, WorkDone) and bool(last.result.commit)
         assert merged[id] == (1 if changed else 0), (
@@ -130,6 +190,34 @@ def judge_phases(stream: str, events: list[AnyEvent]) -> None:
                     begun[other] = 0
 
 
+def judge_budget(stream: str, events: list[AnyEvent]) -> None:
+    """No reservation passes a cap, none is made while the mission is paused, none is left open."""
+    launched = events[0]
+    assert isinstance(launched, MissionLaunched)
+    purse, paused = Purse(launched.budget or Budget()), False
+    for event in events:
+        match event:
+            case MissionPaused():
+                paused = True
+            case MissionResumed() | MissionSucceeded() | MissionFailed():
+                paused = False
+            case MissionRevised(purse=Purse() as purse):
+                pass
+            case BudgetRaised(budget=budget):
+                purse = purse.raised(budget)
+            case ReservationMade(task_id=id, epoch=epoch, cap=share):
+                assert not paused, f"{stream}: something was reserved while it was paused"
+                purse = purse.reserve(attempt_key(id, epoch), share)
+                for cap in purse.caps:
+                    assert purse.left(cap) >= 0, f"{stream}: {share} passes the cap on {cap}"
+            case ReservationSettled(task_id=id, epoch=epoch, spent=spent):
+                key = attempt_key(id, epoch)
+                assert purse.knows(key), f"{stream}: {key} was settled twice"
+                purse = purse.settle(key, spent) if spent else purse.lose(key)
+    if isinstance(events[-1], MissionSucceeded):
+        assert not purse.reserved, f"{stream}: reservations were never settled"
+
+
 def judge_paths(streams: dict[str, list[AnyEvent]]) -> None:
     """Tasks of one mission whose paths may meet are not at work at the same time."""
     specs = {
@@ -147,6 +235,8 @@ def judge_paths(streams: dict[str, list[AnyEvent]]) -> None:
                         met = [id for id, other in busy.items() if may_meet(paths, other)]
                         assert not met, f"{stream}: {task.name} began beside {met}"
                         busy[task.task_id] = paths
+                case MissionFailed():
+                    busy.clear()
                 case BranchAdvanced(task_id=id):
                     busy.pop(id, None)
                 case TaskSettled(task_id=id, result=result):
@@ -155,12 +245,27 @@ def judge_paths(streams: dict[str, list[AnyEvent]]) -> None:
 
 
 def judge_task(stream: str, events: list[AnyEvent]) -> None:
-    """Epochs only grow, and no report of one took effect after a later one had begun."""
+    """Epochs only grow, no report of one took effect after a later one had begun, and nothing but a
+    handover while a person had the task."""
     planned = events[0]
     assert isinstance(planned, TaskPlanned)
-    minted = begun = counted = 0
+    minted = begun = counted = interrupted = 0
+    taken = False
     for event in events:
+        assert not taken or not isinstance(event, _NOT_WHILE_TAKEN), (
+            f"{stream}: {event} while a person had it"
+        )
         match event:
+            case TaskTaken(epoch=epoch, interrupted=interrupted):
+                assert epoch == minted + 1, f"{stream}: epoch {epoch} after {minted}"
+                minted = begun = epoch
+                taken = True
+            case WorkHandedOver(epoch=epoch) | HandoverLost(epoch=epoch):
+                assert taken and epoch == interrupted, f"{stream}: {epoch} was handed over"
+                interrupted = 0
+            case TaskGiven(epoch=epoch):
+                assert taken and epoch == minted, f"{stream}: {epoch} was given"
+                taken = False
             case TaskLeased(epoch=epoch):
                 assert epoch == minted + 1, f"{stream}: epoch {epoch} after {minted}"
                 minted = epoch
@@ -198,3 +303,4 @@ def same(kept: Board, rebuilt: Board) -> None:
     assert kept.prerequisites.succeeded == rebuilt.prerequisites.succeeded
     assert kept.prerequisites.waiting == rebuilt.prerequisites.waiting
     assert kept.sessions == rebuilt.sessions
+    assert kept.standings.of == rebuilt.standings.of

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,6 +54,10 @@ class CutOffRunner:
 
     def mend(self) -> None:
         self._line.mend()
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to the runner alone, not to what it runs."""
+        self._process.tell(number)
 
     def sessions(self, log: list[Recorded]) -> list[SessionOpened]:
         opened = of_type(log, "SessionOpened")

@@ -249,8 +249,9 @@ class Ground:
         self, client: Hive, plan: Plan, mission_id: str
     ) -> None:
         """In the mission's branch, fetched along the chain of its bundles."""
-        mission = await client.get(mission_id)
-        assert mission.summary.status == "succeeded"
+        head = (await client.read(limit=1)).head
+        mission = await client.get(mission_id, at_least_position=head)
+        assert mission.summary.status == "succeeded", mission.summary
         tip = await fetch_branch(client, mission, self.path)
         specs = plan.phases[0].tasks
         for spec in specs:

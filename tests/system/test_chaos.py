@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from hive_client import Hive, HiveError
+from hive_client.answers import Launched
 from hive_client.connection import new_id
-from hive_client.hive import Launched
 from hive_contracts.mission import MissionSucceeded
 from hive_contracts.plan import Plan
 from tests.suites.verdict import judge

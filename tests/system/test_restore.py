@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hive_client import HistoryChanged, Hive
-from hive_client.hive import Arrived
+from hive_client.answers import Arrived
 from hive_contracts.envelope import Recorded
 from tests.suites.verdict import judge
 from tests.system.hive import Ground, RealHive, ends, eventually, of_type

@@ -70,9 +70,9 @@ def _launching(channel: aio.Channel, token: str) -> Call:
 
 
 async def _measured(call: Call, callers: int, seconds: float) -> list[float]:
-    """How long each call took, in seconds, of those that ended within the time."""
-    await _repeated(call, callers, seconds / 5)
-    return await _repeated(call, callers, seconds)
+    """The same, after some that are not measured."""
+    await repeated(call, callers, seconds / 5)
+    return await repeated(call, callers, seconds)
 
 
 async def _offered(call: Call, seconds: float) -> list[float]:
@@ -93,7 +93,8 @@ async def _offered(call: Call, seconds: float) -> list[float]:
     return durations
 
 
-async def _repeated(call: Call, callers: int, seconds: float) -> list[float]:
+async def repeated(call: Call, callers: int, seconds: float) -> list[float]:
+    """How long each call took, in seconds, of those that ended within the time."""
     durations: list[float] = []
     until = time.perf_counter() + seconds
 

@@ -52,7 +52,7 @@ class Ground(msgspec.Struct, frozen=True):
 @contextmanager
 def record() -> Iterator[Record]:
     """Raises StackError."""
-    with _folder() as folder:
+    with scratch() as folder:
         password = secrets.token_hex(16)
         config = postgres.PostgresConfig(
             binary=postgres.reachable(binaries.find_postgres(), folder / "bin"),
@@ -69,12 +69,12 @@ def record() -> Iterator[Record]:
 
 
 @contextmanager
-def hive() -> Iterator[Ground]:
-    """Raises StackError."""
-    with _folder() as folder:
+def hive(slots: int = 1, **settings: str) -> Iterator[Ground]:
+    """`slots` are its runner's; `settings` are more of its environment. Raises StackError."""
+    with scratch() as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith("HIVE_")}
         # A runner that is stopped is to be missed soon: `missions` brings runners of its own.
-        env |= {"HIVE_SESSION_TTL": "6", "HIVE_RUNNER_SLOTS": "1"}
+        env |= {"HIVE_SESSION_TTL": "6", "HIVE_RUNNER_SLOTS": str(slots)} | settings
         sources = Sources(env=env, home=folder, cwd=folder)
         stack = Stack(sources, data=folder / "hive", port=_free_pair())
         try:
@@ -128,8 +128,9 @@ def sync_ms(folder: Path) -> float:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hive-bench-"))
+def scratch(prefix: str = "hive-bench-") -> Iterator[Path]:
+    """A folder for a stack; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     # Started by root, the database runs as another account, which must reach its data.
     folder.chmod(0o755)
     try:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from hive_bench import eventstore, feed, gateway, missions, rebuild
+from hive_bench import attempts, eventstore, feed, gateway, missions, rebuild, telemetry
 from hive_bench.ground import Record, describe, hive, record
 from hive_bench.result import CaseResult
 
@@ -65,12 +65,32 @@ def _missions(wish: Wish, told: Told) -> list[CaseResult]:
         return asyncio.run(missions.run(ground, seconds=seconds, dbos=wish.dbos))
 
 
+def _attempts(wish: Wish, told: Told) -> list[CaseResult]:
+    with hive(attempts.SLOTS) as ground:
+        _describe(ground.record, told)
+        return asyncio.run(attempts.run(ground, seconds=wish.seconds or attempts.SECONDS))
+
+
+def _telemetry(wish: Wish, told: Told) -> list[CaseResult]:
+    async def run() -> list[CaseResult]:
+        seconds = wish.seconds or telemetry.SECONDS
+        async with telemetry.collecting() as endpoint:
+            with hive() as plain, hive(HIVE_OTLP_ENDPOINT=endpoint) as traced:
+                for line in await describe(plain.record):
+                    told(line)
+                return await telemetry.run(plain, traced, seconds=seconds)
+
+    return asyncio.run(run())
+
+
 BENCHES: Final[dict[str, Bench]] = {
     "eventstore": _eventstore,
     "gateway": _gateway,
     "missions": _missions,
+    "attempts": _attempts,
     "feed": _feed,
     "rebuild": _rebuild,
+    "telemetry": _telemetry,
 }
 
 

@@ -24,6 +24,7 @@ from grpc import aio
 from hive_bench import peer_dbos
 from hive_bench.ground import Ground, record
 from hive_bench.noop_runner import NoopRunner
+from hive_bench.processor import cpu
 from hive_bench.result import BenchRefused, CaseResult, result
 from hive_client import Hive, HiveError, Launched
 from hive_contracts.codec import decode
@@ -41,6 +42,8 @@ SLOTS: Final = 64
 SECONDS: Final = 8.0
 """How long each case is measured; a fifth of it goes before, unmeasured."""
 END_SECONDS: Final = 60.0
+BENCH: Final = "bench-"
+"""How the names of a benchmark's own runners begin."""
 _TICK: Final = 0.2
 
 PLAN: Final = Plan("bench", (Phase("main", tasks=(TaskSpec("work", run="true"),)),))
@@ -56,7 +59,7 @@ async def run(
     """Raises BenchRefused where the ground cannot be made, HiveError where a launch is refused."""
     results = _at_rest(ground.state)
     async with (
-        _without_its_runner(ground),
+        without_its_runner(ground),
         _agents(ground),
         Hive(ground.gateway, ground.token) as hive,
     ):
@@ -68,12 +71,12 @@ async def run(
             ):
                 limit = len(await _repeated(alone, callers, seconds / 2)) / (seconds / 2)
                 await _repeated(whole, callers, seconds / 5)
-                before = _cpu(ground.state)
+                before = cpu(ground.state)
                 began = time.perf_counter()
                 durations = await _repeated(whole, callers, seconds)
                 rate = len(durations) / (time.perf_counter() - began)
                 results.append(result("missions", case, rate, "missions/s", durations, limit))
-                results += _cpu_results(case, before, _cpu(ground.state), len(durations))
+                results += _cpu_results(case, before, cpu(ground.state), len(durations))
     if dbos is not None:
         results += await _beside(dbos, results, seconds)
     return results
@@ -182,7 +185,7 @@ async def _agents(ground: Ground) -> AsyncIterator[None]:
     """Runners of our own, which do nothing at once."""
     async with aio.insecure_channel(ground.gateway) as channel:
         runners = [
-            NoopRunner(channel, ground.token, name=f"bench-{n}", slots=SLOTS)
+            NoopRunner(channel, ground.token, name=f"{BENCH}{n}", slots=SLOTS)
             for n in range(RUNNERS)
         ]
         working = [asyncio.create_task(runner.run()) for runner in runners]
@@ -196,49 +199,29 @@ async def _agents(ground: Ground) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _without_its_runner(ground: Ground) -> AsyncIterator[None]:
+async def without_its_runner(ground: Ground) -> AsyncIterator[None]:
     """Stop the stack's runner where it stands: one that ended would be started again."""
     program = ground.state.program("runner")
     if program is None or program.process is None:
         raise BenchRefused("the stack has no runner")
     os.kill(program.process.pid, signal.SIGSTOP)
     try:
-        await _given_up(ground)
+        await its_runner(ground, connected=False)
         yield
     finally:
         os.kill(program.process.pid, signal.SIGCONT)
 
 
-async def _given_up(ground: Ground) -> None:
+async def its_runner(ground: Ground, *, connected: bool) -> None:
+    """Until the stack's own is given up, or is there again."""
     async with Hive(ground.gateway, ground.token) as hive:
         for _ in range(int(END_SECONDS / _TICK)):
-            if not any(view.status == "connected" for view in await hive.runners()):
+            views = await hive.operations.runners()
+            theirs = (view for view in views if not view.name.startswith(BENCH))
+            if connected == any(view.status == "connected" for view in theirs):
                 return
             await asyncio.sleep(_TICK)
-    raise BenchRefused("the stack's own runner is not given up")
-
-
-def _processes(state: StackState) -> dict[str, list[psutil.Process]]:
-    """Each program's processes, its own children included; PostgreSQL works in children."""
-    found: dict[str, list[psutil.Process]] = {"client": [psutil.Process()]}
-    for program in state.programs:
-        if program.process is not None and program.name != "runner":
-            parent = psutil.Process(program.process.pid)
-            found[program.name] = [parent, *parent.children(recursive=True)]
-    return found
-
-
-def _cpu(state: StackState) -> dict[str, float]:
-    """Seconds of CPU that each program has used."""
-    return {name: sum(map(_seconds, group)) for name, group in _processes(state).items()}
-
-
-def _seconds(process: psutil.Process) -> float:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)
+    raise BenchRefused(f"the stack's own runner is {'not there' if connected else 'still there'}")
 
 
 def _cpu_results(

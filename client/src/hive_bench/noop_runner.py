@@ -5,7 +5,7 @@ receipts ──▶ forgotten
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from grpc import aio
 
@@ -14,7 +14,17 @@ from hive_contracts.v1 import runner_pb2, runner_pb2_grpc
 
 
 class NoopRunner:
-    def __init__(self, channel: aio.Channel, token: str, *, name: str, slots: int) -> None:
+    def __init__(
+        self,
+        channel: aio.Channel,
+        token: str,
+        *,
+        name: str,
+        slots: int,
+        leased: Callable[[str], object] = lambda task_id: None,
+    ) -> None:
+        """`leased` is told of each task that arrives."""
+        self._leased = leased
         self._stub = runner_pb2_grpc.RunnerServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._runner_id, self._session_id = new_id(), new_id()
@@ -68,6 +78,7 @@ class NoopRunner:
         key = (lease.task.task_id, lease.epoch)
         if key in self._held:
             return
+        self._leased(lease.task.task_id)
         reports = [_report(lease), _report(lease)]
         reports[0].started.SetInParent()
         reports[1].work.no_change = "it is a benchmark"

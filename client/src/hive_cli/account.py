@@ -7,10 +7,13 @@ from typing import Final
 
 import msgspec
 
+from hive_cli.harmless import harmless
+from hive_cli.spending import dollars, tokens
 from hive_contracts import mission, task
+from hive_contracts.budget import Budget
 from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
-from hive_contracts.plan import Failure, GateResult, WorkDone
+from hive_contracts.outcome import Failure, GateResult, WorkDone
 
 FIRST: Final = 6
 LAST: Final = 40
@@ -26,6 +29,7 @@ KINDS: Final = {
     "conflict": "it conflicts with work that was merged before it",
     "infrastructure": "not its own fault",
     "limit": "a limit was reached",
+    "budget": "it used all that an attempt may",
     "permanent": "it cannot go on as it is",
 }
 """Whose failure it was, in words."""
@@ -91,6 +95,8 @@ class _Teller:
 
     def _of_task(self, event: task.TaskEvent, name: str) -> Iterator[tuple[str, bool]]:
         match event:
+            case task.LeaseLost(fault="paused"):
+                yield f"{name} was stopped, and its work is kept: the mission is paused", False
             case task.LeaseLost(reason=reason):
                 yield f"{name}: its runner was lost ({reason})", True
             case task.AttemptFailed(failure=failure):
@@ -102,7 +108,8 @@ class _Teller:
                 yield from self._judged(event.task_id, name, results)
             case task.RetryScheduled(delay=delay, counted=counted):
                 fault = "that was one of its attempts" if counted else "that counts against nobody"
-                yield f"{name} is tried again in {delay:.0f} s; {fault}", False
+                when = f" in {delay:.0f} s" if delay else ""
+                yield f"{name} is tried again{when}; {fault}", False
             case task.ReportIgnored(reason=reason):
                 yield f"{name}: a report came too late and changed nothing ({reason})", False
             case task.ItemsReported(phase=phase, items=items):
@@ -112,12 +119,27 @@ class _Teller:
                 )
             case task.ApprovalRequested(text=text):
                 yield f"a person is asked: {text}", False
+            case task.CheckAwaited(check=check, commit=commit):
+                yield f"GitHub's check {check} is awaited on {commit[:7]}", False
             case task.ApprovalGiven(by=by, note=note):
                 yield f"{by} said yes{f': {note}' if note else ''}", False
             case task.ApprovalRefused(by=by, note=note):
                 yield f"{by} said no{f': {note}' if note else ''}", True
             case task.TaskTold(by=by, text=text):
                 yield f"{by} told {name}: {text}", False
+            case task.TaskTaken(by=by):
+                yield f"{by} took {name} over", False
+            case task.WorkHandedOver(handover=left):
+                what = f"left {left.commit[:7]}" if left.commit else "had changed nothing yet"
+                yield f"{name}: its agent was ended, and {what}", False
+            case task.HandoverLost(reason=reason):
+                yield f"{name}: nothing was handed over ({reason})", True
+            case task.TaskGiven():
+                yield _given(name, event), False
+            case task.QuestionAsked(question=question):
+                yield f"{name} asks: {harmless(question.text)}", False
+            case task.QuestionAnswered(by=by, text=text):
+                yield f"{by} answered {name}: {text}", False
             case task.TaskReopened(failure=failure):
                 yield f"{name} is done again on the newer branch: {said(failure)}", True
             case task.TaskSucceeded(result=WorkDone(no_change=reason)) if reason:
@@ -136,7 +158,9 @@ class _Teller:
             self._red.add(task_id)
             yield f"{name}: {', '.join(_red(gate) for gate in red)}", True
         elif self._kinds.get(task_id) == "gate":
-            yield f"{name}: {_some(gate.name for gate in results)} passed", False
+            worse = [gate for gate in results if gate.exit_code]
+            judged = "can be compared with" if worse else "passed"
+            yield f"{name}: {_some(gate.name for gate in results)} {judged}", False
 
     def _of_mission(self, event: mission.MissionEvent) -> Iterator[tuple[str, bool]]:
         match event:
@@ -154,6 +178,15 @@ class _Teller:
                 yield f"phase {phase} is complete{without}", bool(failed)
             case mission.PhaseSentBack(phase=phase, to=to, defects=defects):
                 yield f"phase {phase} found defects, and {to} is done again: {defects}", True
+            case mission.MissionPaused(reason=reason, by=by, now=now):
+                why = f": {reason}" if reason else ""
+                yield f"{by} paused it{', with what was at work' if now else ''}{why}", True
+            case mission.MissionResumed(by=by):
+                yield f"{by} let it go on", False
+            case mission.BudgetRaised(by=by, budget=budget):
+                yield f"{by} raised its budget: {_caps(budget)}", False
+            case mission.BudgetWarned(cap=cap, used=used, limit=limit):
+                yield f"{used / limit:.0%} of its {_CAPS[cap]} is used", True
             case mission.MissionSucceeded():
                 yield "the mission succeeded", False
             case mission.MissionFailed(reason=reason):
@@ -162,8 +195,38 @@ class _Teller:
                 yield f"the mission was refused: {reason}", True
             case mission.MissionCancelled(reason=reason):
                 yield f"the mission was cancelled{f': {reason}' if reason else ''}", False
+            case mission.MissionRevised(round=round, title=title):
+                yield f"round {round} of its pull request: {title}", True
+            case mission.RevisionDeclined(round=round, reason=reason):
+                yield f"round {round} of its pull request was not taken up: {reason}", True
+            case mission.MissionLanded(commit=commit, branch=branch, by=by):
+                into = f" into {branch}" if branch else ""
+                yield f"{by} landed {commit[:7]}{into}", False
+            case mission.MissionReleased(by=by, reason=reason):
+                yield f"{by} discarded its work{f': {reason}' if reason else ''}", False
             case _:
                 return
+
+
+_CAPS: Final = {"usd": "budget in dollars", "tokens": "budget of tokens", "wall": "wall time"}
+
+
+def _caps(budget: Budget) -> str:
+    parts = [dollars(budget.usd)] if budget.usd else []
+    parts += [tokens(budget.tokens)] if budget.tokens else []
+    parts += [f"{budget.wall / 60:.0f} min of wall time"] if budget.wall else []
+    return ", ".join(parts)
+
+
+def _given(name: str, event: task.TaskGiven) -> str:
+    who = f"{event.by}, for {event.taken_by}," if event.taken_by else event.by
+    if event.dropped:
+        said = f"{who} gave {name} back without any work"
+    elif event.done:
+        said = f"{who} gave {name} back as done, at {event.commit[:7]}"
+    else:
+        said = f"{who} gave {name} back{f', at {event.commit[:7]}' if event.commit else ''}"
+    return f"{said}: {event.note}" if event.note else said
 
 
 def said(failure: Failure) -> str:
@@ -172,8 +235,9 @@ def said(failure: Failure) -> str:
 
 
 def _red(gate: GateResult) -> str:
-    ended = "did not end" if gate.exit_code is None else f"ended with status {gate.exit_code}"
-    return f"the gate {gate.name} {ended}"
+    if gate.exit_code is None:
+        return f"the gate {gate.name} did not {'pass' if gate.reason else 'end'}"
+    return f"the gate {gate.name} ended with status {gate.exit_code}"
 
 
 def _some(names: Iterable[str]) -> str:

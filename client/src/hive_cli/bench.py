@@ -15,7 +15,7 @@ from hive_cli.problems import Problem, verb
 
 _WIDTH: Final = 140
 """Columns of a table that is not printed on a terminal."""
-CASES: Final = ("eventstore", "gateway", "missions", "feed", "rebuild")
+CASES: Final = ("eventstore", "gateway", "missions", "attempts", "feed", "rebuild", "telemetry")
 
 
 @click.command("bench")

@@ -19,7 +19,7 @@ def bus_command() -> None:
 @verb
 def status_command(as_json: bool) -> int:
     """Compare the bus with the record. Exit status 1 where they differ."""
-    status = ask_hive(lambda hive: hive.bus_status())
+    status = ask_hive(lambda hive: hive.operations.bus_status())
     exit = Exit.SUCCESS if status.verdict in ("ok", "behind") else Exit.FAILED
     if as_json:
         print(json.dumps(MessageToDict(status, preserving_proto_field_name=True)))
@@ -40,7 +40,7 @@ def status_command(as_json: bool) -> int:
 @verb
 def rebuild_command(as_json: bool) -> int:
     """Make the bus's event stream anew from the record. Nothing is lost."""
-    made = tell_hive("bus rebuild", lambda hive: hive.rebuild_bus())
+    made = tell_hive("bus rebuild", lambda hive: hive.operations.rebuild_bus())
     if as_json:
         print(json.dumps({"result": "rebuilt", "first": made.first, "last": made.last, "exit": 0}))
     else:

@@ -16,7 +16,7 @@ _PAGE = 500
 
 @click.command("events")
 @click.option("--mission", default="", help="Of one mission: its id or short name.")
-@click.option("--category", "categories", multiple=True, help="mission, task or runner.")
+@click.option("--category", "categories", multiple=True, help="mission, task, runner, capacity …")
 @click.option("--type", "types", multiple=True, help="Such as TaskFailed.")
 @click.option("--after", type=int, default=0, help="Events after this position.")
 @click.option("--limit", type=int, default=0, help="At most so many.")

@@ -12,6 +12,7 @@ class Exit(IntEnum):
     """A person is asked."""
     CANCELLED = 4
     AT_CAP = 5
+    """A mission is paused at a cap of its budget."""
     DETACHED = 130
     """Ctrl-C; what was started goes on."""
 
@@ -22,4 +23,5 @@ OF_STATUS = {
     "refused": Exit.REFUSED,
     "waiting": Exit.WAITING,
     "cancelled": Exit.CANCELLED,
+    "paused": Exit.WAITING,
 }

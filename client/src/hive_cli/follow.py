@@ -46,15 +46,27 @@ async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, w
         mission = await _follow_lines(out, changes)
     if mission.summary.status in ENDED:
         out.print(screen.ending(mission))
+    elif mission.summary.status == "paused":
+        out.print(Group(*screen.pause_lines(mission)))
     else:
         out.print(f"waiting for a person: hive mission show {mission.summary.name}")
-        out.print(Group(*screen.approval_lines(mission)))
-    return OF_STATUS[mission.summary.status]
+        out.print(Group(*screen.question_lines(mission), *screen.approval_lines(mission)))
+    return exit_of(mission)
+
+
+def exit_of(mission: mission_pb2.Mission) -> Exit:
+    return Exit.AT_CAP if is_at_cap(mission) else OF_STATUS[mission.summary.status]
+
+
+def is_at_cap(mission: mission_pb2.Mission) -> bool:
+    return mission.summary.status == "paused" and bool(mission.pause.cap)
 
 
 def asks_a_person(mission: mission_pb2.Mission) -> bool:
-    """Whether nothing goes on until a person answers."""
-    return mission.summary.status == "waiting" and bool(mission.approvals)
+    """Whether nothing goes on until a person answers; what is paused still has to end its work."""
+    if mission.summary.status == "paused":
+        return not any(task.status in ("leased", "running") for task in mission.tasks)
+    return mission.summary.status == "waiting" and bool(mission.approvals or mission.questions)
 
 
 async def _follow_live(
@@ -64,7 +76,8 @@ async def _follow_live(
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         async for change in changes:
             mission = change.mission
-            if mission.summary.status in ENDED or (asks_a_person(mission) and not wait):
+            stays = wait and not is_at_cap(mission)
+            if mission.summary.status in ENDED or (asks_a_person(mission) and not stays):
                 break
             live.update(Group(_head(mission), screen.progress(mission)))
     return mission
@@ -87,7 +100,7 @@ async def _follow_lines(console: Console, changes: AsyncIterator[Change]) -> mis
 
 async def _follow_events(hive: Hive, mission_id: str, position: int, *, wait: bool) -> Exit:
     """Every event of the mission, then one line with its end."""
-    asked, status = False, ""
+    asked, status, exit = False, "", Exit.FAILED
     # The filter is resolved by the read models: a launch that was just answered must be in them.
     await hive.get(mission_id, at_least_position=position)
     filter = event_pb2.EventFilter(mission=mission_id)
@@ -95,15 +108,16 @@ async def _follow_events(hive: Hive, mission_id: str, position: int, *, wait: bo
         event = arrived.event
         print_event(event, arrived.log_id)
         status = _ENDS.get(event.type, "")
-        asked = asked or event.type == "ApprovalRequested"
-        if status or (asked and not wait):
+        asked = asked or event.type in ("ApprovalRequested", "QuestionAsked", "MissionPaused")
+        if status or asked:
             # What is asked next of the hive, by anyone, is to know of this event.
             mission = await hive.get(mission_id, at_least_position=event.position)
-            if status or asks_a_person(mission):
-                status = status or mission.summary.status
+            stays = wait and not is_at_cap(mission)
+            if status or (asks_a_person(mission) and not stays):
+                status, exit = mission.summary.status, exit_of(mission)
                 break
-    print_result(OF_STATUS[status], status)
-    return OF_STATUS[status]
+    print_result(exit, status)
+    return exit
 
 
 def print_event(event: Recorded, log_id: str) -> None:

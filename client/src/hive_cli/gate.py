@@ -21,6 +21,8 @@ from hive_client.checkout import Checkout, git, read_checkout
 from hive_contracts.files.reading import nearest
 from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import CommandGate
+from hive_shared.settings import RunnerSettings, load
+from hive_shared.worktree import WorktreeProblem
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -61,7 +63,7 @@ def check_command(name: str, repo: Path, bad: str, as_json: bool) -> int:
     commit = _commit(checkout, bad) if bad else ""
     good: set[str] = set()
     red: set[str] = set()
-    with trial(checkout, os.environ) as there:
+    with trial(checkout, os.environ, load(RunnerSettings).ports) as there:
         for step in _steps(there, checkout, gates, commit):
             seen = step.found.passed is step.wanted
             if seen:
@@ -106,7 +108,11 @@ def _steps(there: Trial, checkout: Checkout, gates: list[CommandGate], bad: str)
 
 
 def _set_up(there: Trial, commit: str) -> None:
-    if broken := there.set_up():
+    try:
+        broken = there.set_up()
+    except WorktreeProblem as problem:
+        raise Problem(str(problem), code="invalid", where=f"commit {commit[:7]}") from problem
+    if broken:
         raise Problem(
             broken,
             code="invalid",

@@ -10,7 +10,7 @@ import msgspec
 
 from hive_cli.detect import Detected, detect, programs
 from hive_cli.detect.page import page
-from hive_cli.detect.sight import files_of, top_of
+from hive_cli.detect.sight import files_of, ignored_of, top_of
 from hive_cli.exits import Exit
 from hive_cli.problems import verb
 from hive_cli.schema import modeline, write_schemas
@@ -44,7 +44,7 @@ def init_command(repo: Path, only_print: bool, force: bool, commit: bool, as_jso
     """
     top = top_of(repo)
     path = top / REPOSITORY_FILE
-    found = detect(files_of(top))
+    found = detect(files_of(top), ignored_of(top), lambda path: (Path.home() / path).is_dir())
     known = present(load(ClientSettings).profiles, os.environ, Path.home())
     agents = [agent.name for agent in known if agent.presence.state == "logged in"]
     text = page(found, agents, modeline(path, top, "repository"))
@@ -103,6 +103,11 @@ def _screen(found: Detected, agents: list[str], state: str, *, committed: bool) 
         ("gate" if gate.sure else "maybe", f"{gate.name}: {gate.run}", gate.why)
         for gate in found.gates
     ]
+    rows += [("maybe", f"copy: {each.path}", f"ignored: {each.why}") for each in found.copy]
+    rows += [("maybe", f"cache: {each.path}", each.why) for each in found.cache]
+    if found.protect:
+        paths = ", ".join(each.path for each in found.protect)
+        rows.append(("guard", paths, "work that changes it waits for a person"))
     if len(agents) == 1:
         rows.append(("agent", agents[0], "the only one logged in here"))
     wide = min(56, max((len(middle) for _, middle, _ in rows), default=0))
@@ -127,8 +132,12 @@ def _screen(found: Detected, agents: list[str], state: str, *, committed: bool) 
 def _next(committed: bool) -> list[str]:
     run = 'hive run "what you want done"'
     if committed:
-        return [f"  next   {run}   (with --plan: only show what it would do)"]
+        return [
+            "  next   hive gate check   see each gate go red once, before you trust it overnight",
+            f"         {run}   (with --plan: only show what it would do)",
+        ]
     return [
         "  next   read the file, then: hive init --commit",
+        "         hive gate check   see each gate go red once, before you trust it overnight",
         f"         {run}   once it is committed: missions read it from their base commit",
     ]

@@ -24,10 +24,12 @@ FOLLOWED = 256
 @click.argument("what", metavar="MISSION[/PHASE[/TASK]]")
 @click.option("-f", "--follow", is_flag=True, help="Then what comes, until it has ended.")
 @click.option("--attempt", type=click.IntRange(min=1), help="Of this attempt alone.")
-@click.option("--raw", is_flag=True, help="As it was printed, with all that moves a terminal.")
+@click.option("--raw", is_flag=True, help="As it was printed: JSON, and all that moves a terminal.")
 @verb
 def logs_command(what: str, follow: bool, attempt: int | None, raw: bool, as_json: bool) -> int:
     """Show what the commands of a task printed: set-up, agent, gates, attempt after attempt.
+
+    What an agent prints for programs is shown as text: what it says, its tools, what they answer.
 
     Of a whole mission or phase each line says whose it is; with --follow the tasks at work are
     shown. Output goes to stdout, what is said about it to stderr. Ctrl-C ends the showing alone.

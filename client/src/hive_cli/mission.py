@@ -16,9 +16,10 @@ from hive_cli.new import new_command
 from hive_cli.problems import verb
 from hive_cli.statement import read_call
 from hive_cli.target import ask_hive, tell_hive
-from hive_client.hive import ENDED, Continued, Hive, Launched
+from hive_client.answers import Continued, Launched
+from hive_client.hive import ENDED, Hive
 
-STATUSES = ("running", "waiting", *sorted(ENDED))
+STATUSES = ("running", "waiting", "paused", *sorted(ENDED))
 
 
 @click.group("mission")
@@ -64,6 +65,8 @@ def show_command(mission: str, as_json: bool) -> int:
     out = console()
     summary = view.summary
     out.print(f"{summary.name} · {summary.status}", style="bold", markup=False)
+    if origin := screen.origin(view):
+        out.print(f"for {origin}", markup=False)
     if view.objective:
         out.print(view.objective, markup=False)
     out.print(screen.progress(view))

@@ -21,7 +21,7 @@ def parked_command() -> None:
 @verb
 def list_command(as_json: bool) -> int:
     """Every stream that waits behind a failing effect."""
-    parked = ask_hive(lambda hive: hive.parked())
+    parked = ask_hive(lambda hive: hive.operations.parked())
     if as_json:
         for entry in parked:
             print(json.dumps(MessageToDict(entry, preserving_proto_field_name=True)))
@@ -44,7 +44,7 @@ def list_command(as_json: bool) -> int:
 @verb
 def show_command(subscription: str, stream: str, as_json: bool) -> int:
     """The event that failed, why, and what waits behind it."""
-    shown = ask_hive(lambda hive: hive.show_parked(subscription, stream))
+    shown = ask_hive(lambda hive: hive.operations.show_parked(subscription, stream))
     entry = shown.parked
     if as_json:
         body = MessageToDict(entry, preserving_proto_field_name=True)
@@ -66,7 +66,9 @@ def show_command(subscription: str, stream: str, as_json: bool) -> int:
 @verb
 def replay_command(subscription: str, stream: str, as_json: bool) -> int:
     """Try the event again, then those behind it."""
-    released = tell_hive("parked replay", lambda hive: hive.replay_parked(subscription, stream))
+    released = tell_hive(
+        "parked replay", lambda hive: hive.operations.replay_parked(subscription, stream)
+    )
     if as_json:
         print(json.dumps({"result": "replayed", "released": released, "exit": 0}))
     else:

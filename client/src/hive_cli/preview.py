@@ -7,19 +7,23 @@ from typing import Any, Final
 import msgspec
 
 from hive_cli.screen import duration
+from hive_cli.spending import dollars, tokens
 from hive_cli.statement import ANY_AGENT, Statement
 from hive_contracts.plan import (
     ApprovalGate,
+    Check,
     Commanded,
     CommandGate,
     ForEach,
     Gate,
+    GithubCheckGate,
     Globbed,
     HttpGate,
     Item,
     Listed,
     MetricGate,
     Phase,
+    Plan,
     TaskSpec,
 )
 
@@ -56,7 +60,8 @@ def bounds(stated: Statement, found: Found) -> Bounds:
             work += times * spec.retry.attempts * spec.timeouts.run
             gates += times * spec.retry.attempts * _seconds(spec.gates)
     # The criteria run on the base first, and on the merged branch at the end.
-    gates += 2 * _seconds(stated.plan.criteria)
+    on_base = [gate for gate in stated.plan.criteria if isinstance(gate, Check)]
+    gates += _seconds(on_base) + _seconds(stated.plan.criteria)
     return Bounds(tasks, attempts, work, gates, exact)
 
 
@@ -66,7 +71,7 @@ def preview(stated: Statement, found: Found) -> list[str]:
     where = checkout.url or str(checkout.path)
     lines = [f"plan     {stated.what} · base {short} of {where} · nothing is started"]
     lines += _before(stated)
-    checks = [gate for gate in plan.criteria if not isinstance(gate, ApprovalGate)]
+    checks = [gate for gate in plan.criteria if isinstance(gate, Check)]
     if checks:
         lines.append(f"first    on the base: {', '.join(map(_on_base, checks))}")
     for phase in plan.phases:
@@ -75,8 +80,22 @@ def preview(stated: Statement, found: Found) -> list[str]:
     if not plan.criteria:
         lines.append("at end   nothing checks the result")
     lines.append(_at_most(bounds(stated, found)))
-    lines.append(f"result   branch hive/{plan.name}-N, not pushed")
+    lines.append(_costs(plan))
+    lines.append(f"result   {_result(plan)}")
     return lines
+
+
+def _result(plan: Plan) -> str:
+    branch, wish = f"branch hive/{plan.name}-N", plan.pull_request
+    if wish is None:
+        return f"{branch}, not pushed"
+    draft = ", a draft until all gates pass" if wish.draft_until == "success" else ""
+    if wish.per == "task":
+        return (
+            f"a branch hive/{plan.name}-N.TASK and a pull request on {wish.repository} for each"
+            f" task that changes something{draft}"
+        )
+    return f"{branch}, pushed to {wish.repository} with a pull request{draft}"
 
 
 def as_data(stated: Statement, found: Found) -> dict[str, Any]:
@@ -160,6 +179,11 @@ def _task(spec: TaskSpec, stated: Statement) -> Iterator[str]:
         f"    {_times_word(spec.retry.attempts)} · at most {duration(spec.timeouts.run)} each,"
         f" {duration(spec.timeouts.silence)} without output"
     )
+    if spec.exclusive:
+        yield "    no two attempts at work at the same time"
+    if spec.on_failure:
+        goes_on = "goes on" if spec.on_failure == "continue" else "stops"
+        yield f"    where it fails, the mission {goes_on}"
     if spec.paths:
         yield _cut(f"    may change {' '.join(spec.paths)}")
     for gate in spec.gates:
@@ -178,6 +202,8 @@ def _gate(gate: Gate, stated: Statement) -> str:
         case MetricGate(query=query, operator=operator, value=value, timeout=timeout):
             asked = f"{query} {operator} {value:g}"
             return _cut(f"{gate.name}: {asked}   (within {duration(timeout)})")
+        case GithubCheckGate(check=check, timeout=timeout):
+            return _cut(f"GitHub's check {check} succeeds   (within {duration(timeout)})")
 
 
 def _on_base(gate: CommandGate | HttpGate | MetricGate) -> str:
@@ -198,6 +224,24 @@ def _at_most(most: Bounds) -> str:
         f" {duration(most.gate_seconds)} of gates{about}; tries that are"
         " nobody's fault come on top"
     )
+
+
+def _costs(plan: Plan) -> str:
+    budget = plan.budget
+    if budget is None:
+        specs = [spec for phase in plan.phases for spec in _specs(phase)]
+        if not any(spec.agent for spec in specs):
+            return "costs    nothing: there are commands only"
+        return "costs    what agents use, up to the attempts and time-outs; cap it with `budget`"
+    caps = [f"{dollars(budget.usd)} billed and at list prices"] if budget.usd else []
+    caps += [tokens(budget.tokens)] if budget.tokens else []
+    caps += [f"{duration(budget.wall)} of its own time"] if budget.wall else []
+    warn = f"; you are told at {budget.warn:.0%}" if budget.warn else ""
+    return f"costs    at most {', '.join(caps)}; there it pauses and asks{warn}"
+
+
+def _specs(phase: Phase) -> tuple[TaskSpec, ...]:
+    return phase.tasks if phase.for_each is None else (phase.for_each.template,)
 
 
 def _times(phase: Phase, found: Found) -> Iterable[tuple[TaskSpec, int]]:

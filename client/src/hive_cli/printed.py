@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from hive_cli.agent_lines import AgentLines
 from hive_cli.harmless import Harmless, harmless
 from hive_contracts.v1 import log_pb2
 
@@ -87,6 +88,7 @@ class Told:
         self._next = 0
         """The offset at which the output would simply go on."""
         self._was_late = False
+        self._lines = AgentLines()
         self._filter = Harmless()
         self._line = ""
 
@@ -117,7 +119,7 @@ class Told:
         """Show what was held back."""
         if self._printed.raw or self._printed.as_json:
             return
-        self._show(self._filter.flush())
+        self._show(self._filter.feed(self._lines.flush()) + self._filter.flush())
         if self._line:
             self._printed.lines(self._task, self._line)
             self._line = ""
@@ -135,7 +137,7 @@ class Told:
         if self._printed.raw:
             self._printed.write(said.piece)
         else:
-            self._show(self._filter.feed(said.piece))
+            self._show(self._filter.feed(self._lines.feed(said.piece)))
 
     def _show(self, text: str) -> None:
         if not self._printed.many:

@@ -12,8 +12,9 @@ from hive_cli.preview import as_data, globs_of, preview
 from hive_cli.problems import verb
 from hive_cli.statement import ANY_AGENT, Statement, read_statement
 from hive_cli.target import ask_hive, tell_hive
+from hive_client.answers import Launched
 from hive_client.copied import copied_in
-from hive_client.hive import Hive, Launched
+from hive_client.hive import Hive
 from hive_client.tracked import found
 
 _NAMED = 10
@@ -45,7 +46,8 @@ def run_command(
 ) -> int:
     """Launch a mission and follow it to its end. Ctrl-C leaves it running.
 
-    Exit status: 0 success, 1 failed, 2 refused before start, 3 waits for a person, 4 cancelled.
+    Exit status: 0 success, 1 failed, 2 refused before start, 3 waits for a person, 4 cancelled,
+    5 paused at a cap of its budget.
     """
     if only_plan:
         # No hive is needed: who the only agent is, is known at launch.
@@ -82,7 +84,7 @@ def _show_plan(stated: Statement, as_json: bool) -> int:
 
 async def _agents(hive: Hive) -> list[str]:
     """The profiles that connected runners have a command for."""
-    views = await hive.runners()
+    views = await hive.operations.runners()
     return [agent for view in views if view.status == "connected" for agent in view.agents]
 
 

@@ -1,4 +1,4 @@
-"""`hive schema`: the JSON Schemas of the two files, for editors."""
+"""`hive schema`: the JSON Schemas of the files, for editors."""
 
 import os
 from importlib import resources
@@ -15,10 +15,12 @@ from hive_cli.written import write
 FOLDER: Final = Path(".hive/schema")
 """In a repository; ignored by git, because it is this version's and nobody's work."""
 KINDS: Final = ("mission", "repository")
+"""Of files that lie in a repository."""
+ALL: Final = (*KINDS, "incidents", "policy")
 
 
 @click.command("schema")
-@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("kind", type=click.Choice(ALL), required=False)
 @click.option(
     "--repo",
     type=click.Path(path_type=Path),
@@ -27,7 +29,7 @@ KINDS: Final = ("mission", "repository")
 )
 @verb
 def schema_command(kind: str | None, repo: Path, as_json: bool) -> int:
-    """Print the JSON Schema of a file; without KIND, put both into .hive/schema for editors."""
+    """Print the JSON Schema of a file; without KIND, put a repository's into .hive/schema."""
     if kind is not None:
         click.echo(schema(kind), nl=False)
         return Exit.SUCCESS

@@ -1,14 +1,18 @@
 """What a person sees of a mission: pure functions of its view."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hive_cli.budget import budget_line, near, paused_line
+from hive_cli.harmless import harmless
 from hive_cli.spending import spending, tokens_of
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
@@ -26,6 +30,9 @@ _MARKS: Final = {
     "running": ("●", "cyan"),
     "backing-off": ("◌", "yellow"),
     "awaiting-approval": ("?", "magenta"),
+    "awaiting-check": ("◷", "yellow"),
+    "taken": ("✎", "magenta"),
+    "awaiting-answer": ("?", "magenta"),
     "succeeded": ("✓", "green"),
     "failed": ("✗", "red"),
     "cancelled": ("–", "dim"),
@@ -50,8 +57,69 @@ def progress(mission: mission_pb2.Mission) -> RenderableType:
         Text(f"  … waits for a run of {name} to succeed", style="magenta")
         for name in mission.unmet_prerequisites
     ]
+    parts += question_lines(mission)
+    if budget := budget_line(mission):
+        parts.append(Text(f"  budget {budget}", style="dim"))
     parts += approval_lines(mission)
+    parts += [Text(f"    {step}") for step in taken_steps(mission)]
+    if mission.HasField("pause"):
+        parts += pause_lines(mission)
     return Group(*parts)
+
+
+def pause_lines(mission: mission_pb2.Mission) -> list[Text]:
+    """Why it is paused, and the command that lets it go on."""
+    return [
+        Text(f"  ‖ {paused_line(mission)}", style="bold magenta"),
+        Text(f"    {near(mission)}"),
+    ]
+
+
+def taken_steps(mission: mission_pb2.Mission) -> list[str]:
+    """What is typed next of tasks that people have."""
+    name = mission.summary.name
+    taken = [task for task in mission.tasks if task.status == "taken"]
+    return [f"hive give {name}/{task_name(task)}" for task in taken[:FEW]]
+
+
+def origin(view: mission_pb2.Mission) -> str:
+    """The issue that a mission was launched for; empty without one."""
+    if not view.HasField("origin"):
+        return ""
+    told = view.origin
+    return f"{told.issue} {harmless(told.title)} · asked by {told.by} · {told.url}"
+
+
+def taken_by(task: mission_pb2.TaskView) -> str:
+    """`taken by ann since 14:03`, and what of its agent's work is there."""
+    taken = task.taken
+    since = taken.since.ToDatetime(UTC).astimezone().strftime("%H:%M")
+    said = f"taken by {taken.by} since {since}"
+    if taken.awaited:
+        return f"{said}, its agent's turn is being ended"
+    if taken.lost:
+        return f"{said}, nothing was handed over: {taken.lost}"
+    return said
+
+
+def question_lines(mission: mission_pb2.Mission) -> list[Text]:
+    """What agents ask, and the command that answers."""
+    lines: list[Text] = []
+    tasks = {task.task_id: task_name(task) for task in mission.tasks}
+    for asked in mission.questions:
+        name = tasks.get(asked.task_id, "a task")
+        first, *more = harmless(asked.text).splitlines() or [""]
+        lines.append(Text(f"  ? {name} asks: {first}", style="bold magenta"))
+        lines += [Text(f"    {line}") for line in more]
+        lines.append(Text(f"    {answer_command(mission, asked)}"))
+    return lines
+
+
+def answer_command(mission: mission_pb2.Mission, asked: mission_pb2.PendingQuestion) -> str:
+    """What a person types to answer."""
+    tasks = {task.task_id: task_name(task) for task in mission.tasks}
+    text = "|".join(asked.options) or '"…"'
+    return f"hive answer {mission.summary.name}/{tasks.get(asked.task_id, '')} {text}"
 
 
 def approval_lines(mission: mission_pb2.Mission) -> list[Text]:
@@ -64,8 +132,21 @@ def approval_lines(mission: mission_pb2.Mission) -> list[Text]:
         if named[gate] > 1 and asked.task_id in tasks:
             gate = f"{tasks[asked.task_id]}/{gate}"
         lines.append(Text(f"  ? {asked.text}", style="bold magenta"))
+        if asked.by:
+            lines.append(Text(f"    only {' or '.join(asked.by)} may answer"))
+        lines += [
+            Text(f"    {made_line(mission, task)}")
+            for task in mission.tasks
+            if task.task_id == asked.task_id and task.result.HasField("made")
+        ]
         lines.append(Text(f"    hive mission approve {name} --gate {gate}   (or reject)"))
     return lines
+
+
+def made_line(mission: mission_pb2.Mission, task: mission_pb2.TaskView) -> str:
+    """The file that a task made, and how to read it."""
+    made, name = task.result.made, f"{mission.summary.name}/{task_name(task)}"
+    return f"{made.name}, {made.file.size:,} bytes: hive output {name}"
 
 
 def ending(mission: mission_pb2.Mission) -> RenderableType:
@@ -77,14 +158,33 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     line = f"{mark} {summary.status}{took}"
     if used := spending(mission.tasks):
         line += f" · {used}"
+    if budget := budget_line(mission):
+        line += f" · budget {budget}"
     if summary.reason:
         line += f" · {summary.reason}"
     parts: list[RenderableType] = [Text(line, style=f"bold {_RESULTS.get(summary.status, '')}")]
     parts += [_failed_line(task) for task in mission.tasks if task.status == "failed"]
     parts += [Text(line) for line in _results(mission)]
+    parts += [Text(f"  {line}") for line in became(mission)]
     if summary.status in ("failed", "refused"):
         parts.append(Text(f"  next   hive why {summary.name} · hive retry {summary.name}"))
     return Group(*parts)
+
+
+def became(mission: mission_pb2.Mission) -> Iterator[str]:
+    """What people did with its work."""
+    if mission.HasField("landed"):
+        landed = mission.landed
+        into = f" into {landed.branch}" if landed.branch else ""
+        yield f"landed {landed.commit[:7]}{into} on {_day(landed.at)}, by {landed.by}"
+    if mission.HasField("released"):
+        released = mission.released
+        why = f": {released.reason}" if released.reason else ""
+        yield f"discarded on {_day(released.at)}, by {released.by}{why}"
+
+
+def _day(at: Timestamp) -> str:
+    return at.ToDatetime().strftime("%Y-%m-%d")
 
 
 def change_line(task: mission_pb2.TaskView) -> str:
@@ -109,6 +209,8 @@ def gate_line(gate: plan_pb2.GateResult, *, beside_base: bool = True) -> str:
     """`tests ✓ exit 0: 413 passed (base 412; +1, 0 gone, 0 newly skipped)`."""
     if gate.HasField("exit_code"):
         status = f"exit {gate.exit_code}"
+        if gate.passed and gate.exit_code:
+            status += ", as on the base" if beside_base else ", to compare with"
     else:
         status = gate.command if gate.passed else gate.reason or "did not end"
     line = f"{gate.name} {'✓' if gate.passed else '✗'} {status}"
@@ -151,6 +253,8 @@ def _detail(task: mission_pb2.TaskView) -> str:
     parts: list[str] = []
     if task.kind == "work" and (task.attempt > 1 or task.status not in DONE | {"queued"}):
         parts.append(f"attempt {max(task.attempt, 1)} of {task.attempts}")
+    if task.status == "taken":
+        return taken_by(task)
     if task.status in ("leased", "running") and task.step not in ("", task.kind, "work"):
         parts.append(task.step)
     if task.HasField("failure") and task.status != "succeeded":
@@ -178,7 +282,7 @@ def _outcome(task: mission_pb2.TaskView) -> str:
         return f"defects: {first}{' …' if more else ''}"
     if done.no_change:
         return f"nothing to change: {done.no_change}"
-    changed = f"{done.files} files +{done.insertions} −{done.deletions}" if done.commit else ""
+    changed = f"{files(done.files)} +{done.insertions} −{done.deletions}" if done.commit else ""
     return f"{changed}{' merged' if task.merged else ''}"
 
 
@@ -197,6 +301,8 @@ def _failed_line(task: mission_pb2.TaskView) -> RenderableType:
 def _results(mission: mission_pb2.Mission) -> list[str]:
     name = mission.summary.name
     lines: list[str] = []
+    made = [task for task in mission.tasks if task.result.HasField("made")]
+    lines += [f"  made   {made_line(mission, task)}" for task in made[:FEW]]
     final = [task for task in mission.tasks if task.kind == "gate" and task.name != BASE]
     for task in final:
         lines += [line for gate in task.gates for line in _gate_results(gate)]
@@ -208,16 +314,20 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         idle = sum(bool(task.result.no_change) for task in work)
         nothing = f", {idle} had nothing to change" if idle else ""
         lines.append(f"  work   {len(merged)} of {len(work)} merged{nothing}: +{added} −{removed}")
-        lines += _remarkable([task.result for task in merged])
+        lines += remarkable([task.result for task in merged])
     if merged and mission.tip.chain:
-        lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}, not pushed")
-        lines.append(f"  next   hive diff {name} · hive land {name}")
+        lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}")
+        decided = mission.HasField("landed") or mission.HasField("released")
+        more = "" if decided else f" · hive land {name} · hive pr {name}"
+        lines.append(f"  next   hive diff {name}{more}")
     return lines
 
 
 def _gate_results(gate: plan_pb2.GateResult) -> list[str]:
     if gate.commit:
-        how = f" at {gate.commit[:7]}, run by the hive in a clean checkout"
+        # Without a status GitHub may have judged it, and not the hive.
+        ran = ", run by the hive in a clean checkout" if gate.HasField("exit_code") else ""
+        how = f" at {gate.commit[:7]}{ran}"
     else:
         how = ", run by the hive" if gate.HasField("exit_code") else ", asked by the hive"
     lines = [f"  gate   {gate_line(gate)}{how}"]
@@ -226,7 +336,11 @@ def _gate_results(gate: plan_pb2.GateResult) -> list[str]:
     return lines
 
 
-def _remarkable(results: list[plan_pb2.WorkDone]) -> list[str]:
+def files(number: int) -> str:
+    return "1 file" if number == 1 else f"{number} files"
+
+
+def remarkable(results: list[plan_pb2.WorkDone]) -> list[str]:
     """What of the merged work a person should look at: changed tests, protected paths."""
     tests = [change for result in results for change in result.tests]
     lines = [

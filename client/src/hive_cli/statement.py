@@ -9,6 +9,7 @@ import msgspec
 
 from hive_cli.prompt_file import prompt_reader
 from hive_client.checkout import Checkout, read_checkout
+from hive_client.origin import origin_name
 from hive_client.original import Call
 from hive_client.remote import is_remote, read_remote
 from hive_contracts.files import FileProblem, MissionFile, compile_plan, parse_mission
@@ -98,7 +99,20 @@ def _plan(
         )
 
     plan = compiled(ANY_AGENT)
-    return compiled(_only(agents())) if ANY_AGENT in agents_of(plan) else plan
+    if ANY_AGENT in agents_of(plan):
+        plan = compiled(_only(agents()))
+    return _with_origin(plan, checkout)
+
+
+def _with_origin(plan: Plan, checkout: Checkout) -> Plan:
+    """Where a pull request goes, if nobody said it. Raises GitProblem."""
+    wish = plan.pull_request
+    if wish is None or wish.repository or plan.repository is None:
+        return plan
+    name = origin_name(plan.repository.url, checkout.path)
+    return msgspec.structs.replace(
+        plan, pull_request=msgspec.structs.replace(wish, repository=name)
+    )
 
 
 def read_mission(what: str) -> MissionFile:

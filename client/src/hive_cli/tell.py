@@ -8,7 +8,8 @@ import click
 from hive_cli.exits import Exit
 from hive_cli.problems import Problem, verb
 from hive_cli.target import tell_hive
-from hive_client.hive import Hive, Told
+from hive_client.answers import Told
+from hive_client.hive import Hive
 
 
 @click.command("tell")

@@ -16,14 +16,20 @@ from typing import IO, Final
 
 import msgspec
 
+from hive_cli.problems import Problem
 from hive_client.checkout import Checkout, git
+from hive_client.copied import copied_in
 from hive_contracts.files import RepositoryFile
+from hive_contracts.files.repository import PORTS, ports_wanted, with_ports
+from hive_contracts.pathspecs import escaped
 from hive_contracts.plan import CommandGate
+from hive_shared.block import are_free
 from hive_shared.judging import report_files
 from hive_shared.judging.excerpt import excerpt
 from hive_shared.judging.junit import Report, ReportProblem
 from hive_shared.judging.results import Run
 from hive_shared.judging.verdict import judge, judge_alone, judge_base
+from hive_shared.worktree import check_amount, copy_in, link, look_at
 
 PASSED: Final = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
@@ -52,20 +58,28 @@ class Found(msgspec.Struct, frozen=True):
 class Trial:
     """Make one with `trial`."""
 
-    def __init__(self, folder: Path, checkout: Checkout, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, checkout: Checkout, environment: Mapping[str, str], first_port: int
+    ) -> None:
+        """`first_port` is what `${port.0}` means."""
         self.tree = folder / "tree"
         self._folder = folder
         self._checkout = checkout
         self._file: RepositoryFile = checkout.file
         names = (*PASSED, *self._file.env.pass_)
+        self._brought: list[Path] = []
+        """Files and links that are no part of the commit."""
         self._environment = {
             **{name: environment[name] for name in names if name in environment},
-            **self._file.env.set,
+            **{name: with_ports(value, first_port) for name, value in self._file.env.set.items()},
             "GIT_CEILING_DIRECTORIES": str(folder),
         }
 
     def check_out(self, commit: str) -> None:
-        """Bring the tree to a commit; files that are ignored stay. Raises GitProblem."""
+        """Bring the tree to a commit; files that are ignored stay, and what was brought in.
+
+        Raises GitProblem.
+        """
         if not self.tree.exists():
             git(
                 self._folder, "-c", "core.hooksPath=/dev/null", "clone", "-q", "--shared",
@@ -81,11 +95,30 @@ class Trial:
         return [path for path in listed if path]
 
     def set_up(self) -> str:
-        """Run the repository's set-up; answers why it failed, or nothing."""
+        """Bring in `copy` and `cache`, and run the set-up; answers why it failed, or nothing.
+
+        Raises GitProblem, WorktreeProblem.
+        """
+        self._bring_in()
         if not self._file.setup_command:
             return ""
         code, tail = self._run(self._file.setup_command, self._file.setup_timeout)
         return "" if code == 0 else f"the set-up {_how(code)}\n{excerpt('', (), {}, tail, 2_000)}"
+
+    def _bring_in(self) -> None:
+        """As a runner does: copies of ignored files, links to folders that outlast a commit."""
+        for path in self._brought:
+            path.unlink(missing_ok=True)
+        top = self._checkout.path
+        files = [look_at(top, path) for path in copied_in(top, self._file.copy)]
+        check_amount(files)
+        names = [*(file.path for file in files), *self._file.tree_caches]
+        self._brought = [self.tree / name for name in names]
+        exclude = self.tree / ".git" / "info" / "exclude"
+        exclude.parent.mkdir(exist_ok=True)
+        exclude.write_text("".join(f"/{escaped(name)}\n" for name in names))
+        copy_in(files, self.tree)
+        link(self.tree, self._file.tree_caches, self._folder / "caches")
 
     def run(self, gate: CommandGate, base: Found | None = None) -> Found:
         """Run a gate on the tree as it is; beside `base`, where the gate compares."""
@@ -129,10 +162,30 @@ class Trial:
 
 
 @contextmanager
-def trial(checkout: Checkout, environment: Mapping[str, str]) -> Iterator[Trial]:
-    """A temporary folder for a repository's gates. Raises GitProblem."""
+def trial(
+    checkout: Checkout, environment: Mapping[str, str], ports: tuple[int, int]
+) -> Iterator[Trial]:
+    """A temporary folder for a repository's gates, and free ports of a range where it wants some.
+
+    Raises GitProblem, Problem.
+    """
+    first = _first_port(ports) if ports_wanted(checkout.file) else 0
     with tempfile.TemporaryDirectory(prefix="hive-gate-", ignore_cleanup_errors=True) as folder:
-        yield Trial(Path(folder), checkout, environment)
+        yield Trial(Path(folder), checkout, environment, first)
+
+
+def _first_port(ports: tuple[int, int]) -> int:
+    """Of the highest block that is free: runners begin with the lowest. Raises Problem."""
+    lowest, highest = ports
+    for first in range(highest + 1 - PORTS, lowest - 1, -PORTS):
+        if are_free(first, PORTS):
+            return first
+    raise Problem(
+        f"no {PORTS} free ports in a row are left between {lowest} and {highest}",
+        code="unavailable",
+        where="runner_ports",
+        remedy="end what uses them, or set another range",
+    )
 
 
 def _judged(

@@ -8,10 +8,14 @@ from rich.text import Text
 
 from hive_cli import screen
 from hive_cli.account import KINDS, Line, account, shortened
+from hive_cli.budget import budget_line, near, paused_line
 from hive_cli.console import console
+from hive_cli.discard import stakes
 from hive_cli.exits import Exit
+from hive_cli.harmless import harmless
 from hive_cli.problems import verb
 from hive_cli.target import ask_hive
+from hive_cli.waiting import paths_are_taken, runners_lack
 from hive_client.hive import ENDED, Hive
 from hive_contracts.envelope import Recorded
 from hive_contracts.v1 import event_pb2, mission_pb2, plan_pb2
@@ -29,19 +33,23 @@ MAX_TAIL = 15
 def why_command(mission: str, as_json: bool) -> int:
     """What happened to a mission and why, in sentences, and the next command to type."""
 
-    async def asked(hive: Hive) -> tuple[mission_pb2.Mission, list[Recorded], int]:
+    async def asked(hive: Hive) -> tuple[mission_pb2.Mission, list[Recorded], list[str]]:
         view = await hive.get(mission)
-        runners = await hive.runners()
-        connected = sum(runner.status == "connected" for runner in runners)
-        return view, await _events(hive, view.summary.name), connected
+        events = await _events(hive, view.summary.name)
+        if view.summary.status in ENDED:
+            return view, events, []
+        report = (await hive.operations.health()).report
+        lack = [*runners_lack(view, events, await hive.operations.runners(), report)]
+        return view, events, [*lack, *paths_are_taken(events)]
 
-    view, events, runners = ask_hive(asked)
+    view, events, waits = ask_hive(asked)
     lines = account(events)
-    reasons, steps = list(why(view, runners)), list(next_steps(view))
+    reasons, steps = list(why(view, waits)), list(next_steps(view))
     if as_json:
         body = {
             "mission": view.summary.name,
             "status": view.summary.status,
+            "for": screen.origin(view),
             "why": reasons,
             "happened": [
                 {"at": line.at.isoformat(), "text": line.text, "times": line.times}
@@ -55,8 +63,8 @@ def why_command(mission: str, as_json: bool) -> int:
     return Exit.SUCCESS
 
 
-def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
-    """Why the mission is as it is. `runners`: how many are connected."""
+def why(view: mission_pb2.Mission, waits: Sequence[str] = ()) -> Iterator[str]:
+    """Why the mission is as it is. `waits`: why what is ready does not begin."""
     summary = view.summary
     if summary.status in ENDED:
         if summary.reason:
@@ -65,14 +73,26 @@ def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
             if task.status == "failed":
                 yield from _failed(task, summary.reason)
         return
+    if view.HasField("pause"):
+        yield f"it is {paused_line(view)}"
+    if budget := budget_line(view):
+        yield f"its budget: {budget}"
     yield from (f"it waits until a run of {name} succeeds" for name in view.unmet_prerequisites)
     yield from (f"it waits for a person: {asked.text}" for asked in view.approvals)
+    tasks = {task.task_id: screen.task_name(task) for task in view.tasks}
+    for question in view.questions:
+        asker = tasks.get(question.task_id, "a task")
+        yield f"{asker} waits for a person's answer: {harmless(question.text)}"
+    for task in view.tasks:
+        if task.status == "awaiting-approval" and task.failure.set_up:
+            yield from _tail(task.failure)
     counted = screen.counts(view.tasks)
     if counted:
         yield f"its tasks: {counted}"
-    if not runners and any(task.status == "queued" for task in view.tasks):
-        yield "no runner is connected, so nothing can begin"
+    yield from waits
     for task in view.tasks:
+        if task.status == "taken":
+            yield f"{screen.task_name(task)} is {screen.taken_by(task)}"
         if task.status == "backing-off":
             yield f"{screen.task_name(task)} waits before it is tried again: {task.failure.detail}"
             yield from _tail(task.failure)
@@ -81,18 +101,28 @@ def why(view: mission_pb2.Mission, runners: int) -> Iterator[str]:
 def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
     """Commands, the likeliest first."""
     name, status = view.summary.name, view.summary.status
+    if view.HasField("pause"):
+        yield near(view)
     for asked in view.approvals:
         yield f"hive mission approve {name} --gate {asked.gate}"
         yield f"hive mission reject {name} --gate {asked.gate} --note WHY"
+    if status not in ENDED:
+        yield from screen.taken_steps(view)
+    yield from (screen.answer_command(view, asked) for asked in view.questions)
     if view.tip.chain:
         yield f"hive diff {name}"
-    if status == "succeeded" and view.tip.chain:
+    gone, landed = view.HasField("released"), view.HasField("landed")
+    if status == "succeeded" and view.tip.chain and not gone and not landed:
         yield f"hive land {name}"
     if status not in ENDED:
-        yield "hive status" if not view.approvals else f"hive mission show {name}"
+        yield (
+            "hive status" if not (view.approvals or view.questions) else f"hive mission show {name}"
+        )
         yield f"hive cancel {name}"
     if status in ENDED - {"succeeded"}:
         yield f"hive retry {name}"
+    if status in ENDED - {"succeeded"} and not gone and any(stakes(view)):
+        yield f"hive discard {name}"
     if status in ("failed", "refused"):
         yield f"hive events --mission {name}"
 
@@ -134,6 +164,8 @@ def _show(
 ) -> None:
     out = console()
     out.print(f"{view.summary.name} · {view.summary.status}", style="bold", markup=False)
+    if origin := screen.origin(view):
+        out.print(f"for     {origin}", markup=False)
     for part in shortened(lines):
         if isinstance(part, int):
             all_of_them = f"hive events --mission {view.summary.name}"

@@ -9,6 +9,7 @@
 """
 
 from hive_client.address import Address, find_address
+from hive_client.answers import Arrived, Continued, Launched, Page
 from hive_client.calls import (
     continue_agent_mission,
     continue_agent_mission_async,
@@ -24,7 +25,7 @@ from hive_client.errors import (
     Refused,
     Unreachable,
 )
-from hive_client.hive import Arrived, Continued, Hive, Launched, Page
+from hive_client.hive import Hive
 from hive_client.watched import Change
 
 __all__ = [

@@ -13,7 +13,7 @@ STACK_FILE: Final = "stack.json"
 
 class Address(msgspec.Struct, frozen=True):
     gateway: str
-    """Host and port of the gRPC door."""
+    """Host and port of the gRPC door; of several with commas between."""
     token: str
 
 
@@ -21,6 +21,7 @@ class _Stack(msgspec.Struct):
     """What of the local stack's file concerns a client."""
 
     grpc_port: int
+    second_grpc_port: int = 0
 
 
 def find_address(settings: ClientSettings | None = None) -> Address:
@@ -47,7 +48,8 @@ def _local(data: Path) -> str:
             where=str(path),
             remedy="`hive up` writes it anew",
         ) from error
-    return f"127.0.0.1:{stack.grpc_port}"
+    ports = [port for port in (stack.grpc_port, stack.second_grpc_port) if port]
+    return ",".join(f"127.0.0.1:{port}" for port in ports)
 
 
 def _token(path: Path) -> str:

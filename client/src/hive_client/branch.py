@@ -15,7 +15,7 @@ from hive_client.checkout import GitProblem, git
 from hive_client.errors import Broken
 from hive_client.hive import Hive
 from hive_contracts.plan import Link
-from hive_contracts.v1 import mission_pb2
+from hive_contracts.v1 import mission_pb2, plan_pb2
 
 
 def branch_of(mission: mission_pb2.Mission) -> str:
@@ -33,8 +33,8 @@ async def fetch_branch(hive: Hive, mission: mission_pb2.Mission, repository: Pat
             f"{mission.summary.name} has merged nothing", branch_of(mission), "there is no branch"
         )
     kept = f"refs/hive/fetched/{mission.summary.name}"
-    for link in await _missing(hive, mission, repository):
-        await _fetch_bundle(hive, link, repository, kept)
+    for link in await missing(hive, mission.tip, repository):
+        await fetch_bundle(hive, link.bundle.digest, link.new, repository, kept)
     _point(repository, branch_of(mission), tip)
     git(repository, "update-ref", "-d", kept)
     return tip
@@ -45,10 +45,13 @@ def holds(repository: Path, commit: str) -> bool:
     return git(repository, "cat-file", "-e", f"{commit}^{{commit}}", check=False).returncode == 0
 
 
-async def _missing(hive: Hive, mission: mission_pb2.Mission, repository: Path) -> list[Link]:
-    """The steps that the repository lacks, the oldest first."""
+async def missing(hive: Hive, tip: plan_pb2.Tip, repository: Path) -> list[Link]:
+    """The steps to a tip that the repository lacks, the oldest first.
+
+    Raises GitProblem, HiveError.
+    """
     links: list[Link] = []
-    commit, chain = mission.tip.commit, mission.tip.chain
+    commit, chain = tip.commit, tip.chain
     while chain and not holds(repository, commit):
         body = BytesIO()
         await hive.fetch(chain, body)
@@ -66,13 +69,14 @@ async def _missing(hive: Hive, mission: mission_pb2.Mission, repository: Path) -
     return links[::-1]
 
 
-async def _fetch_bundle(hive: Hive, link: Link, repository: Path, ref: str) -> None:
+async def fetch_bundle(hive: Hive, digest: str, commit: str, repository: Path, ref: str) -> None:
+    """Bring the commit that a bundle ends in, as a ref. Raises GitProblem, HiveError."""
     with tempfile.NamedTemporaryFile(suffix=".bundle") as file:
-        await hive.fetch(link.bundle.digest, file.file)
+        await hive.fetch(digest, file.file)
         file.flush()
         git(
             repository, "fetch", "-q", "--no-tags", "--no-write-fetch-head", file.name,
-            f"+{link.new}:{ref}",
+            f"+{commit}:{ref}",
         )  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hive_client.address import find_address
+from hive_client.answers import Continued, Launched
 from hive_client.checkout import read_checkout
-from hive_client.hive import Continued, Hive, Launched
+from hive_client.hive import Hive
 from hive_client.original import Call
 from hive_contracts.plan import Plan
 

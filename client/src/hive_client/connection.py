@@ -1,4 +1,4 @@
-"""A channel to one gateway: the token on each call, and tries again while it does not answer.
+"""A channel to a hive's gateways: the token on each call, and tries again while none answers.
 
 A mutation is sent again with the command id that it had, so it takes effect once however often it
 was sent; a read has no effect. So every call may be repeated after UNAVAILABLE, or where no answer
@@ -18,6 +18,7 @@ from grpc.aio import AioRpcError, Channel, UnaryStreamMultiCallable, UnaryUnaryM
 
 from hive_client.errors import Unreachable, from_rpc_error
 from hive_contracts.ids import uuid7
+from hive_shared.settings.gateways import Options, target
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -47,7 +48,7 @@ def new_id() -> str:
 
 
 class Connection:
-    """One gateway, as seen by one caller. An async context manager."""
+    """A hive's gateways, as seen by one caller. An async context manager."""
 
     def __init__(
         self, address: str, token: str, *, patience: float = 30, traceparent: str = ""
@@ -59,9 +60,11 @@ class Connection:
         self._metadata: tuple[tuple[str, str], ...] = (("authorization", f"Bearer {token}"),)
         if traceparent:
             self._metadata += (("traceparent", traceparent),)
+        where, options = _target(address)
         self.channel: Channel = grpc.aio.insecure_channel(
-            address,
+            where,
             options=[
+                *options,
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
                 # Delays between tries are ours: the channel's own grow to two minutes.
@@ -138,6 +141,19 @@ class Connection:
 
     def _tries(self) -> "_Tries":
         return _Tries(self._patience if self._met else FIRST_SECONDS)
+
+
+def _target(address: str) -> tuple[str, Options]:
+    """Raises Unreachable."""
+    try:
+        return target(address)
+    except OSError as error:
+        raise Unreachable(
+            f"the gateway's address cannot be looked up: {error}",
+            code="unreachable",
+            where=address,
+            remedy="write HIVE_GATEWAY as host:port, or several of them with commas between",
+        ) from error
 
 
 class _Tries:

@@ -2,19 +2,22 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-import msgspec
-
+from hive_client.answers import Arrived, Continued, Launched, Page, TakenTask, Told
 from hive_client.connection import Connection, new_id
 from hive_client.errors import Broken, HiveError, from_problem
+from hive_client.given import TRANSFER_SECONDS, Given, given_request, pieces, ref_of
 from hive_client.logged import Logged
+from hive_client.on_github import OnGithub
+from hive_client.operations import Operations
 from hive_client.recorded import recorded
 from hive_client.watched import Change, Watched
 from hive_contracts import wire
-from hive_contracts.envelope import Recorded
-from hive_contracts.plan import Plan
+from hive_contracts.budget import Budget
+from hive_contracts.plan import ArtifactRef, Plan
 from hive_contracts.v1 import (
     event_pb2,
     event_pb2_grpc,
@@ -22,8 +25,6 @@ from hive_contracts.v1 import (
     log_pb2_grpc,
     mission_pb2,
     mission_pb2_grpc,
-    operations_pb2,
-    operations_pb2_grpc,
     plan_pb2,
     runner_pb2,
     runner_pb2_grpc,
@@ -33,49 +34,6 @@ ENDED: Final = frozenset({"succeeded", "failed", "refused", "cancelled"})
 """Statuses in which a mission stays."""
 BATCH: Final = 64
 """Launches that travel in one call."""
-
-
-class Launched(msgspec.Struct, frozen=True):
-    mission_id: str
-    name: str
-    """The run's short name, such as `fix-upload-3`."""
-    position: int
-    """Reads at this position or later see the mission."""
-    repeated: bool = False
-    """The same command had been sent before; this is its first answer."""
-
-
-class Told(msgspec.Struct, frozen=True):
-    position: int
-    """Reads at this position or later see it."""
-    task: str
-    """Phase and task."""
-
-
-class Continued(msgspec.Struct, frozen=True):
-    mission_id: str
-    name: str
-    position: int
-    continued: bool
-    """False where no mission of that type was open, so that one was launched."""
-
-
-class Arrived(msgspec.Struct, frozen=True):
-    """An event of a subscription, and where to resume after it."""
-
-    event: Recorded
-    resume_token: str
-    log_id: str
-    head: int
-    """The last position that the hive had recorded when it sent this."""
-
-
-class Page(msgspec.Struct, frozen=True):
-    events: tuple[Recorded, ...]
-    next: int
-    """Continue after this position."""
-    head: int
-    log_id: str
 
 
 class Hive:
@@ -89,7 +47,7 @@ class Hive:
     def __init__(
         self, address: str, token: str, *, patience: float = 30, traceparent: str = ""
     ) -> None:
-        """`address`: host and port of the gateway's gRPC door.
+        """`address`: host and port of the gateway's gRPC door; of several with commas between.
 
         `patience`: seconds for which a gateway that has answered once is tried again.
         `traceparent`: the W3C trace context that calls belong to.
@@ -100,7 +58,8 @@ class Hive:
         self._events: Any = event_pb2_grpc.EventServiceStub(channel)
         self._logs: Any = log_pb2_grpc.LogServiceStub(channel)
         self._runners: Any = runner_pb2_grpc.RunnerServiceStub(channel)
-        self._operations: Any = operations_pb2_grpc.OperationsServiceStub(channel)
+        self.github = OnGithub(self._connection)
+        self.operations = Operations(self._connection)
 
     async def __aenter__(self) -> Self:
         return self
@@ -194,6 +153,55 @@ class Hive:
         )
         return int((await self._call(self._missions.Cancel, request)).position)
 
+    async def record_landing(
+        self, mission: str, commit: str, branch: str, *, command_id: str | None = None
+    ) -> int:
+        """Say that a mission's tip is in a branch. Answers the position of the change."""
+        request = mission_pb2.RecordLandingRequest(
+            command_id=command_id or new_id(), mission=mission, commit=commit, branch=branch
+        )
+        return int((await self._call(self._missions.RecordLanding, request)).position)
+
+    async def discard(
+        self, mission: str, reason: str = "", *, command_id: str | None = None
+    ) -> int:
+        """Say that an ended mission's work may go. Answers the position of the change."""
+        request = mission_pb2.DiscardRequest(
+            command_id=command_id or new_id(), mission=mission, reason=reason
+        )
+        return int((await self._call(self._missions.Discard, request)).position)
+
+    async def pause(
+        self, mission: str, reason: str = "", *, now: bool = False, command_id: str | None = None
+    ) -> int:
+        """`now` stops what is at work, as nobody's fault. Answers the position of the change."""
+        request = mission_pb2.PauseRequest(
+            command_id=command_id or new_id(), mission=mission, reason=reason, now=now
+        )
+        return int((await self._call(self._missions.Pause, request)).position)
+
+    async def resume(
+        self, mission: str, add: Budget | None = None, *, command_id: str | None = None
+    ) -> int:
+        """`add` is what each cap is raised by first. Answers the position of the change."""
+        request = mission_pb2.ResumeRequest(
+            command_id=command_id or new_id(),
+            mission=mission,
+            add=None if add is None else wire.to_proto(add, plan_pb2.Budget),
+        )
+        return int((await self._call(self._missions.Resume, request)).position)
+
+    async def raise_budget(
+        self, mission: str, add: Budget, *, command_id: str | None = None
+    ) -> int:
+        """A mission that is paused at a cap that is raised goes on. Answers the position."""
+        request = mission_pb2.RaiseBudgetRequest(
+            command_id=command_id or new_id(),
+            mission=mission,
+            add=wire.to_proto(add, plan_pb2.Budget),
+        )
+        return int((await self._call(self._missions.RaiseBudget, request)).position)
+
     async def approve(
         self, mission: str, gate: str = "", note: str = "", *, command_id: str | None = None
     ) -> int:
@@ -226,6 +234,47 @@ class Hive:
             command_id=command_id or new_id(), mission=mission, task=task, text=text
         )
         answer = await self._call(self._missions.Tell, request)
+        return Told(int(answer.position), answer.task)
+
+    async def take(
+        self, mission: str, task: str = "", *, command_id: str | None = None
+    ) -> TakenTask:
+        """End the turn of a task's agent, and have the task; `task` may be empty where only one is
+        open. What the agent left comes into the task's view, as `taken`.
+        """
+        request = mission_pb2.TakeRequest(
+            command_id=command_id or new_id(), mission=mission, task=task
+        )
+        answer = await self._call(self._missions.Take, request)
+        return TakenTask(int(answer.position), answer.task, answer.task_id)
+
+    async def give(
+        self, mission: str, task: str = "", work: Given | None = None,
+        *, command_id: str | None = None,
+    ) -> Told:  # fmt: skip
+        """Hand a taken task back; without `work` as the next attempt would begin anyway."""
+        request = given_request(command_id or new_id(), mission, task, work or Given())
+        answer = await self._call(self._missions.Give, request)
+        return Told(int(answer.position), answer.task)
+
+    async def answer(
+        self,
+        mission: str,
+        text: str,
+        task: str = "",
+        *,
+        question: str = "",
+        command_id: str | None = None,
+    ) -> Told:
+        """To what an agent asks; `task` may be empty where only one asks."""
+        request = mission_pb2.AnswerRequest(
+            command_id=command_id or new_id(),
+            mission=mission,
+            task=task,
+            text=text,
+            question=question,
+        )
+        answer = await self._call(self._missions.Answer, request)
         return Told(int(answer.position), answer.task)
 
     # Events
@@ -317,50 +366,15 @@ class Hive:
             raise Broken(f"artifact {digest} arrived damaged", code="damaged", remedy="try again")
         return into.tell()
 
-    # Operations
+    async def put(self, path: Path) -> ArtifactRef:
+        """Hand in a file as an artifact. Raises OSError where it cannot be read."""
+        ref = ref_of(path)
 
-    async def runners(self) -> Sequence[operations_pb2.RunnerView]:
-        answer = await self._call(self._operations.ListRunners, operations_pb2.ListRunnersRequest())
-        return list(answer.runners)
+        def begin(request: ArtifactRef, **options: Any) -> Any:
+            return self._runners.PutArtifact(pieces(path, request), **options)
 
-    async def parked(self) -> Sequence[operations_pb2.ParkedStream]:
-        """Streams that wait behind an effect that failed too often."""
-        answer = await self._call(self._operations.ListParked, operations_pb2.ListParkedRequest())
-        return list(answer.parked)
-
-    async def show_parked(
-        self, subscription: str, stream: str
-    ) -> operations_pb2.ShowParkedResponse:
-        request = operations_pb2.ShowParkedRequest(subscription=subscription, stream=stream)
-        answer: operations_pb2.ShowParkedResponse = await self._call(
-            self._operations.ShowParked, request
-        )
-        return answer
-
-    async def replay_parked(
-        self, subscription: str, stream: str, *, command_id: str | None = None
-    ) -> int:
-        """Answers how many events were released."""
-        request = operations_pb2.ReplayParkedRequest(
-            command_id=command_id or new_id(), subscription=subscription, stream=stream
-        )
-        return int((await self._call(self._operations.ReplayParked, request)).released)
-
-    async def bus_status(self) -> operations_pb2.BusStatusResponse:
-        answer: operations_pb2.BusStatusResponse = await self._call(
-            self._operations.BusStatus, operations_pb2.BusStatusRequest()
-        )
-        return answer
-
-    async def rebuild_bus(
-        self, *, command_id: str | None = None
-    ) -> operations_pb2.RebuildBusResponse:
-        """Make the bus's event stream anew from the record."""
-        request = operations_pb2.RebuildBusRequest(command_id=command_id or new_id())
-        answer: operations_pb2.RebuildBusResponse = await self._call(
-            self._operations.RebuildBus, request, seconds=120
-        )
-        return answer
+        await self._call(begin, ref, seconds=TRANSFER_SECONDS)
+        return ref
 
     async def _call(self, method: Any, request: Any, seconds: float = 10) -> Any:
         return await self._connection.call(method, request, seconds=seconds)

@@ -18,16 +18,22 @@ class Landed(msgspec.Struct, frozen=True):
     """`old` where it had been landed before."""
 
 
-async def land(hive: Hive, mission: mission_pb2.Mission, repository: Path) -> Landed:
-    """Fast-forward or merge the checked-out base branch.
+async def land(
+    hive: Hive, mission: mission_pb2.Mission, repository: Path, *, merge: bool = False
+) -> Landed:
+    """Fast-forward the checked-out base branch; with `merge`, merge where it has gone on.
 
-    Refuses, and changes nothing, where the checkout is dirty, or is not of the branch that the
-    mission started from, or where both sides changed the same lines. Raises GitProblem, HiveError.
+    Refuses, and changes nothing, where landing is frozen, or the checkout is dirty, or is not of
+    the branch that the mission started from, or has gone on and `merge` is not set, or where both
+    sides changed the same lines. Raises GitProblem, HiveError.
     """
+    await _check_frozen(hive, mission)
     checkout = read_checkout(repository)
     _check_clean(checkout)
     _check_place(checkout, mission)
     tip = await fetch_branch(hive, mission, checkout.path)
+    if not merge:
+        _check_at_base(checkout, mission, tip)
     merged = git(
         checkout.path, "merge", "-q", "--ff", "--no-edit", "-m", f"Land {branch_of(mission)}", tip,
         check=False,
@@ -36,6 +42,18 @@ async def land(hive: Hive, mission: mission_pb2.Mission, repository: Path) -> La
         raise _undone(checkout, mission, merged.stdout + merged.stderr)
     new = git(checkout.path, "rev-parse", "HEAD").stdout.strip()
     return Landed(checkout.branch, checkout.commit, new)
+
+
+async def _check_frozen(hive: Hive, mission: mission_pb2.Mission) -> None:
+    """Raises GitProblem while the error-budget policy lets nothing be landed."""
+    in_force = (await hive.operations.policy()).in_force
+    if in_force.freeze_landing:
+        raise GitProblem(
+            f"landing is frozen: {in_force.reason}",
+            mission.summary.name,
+            "wait until the budget has recovered (`hive policy show`); whoever has the admin's"
+            ' token can lift it: hive policy override --for 2h --reason "…"',
+        )
 
 
 def repository_of(mission: mission_pb2.Mission, given: Path | None) -> Path:
@@ -84,6 +102,22 @@ def _check_place(checkout: Checkout, mission: mission_pb2.Mission) -> None:
             where,
             f"look at it with `hive diff`, then: git merge {branch_of(mission)}",
         )
+
+
+def _check_at_base(checkout: Checkout, mission: mission_pb2.Mission, tip: str) -> None:
+    """Raises GitProblem where what would be landed is a merge that no gate has seen."""
+    for older, newer in (("HEAD", tip), (tip, "HEAD")):
+        ancestor = git(checkout.path, "merge-base", "--is-ancestor", older, newer, check=False)
+        if ancestor.returncode == 0:
+            return
+    name = mission.summary.name
+    raise GitProblem(
+        f"{checkout.branch or 'HEAD'} has gone on since {mission.repository.base[:12]}, where the"
+        " mission started; no gate has seen what both make together",
+        str(checkout.path),
+        f"merge it all the same: hive land {name} --merge; or give its mission to `hive run` once"
+        f" more, which starts from {checkout.branch or 'HEAD'} as it is now",
+    )
 
 
 def _undone(checkout: Checkout, mission: mission_pb2.Mission, said: str) -> GitProblem:

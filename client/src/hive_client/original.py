@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from hive_contracts.files import FileProblem, RepositoryFile
-from hive_contracts.files.gates import MAX_GATES, RESERVED
 from hive_contracts.files.naming import MAX_NAME, short_name
 from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
+    MAX_GATES,
+    RESERVED,
     ApprovalGate,
     Gate,
     Phase,

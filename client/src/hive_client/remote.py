@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hive_client.checkout import Checkout, GitProblem, git, plain_base, repository_file
+from hive_contracts.addresses import REMEDY, has_secret, without_secret
 from hive_contracts.files import RepositoryFile
 
 _REMOTE: Final = re.compile(r"(https?|ssh|git|file)://.+|[\w.-]+(@[\w.-]+)?:(?!/?/).+")
@@ -21,6 +22,8 @@ _SYMREF: Final = re.compile(r"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
 
 def is_remote(url: str) -> bool:
     """Whether git fetches it; else it is a path. Raises GitProblem for what it should not call."""
+    if has_secret(url):
+        raise GitProblem(f"there is a password or a token in {without_secret(url)}", "repo", REMEDY)
     known = _REMOTE.fullmatch(url) is not None
     program = _HELPER.match(url) is not None and (not known or "::" in url.partition("/")[0])
     if url.startswith("-") or program or not url.isprintable():

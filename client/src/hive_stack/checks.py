@@ -7,7 +7,8 @@ from typing import Final
 
 import psutil
 
-from hive_shared.settings import ClientSettings
+from hive_contracts.files.repository import PORTS
+from hive_shared.settings import ClientSettings, RunnerSettings
 from hive_stack import postgres
 from hive_stack.binaries import find_nats, find_postgres
 from hive_stack.errors import StackError
@@ -65,6 +66,27 @@ def require_servers(settings: ClientSettings, paths: Paths, path: str | None) ->
         find_postgres(path, major=postgres.data_major(paths.postgres))
     if not settings.nats_url:
         find_nats(path)
+
+
+def require_runners(settings: ClientSettings, runner: RunnerSettings) -> None:
+    """Bounds that can be kept, and ports enough for each of them."""
+    fewest, most = settings.runner_bounds
+    if fewest > most:
+        raise StackError(
+            "settings",
+            f"at least {fewest} runners and at most {most}",
+            where="runners",
+            remedy="write MIN:MAX with MIN not above MAX, as 1:4",
+        )
+    first, last = runner.ports
+    if most > 1 and (last - first + 1) // most < PORTS * runner.runner_slots:
+        raise StackError(
+            "settings",
+            f"{last - first + 1} ports are too few for {most} runners of {runner.runner_slots}"
+            f" slots, {PORTS} each",
+            where="runner_ports",
+            remedy="name a wider range, or fewer runners",
+        )
 
 
 def existing(path: Path) -> Path:

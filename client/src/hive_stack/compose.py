@@ -2,7 +2,10 @@
 
     FOLDER/*.password, *.token, *.key         one secret each, as in a data directory
     FOLDER/nats.env                           NATS's passwords, for infra/nats/nats.conf
-    FOLDER/redis.conf                         Redis's configuration, with a digest of its password
+    FOLDER/redis.conf                         Redis's configuration, with digests of its passwords
+    FOLDER/github/                            empty: for the App's number, key and webhook secret
+    FOLDER/people/                            empty: for `hive token`
+    FOLDER/config/                            empty: for hive.toml, which all services read
     FOLDER/admin.env                          the record's administrator, for the migrations
     FOLDER/compose.env                        where all this is, and whose
 
@@ -28,6 +31,10 @@ def write_folder(folder: Path) -> None:
     admin = f"{postgres.ADMIN}:{vault.postgres('admin')}"
     url = f"postgresql://{admin}@postgres:5432/{DATABASE}"
     write_private(folder / "admin.env", f"HIVE_POSTGRES_ADMIN_URL={url}\n")
+    # What connects the hive with GitHub is put there by a person.
+    (folder / "github").mkdir(mode=0o700, exist_ok=True)
+    (folder / "people").mkdir(mode=0o700, exist_ok=True)
+    (folder / "config").mkdir(mode=0o700, exist_ok=True)
     owner = f"{os.getuid()}:{os.getgid()}"
     write_private(folder / "compose.env", f"HIVE_SECRETS={folder}\nHIVE_USER={owner}\n")
 

@@ -26,13 +26,19 @@ class Kept:
         end: Callable[[ProcessId], None],
         *,
         needed: bool = True,
+        tell_to_go: Callable[[ProcessId], None] | None = None,
     ) -> None:
-        """`needed`: whether a stack without it is none."""
+        """`needed`: whether a stack without it is none. `tell_to_go`: how it is retired."""
         self.name = name
         self.needed = needed
         self._start = start
         self._end = end
+        self._tell_to_go = tell_to_go
         self._process: ProcessId | None = None
+        self.retiring = False
+        """Whether it was told to go, and has not ended yet."""
+        self.gone = False
+        """Whether it went in good order when it was told to: it is not started again."""
         self._restarts = 0
         self._failures = 0
         self._exit_status: int | None = None
@@ -46,6 +52,8 @@ class Kept:
 
     def look(self, now: float) -> bool:
         """Start it again where it is gone and its time has come; True where anything changed."""
+        if self.gone:
+            return False
         if self._process is None:
             return now >= self._due and self._again(now)
         status = exit_status(self._process)
@@ -54,11 +62,21 @@ class Kept:
         reap(self._process)
         self._process = None
         self._exit_status = status
+        if self.retiring and status == 0:
+            self.gone = True
+            return True
+        self.retiring = False  # it was killed: what it had not told yet it tells once it runs again
         if now - self._began > CALM_S:
             self._failures = 0
         self._later(now)
         _log.warning("%s ended with status %s", self.name, status)
         return True
+
+    def retire(self) -> None:
+        """Tell it to end once it has finished what it began, however long that takes."""
+        if self._process is not None and self._tell_to_go is not None:
+            self._tell_to_go(self._process)
+            self.retiring = True
 
     def end(self) -> None:
         if self._process is not None:

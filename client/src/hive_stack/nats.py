@@ -84,8 +84,11 @@ def rights(user: str) -> Rights:
                 answers=True,
             )
         case "github" | "health":
+            # What people ask for on GitHub is asked of the orchestrator; all that health may ask
+            # for is a mission that waits for a person.
+            asks = subjects.SUBMIT if user == "github" else subjects.RUNBOOK
             return Rights(
-                publish=(beat, hints, *_READ_STREAMS),
+                publish=(beat, hints, asks, *_READ_STREAMS),
                 subscribe=(
                     *(inbox, hints, subjects.EVENTS, subjects.HEARTBEATS),
                     subjects.command_subject(user, ">"),

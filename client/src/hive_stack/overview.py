@@ -12,6 +12,7 @@ from hive_stack import readiness
 from hive_stack.agents import Agent, agents
 from hive_stack.checks import existing
 from hive_stack.processes import alive
+from hive_stack.runners import RUNNER
 from hive_stack.stack import Stack
 from hive_stack.state import Phase, StackState
 from hive_stack.vault import Vault
@@ -41,7 +42,11 @@ class Overview(msgspec.Struct, frozen=True):
     restarts: tuple[tuple[str, int], ...]
     """Programs that were started again since `hive up`, and how often."""
     runner_up: bool
+    runners_up: int
+    runners: str
+    """As many as it was told to have: a number, or MIN:MAX."""
     slots: int
+    """Of one runner."""
     free_bytes: int
     kept_free: int
     """Bytes that stay free: with less, the runner takes no work."""
@@ -76,7 +81,9 @@ def overview(stack: Stack) -> Overview | None:
         services_up=len(up & set(COUNTED)),
         services=len(COUNTED),
         restarts=tuple((p.name, p.restarts) for p in state.programs if p.restarts),
-        runner_up="runner" in up,
+        runner_up=RUNNER in up,
+        runners_up=sum(name.startswith(RUNNER) for name in up),
+        runners=state.runners,
         slots=stack.settings.runner_slots,
         free_bytes=disk.free,
         kept_free=load(RunnerSettings, stack.sources).kept_free(disk.total),

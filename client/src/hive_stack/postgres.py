@@ -5,10 +5,13 @@ who must be able to reach the binaries: where it cannot, the wheel is copied onc
 """
 
 import os
+import platform
 import pwd
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -35,6 +38,22 @@ START_S: Final = 60.0
 STOP_S: Final = 20.0
 
 _HBA: Final = f"host all all {LOOPBACK}/32 scram-sha-256\n"
+
+
+_SYNCFS_KERNEL: Final = (5, 8)
+"""From here on Linux reports a failed write to whoever asks for a whole file system's."""
+
+
+def _quick_recovery() -> dict[str, str]:
+    """After a crash all of the data is brought to the disk: file by file that takes seconds."""
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    known = sys.platform == "linux" and release is not None
+    if known and release and (int(release[1]), int(release[2])) >= _SYNCFS_KERNEL:
+        return {"recovery_init_sync_method": "syncfs"}
+    return {}
+
+
+_QUICK_RECOVERY: Final = _quick_recovery()
 
 
 class PostgresConfig(msgspec.Struct, frozen=True):
@@ -104,6 +123,7 @@ def start(config: PostgresConfig) -> ProcessId:
         "unix_socket_directories": "",
         "password_encryption": "scram-sha-256",
         "log_line_prefix": "%m [%p] %q%u@%d ",
+        **_QUICK_RECOVERY,
     } | dict(config.options)
     argv = [str(config.binary.path), "-D", str(config.data)]
     argv += [f"--{name}={value}" for name, value in options.items()]

@@ -150,6 +150,14 @@ def stop(process: ProcessId, *, first: signal.Signals, grace_s: float) -> None:
         child.wait(grace_s)
 
 
+def tell(process: ProcessId, sent: signal.Signals) -> None:
+    """Send a signal, if the process is still there."""
+    running = find(process)
+    if running is not None:
+        with suppress(psutil.NoSuchProcess):
+            running.send_signal(sent)
+
+
 def tail(log: Path, lines: int = 5) -> str:
     """The last lines of a log, for an error message."""
     if not log.exists():

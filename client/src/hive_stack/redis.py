@@ -1,12 +1,13 @@
-"""A Redis (or Valkey) of our own for live output: loopback only, small, in memory alone.
+"""A Redis (or Valkey) of our own: loopback only, small, in memory alone.
 
 What it holds may be lost at any moment, so it is started without waiting for it, and whoever uses
-it does without while it is away. Its only user may do with the streams of live output what the
-gateway does, and nothing else.
+it does without while it is away. Each of its users may do with its own keys what that service does,
+and nothing else: the gateway with the streams of live output, github with its counters of limits.
 """
 
 import hashlib
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,13 @@ from hive_stack.ports import LOOPBACK
 from hive_stack.private import write_private
 from hive_stack.processes import ProcessId, identity, spawn, stop
 
-USER: Final = "gateway"
+RIGHTS: Final = {
+    "gateway": "~hive:tail:* -@all +@connection +ping +xadd +xread +expire",
+    "github": "~hive:github:* -@all +@connection +ping +set +get +pttl +ttl +incrby +expire +time"
+    " +hgetall +hincrby +hdel +pexpire"
+    " +eval +evalsha +script|load",
+}
+"""By user."""
 MEMORY_MB: Final = 64
 STOP_S: Final = 5.0
 
@@ -30,10 +37,12 @@ class RedisConfig(msgspec.Struct, frozen=True):
     log: Path
 
 
-def rendered(password: str, *, port: int, bind: str = LOOPBACK) -> str:
-    """A server's configuration. The password is in it as a digest only."""
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    rights = "~hive:tail:* -@all +@connection +ping +xadd +xread +expire"
+def rendered(passwords: Mapping[str, str], *, port: int, bind: str = LOOPBACK) -> str:
+    """A server's configuration. The users' passwords are in it as digests only."""
+    users = [
+        f"user {user} reset on #{hashlib.sha256(password.encode()).hexdigest()} {RIGHTS[user]}"
+        for user, password in passwords.items()
+    ]
     return "\n".join(
         (
             f"bind {bind}",
@@ -46,14 +55,14 @@ def rendered(password: str, *, port: int, bind: str = LOOPBACK) -> str:
             "maxmemory-policy allkeys-lru",
             "maxclients 1000",
             "user default reset off",
-            f"user {USER} reset on #{digest} {rights}",
+            *users,
             "",
         )
     )
 
 
-def write_config(config: RedisConfig, password: str) -> None:
-    write_private(config.config, rendered(password, port=config.port))
+def write_config(config: RedisConfig, passwords: Mapping[str, str]) -> None:
+    write_private(config.config, rendered(passwords, port=config.port))
 
 
 def start(config: RedisConfig) -> ProcessId:
@@ -74,5 +83,5 @@ def stop_server(process: ProcessId) -> None:
     stop(process, first=signal.SIGTERM, grace_s=STOP_S)
 
 
-def url(port: int, password: str) -> str:
-    return f"redis://{USER}:{password}@{LOOPBACK}:{port}/0"
+def url(port: int, user: str, password: str) -> str:
+    return f"redis://{user}:{password}@{LOOPBACK}:{port}/0"

@@ -7,10 +7,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hive_shared.settings import ClientSettings, SettingsError, Sources, load
+from hive_shared.settings import ClientSettings, RunnerSettings, SettingsError, Sources, load
 from hive_stack import checks, services
 from hive_stack.errors import StackError
 from hive_stack.lock import is_held
+from hive_stack.logs import put_aside
 from hive_stack.paths import Paths
 from hive_stack.ports import require_free
 from hive_stack.processes import (
@@ -32,8 +33,6 @@ from hive_stack.supervisor import READY_S, end_left
 UP_S: Final = READY_S + 60.0
 """Seconds that `up` waits; the servers' own start and the migrations come before readiness."""
 DOWN_S: Final = 90.0
-LOG_KEPT: Final = 10 * 1024 * 1024
-"""Bytes from which a log is put aside at the next start, as `<name>.log.1`."""
 
 
 class Stack:
@@ -43,11 +42,18 @@ class Stack:
     """
 
     def __init__(
-        self, sources: Sources | None = None, *, data: Path | None = None, port: int | None = None
+        self,
+        sources: Sources | None = None,
+        *,
+        data: Path | None = None,
+        port: int | None = None,
+        runners: str | None = None,
     ) -> None:
         given = sources or Sources()
         over = {"HIVE_DATA": str(data.absolute())} if data else {}
         over |= {"HIVE_PORT": str(port)} if port else {}
+        over |= {"HIVE_RUNNERS": runners} if runners else {}
+        self._asked_runners = runners
         self.sources = replace(given, env={**given.env, **over})
         self.settings = load(ClientSettings, self.sources)
         self.paths = Paths(self.settings.data)
@@ -67,7 +73,7 @@ class Stack:
         Interrupted by Ctrl-C it ends what it has started.
         """
         if is_held(self.paths.lock):
-            return self._followed(None)
+            return self._as_asked(self._followed(None))
         self._end_left()
         self.check()
         self._make_directories()
@@ -93,8 +99,10 @@ class Stack:
         checks.require_git(path)
         checks.require_data(self.paths)
         checks.require_disk(self.paths.data)
-        for port in (self.settings.port, self.settings.port + 1):
-            require_free(port)
+        for number in range(1, self.settings.replicas + 1):
+            for port in services.gateway_ports(self.settings, number):
+                require_free(port)
+        checks.require_runners(self.settings, load(RunnerSettings, self.sources))
         checks.require_servers(self.settings, self.paths, path)
         try:
             for kind in services.SETTINGS:
@@ -103,6 +111,17 @@ class Stack:
             raise StackError(
                 "settings", error.message, where=error.where, remedy=error.remedy
             ) from error
+
+    def _as_asked(self, state: StackState) -> StackState:
+        """What runs already does not change its bounds. Raises StackError."""
+        if self._asked_runners in (None, state.runners):
+            return state
+        raise StackError(
+            "already-up",
+            f"it is up already, with --runners {state.runners}",
+            where="--runners",
+            remedy="`hive down` first: missions go on when it is up again",
+        )
 
     def _end_left(self) -> None:
         """End what a killed supervisor left, and write down that it is gone."""
@@ -119,9 +138,7 @@ class Stack:
         self.paths.data.mkdir(parents=True, exist_ok=True)
         self.paths.data.chmod(mode)
         self.paths.logs.mkdir(mode=0o700, exist_ok=True)
-        for log in self.paths.logs.glob("*.log"):
-            if log.stat().st_size > LOG_KEPT:
-                log.replace(log.with_name(log.name + ".1"))
+        put_aside(self.paths.logs)
 
     def _supervisor(self) -> ProcessId:
         started = spawn(

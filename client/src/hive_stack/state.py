@@ -50,6 +50,10 @@ class StackState(msgspec.Struct, frozen=True):
     """As people see it; empty where there is none."""
     redis_missing: str = ""
     """Why there is none, and what to do about it."""
+    second_grpc_port: int = 0
+    """Of the second gateway; 0 where there is one only."""
+    runners: str = "1"
+    """As many as it was told to have: a number, or MIN:MAX."""
     programs: tuple[Program, ...] = ()
     up_in_s: float | None = None
     """Seconds that the last start took."""
@@ -61,8 +65,9 @@ class StackState(msgspec.Struct, frozen=True):
 
     @property
     def gateway(self) -> str:
-        """The API's address."""
-        return f"127.0.0.1:{self.grpc_port}"
+        """The API's address; of two gateways with a comma between."""
+        ports = [port for port in (self.grpc_port, self.second_grpc_port) if port]
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
 
     def program(self, name: str) -> Program | None:
         return next((program for program in self.programs if program.name == name), None)

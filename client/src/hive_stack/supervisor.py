@@ -15,14 +15,17 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from msgspec.structs import replace
 
 from hive_shared.settings import ClientSettings, SettingsError, Sources
-from hive_stack import readiness, services
+from hive_stack import capacity, readiness, services
+from hive_stack.capacity import Follower
 from hive_stack.errors import StackError
 from hive_stack.kept import Kept
+from hive_stack.logs import put_aside
 from hive_stack.paths import Paths
 from hive_stack.postgres import stop_server
 from hive_stack.processes import (
@@ -33,7 +36,9 @@ from hive_stack.processes import (
     reap_orphans,
     spawn,
     tail,
+    tell,
 )
+from hive_stack.runners import RUNNER, Runners, program_name
 from hive_stack.servers import Chosen, prepare_record
 from hive_stack.services import Servers
 from hive_stack.state import Failure, Phase, StackState, read_state, write_state
@@ -44,6 +49,8 @@ READY_S: Final = 60.0
 """Seconds that the first readiness may take."""
 CRASHES: Final = 4
 """Ends in a row before the first readiness, after which starting is given up."""
+LOGS_S: Final = 60.0
+"""Between two looks at how long the logs are."""
 GRACE_S: Final = 15.0
 """Seconds between TERM and KILL for a service; it ends by itself after `drain` (10)."""
 
@@ -58,6 +65,9 @@ class Supervisor:
         self._vault = Vault(self._paths.secrets)
         self._told_to_end = threading.Event()
         self._kept: list[Kept] = []
+        self._runners: Runners | None = None
+        self._follower = Follower(lambda: capacity.ask(settings.port, self._vault.admin_token()))
+        self._logs_seen = float("-inf")
         self._began = time.monotonic()
         self._state = StackState(
             phase="starting",
@@ -66,6 +76,8 @@ class Supervisor:
             grpc_port=settings.port + 1,
             postgres_port=0,
             nats_port=0,
+            second_grpc_port=services.gateway_ports(settings, 2)[1] if settings.replicas > 1 else 0,
+            runners=settings.runners,
         )
 
     def run(self) -> int:
@@ -106,12 +118,27 @@ class Supervisor:
             self._launch(server)
         asyncio.run(prepare_record(chosen.places, self._vault))
         for service in services.MODULES:
-            self._launch(self._service(service, chosen.places))
+            for number in range(1, services.replicas_of(service, self._settings) + 1):
+                if service != RUNNER:
+                    self._launch(self._service(service, chosen.places, number))
+        self._launch_runners(chosen.places)
         self._await_readiness()
 
-    def _service(self, service: str, places: Servers) -> Kept:
+    def _launch_runners(self, places: Servers) -> None:
+        self._runners = Runners(
+            self._settings.runner_bounds,
+            lambda number: self._service(RUNNER, places, number),
+            lambda number: services.runner_name(number, self._sources),
+            self._follower,
+        )
+        for runner in self._runners.first():
+            self._launch(runner)
+
+    def _service(self, service: str, places: Servers, number: int = 1) -> Kept:
+        """`number`: which of them it is."""
+        name = program_name(service, number)
         try:
-            env = services.told(service, self._settings, places, self._vault, self._sources)
+            env = services.told(service, self._settings, places, self._vault, self._sources, number)
         except SettingsError as error:
             raise StackError(
                 "settings", error.message, where=error.where, remedy=error.remedy
@@ -120,13 +147,18 @@ class Supervisor:
         def start() -> ProcessId:
             started = spawn(
                 services.argv(service),
-                log=self._paths.log(service),
+                log=self._paths.log(name),
                 env=env,
                 cwd=str(self._paths.data),
             )
             return identity(started.pid)
 
-        return Kept(service, start, lambda process: end_with_descendants(process, grace_s=GRACE_S))
+        return Kept(
+            name,
+            start,
+            lambda process: end_with_descendants(process, grace_s=GRACE_S),
+            tell_to_go=lambda process: tell(process, signal.SIGUSR1),
+        )
 
     def _launch(self, program: Kept) -> None:
         if self._told_to_end.is_set():
@@ -171,18 +203,35 @@ class Supervisor:
         )
 
     def _keep(self) -> None:
+        if self._runners is not None and self._runners.follows:
+            self._follower.start()
         while not self._told_to_end.wait(TICK_S):
             self._look()
 
     def _look(self) -> None:
         now = time.monotonic()
         changed = [program.look(now) for program in self._kept]
+        if self._runners is not None and self._runners.look(now):
+            servers = [kept for kept in self._kept if not kept.name.startswith(RUNNER)]
+            self._kept = [*servers, *self._runners]
+            changed.append(True)
         if any(changed):
             self._write(self._state.phase)
         reap_orphans()
+        if now - self._logs_seen > LOGS_S:
+            self._logs_seen = now
+            try:
+                put_aside(self._paths.logs)
+            except OSError as error:
+                _log.warning("logs cannot be put aside: %s", error)
 
     def _end(self, failure: Failure | None) -> None:
+        self._follower.end()
         self._write("stopping", failure)
+        runners = [program for program in self._kept if program.name.startswith(RUNNER)]
+        with ThreadPoolExecutor(max(1, len(runners))) as together:
+            # Each waits some seconds for what is at work: not one after the other.
+            list(together.map(Kept.end, runners))
         for program in reversed(self._kept):
             program.end()
         end_descendants()

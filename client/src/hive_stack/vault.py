@@ -2,12 +2,9 @@
 
 import secrets
 from pathlib import Path
-from typing import Final
 
 from hive_stack import nats, redis, schemas
 from hive_stack.private import write_private
-
-_REDIS: Final = f"redis-{redis.USER}.password"
 
 
 class Vault:
@@ -20,10 +17,10 @@ class Vault:
         """Make what is missing; what exists stays as it is."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
-        names = ["admin.token", "runner.token", "resume.key", "notify.key", _postgres("admin")]
-        names += [_postgres(service) for service in schemas.LOGINS]
+        names = ["admin.token", "runner.token", "resume.key", "notify.key", "alerts.token"]
+        names += [_postgres(service) for service in ("admin", *schemas.LOGINS)]
         names += [_nats(user) for user in nats.USERS]
-        names += [_REDIS]
+        names += [_redis(user) for user in redis.RIGHTS]
         for name in names:
             if not (self._folder / name).exists():
                 # A letter first: NATS would read a variable of digits as a number.
@@ -39,8 +36,9 @@ class Vault:
     def nats(self, user: str) -> str:
         return self._read(_nats(user))
 
-    def redis(self) -> str:
-        return self._read(_REDIS)
+    def redis(self) -> dict[str, str]:
+        """The password of each user."""
+        return {user: self._read(_redis(user)) for user in redis.RIGHTS}
 
     def _read(self, name: str) -> str:
         return (self._folder / name).read_text().strip()
@@ -52,3 +50,7 @@ def _postgres(service: str) -> str:
 
 def _nats(user: str) -> str:
     return f"nats-{user}.password"
+
+
+def _redis(user: str) -> str:
+    return f"redis-{user}.password"

@@ -10,13 +10,25 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from hive_contracts.capacity import AnyCapacityEvent, CapacityEvent
 from hive_contracts.envelope import Recorded
+from hive_contracts.github.check import AnyCheckEvent, CheckEvent
+from hive_contracts.github.delivery import AnyDeliveryEvent, DeliveryEvent
+from hive_contracts.github.issue import AnyIssueEvent, IssueEvent
+from hive_contracts.github.pull_request import AnyPullRequestEvent, PullRequestEvent
+from hive_contracts.github.repository import AnyRepositoryEvent, RepositoryEvent
+from hive_contracts.incident import AnyIncidentEvent, IncidentEvent
 from hive_contracts.mission import AnyMissionEvent, MissionEvent
+from hive_contracts.policy import AnyPolicyEvent, PolicyEvent
 from hive_contracts.runner import AnyRunnerEvent, RunnerEvent
 from hive_contracts.subjects import split_stream, stream_name
 from hive_contracts.task import AnyTaskEvent, TaskEvent
 
-AnyEvent = AnyMissionEvent | AnyTaskEvent | AnyRunnerEvent
+AnyGithubEvent = (
+    AnyDeliveryEvent | AnyRepositoryEvent | AnyPullRequestEvent | AnyIssueEvent | AnyCheckEvent
+)
+AnyHealthEvent = AnyCapacityEvent | AnyIncidentEvent | AnyPolicyEvent
+AnyEvent = AnyMissionEvent | AnyTaskEvent | AnyRunnerEvent | AnyGithubEvent | AnyHealthEvent
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 """Turns the JSON object of one schema version of an event into that of the next."""
@@ -38,11 +50,19 @@ _MEMBERS: Final[dict[str, Any]] = {
     "mission": AnyMissionEvent,
     "task": AnyTaskEvent,
     "runner": AnyRunnerEvent,
+    "delivery": AnyDeliveryEvent,
+    "repository": AnyRepositoryEvent,
+    "pull_request": AnyPullRequestEvent,
+    "issue": AnyIssueEvent,
+    "check": AnyCheckEvent,
+    "capacity": AnyCapacityEvent,
+    "incident": AnyIncidentEvent,
+    "policy": AnyPolicyEvent,
 }
 _TYPES: Final = {
     (category, member.__name__): member
     for category, union in _MEMBERS.items()
-    for member in get_args(union)
+    for member in get_args(union) or (union,)
 }
 _DECODERS: Final = {key: msgspec.json.Decoder(member) for key, member in _TYPES.items()}
 _ENCODER: Final = msgspec.json.Encoder()
@@ -62,6 +82,22 @@ def stream_of(event: AnyEvent) -> str:
             return stream_name("task", id)
         case RunnerEvent(runner_id=id):
             return stream_name("runner", id)
+        case DeliveryEvent(delivery_id=id):
+            return stream_name("delivery", id)
+        case RepositoryEvent(repository_id=id):
+            return stream_name("repository", id)
+        case PullRequestEvent(mission_id=id):
+            return stream_name("pull_request", id)
+        case IssueEvent(issue_id=id):
+            return stream_name("issue", id)
+        case CheckEvent(mission_id=id):
+            return stream_name("check", id)
+        case CapacityEvent(pool=id):
+            return stream_name("capacity", id)
+        case IncidentEvent(incident_id=id):
+            return stream_name("incident", id)
+        case PolicyEvent(policy_id=id):
+            return stream_name("policy", id)
     raise TypeError(f"{type(event).__name__} is no event")
 
 

@@ -11,13 +11,19 @@ from typing import Final
 
 from hive_contracts.plan import Globbed, Item
 
+_APART: Final = ":(glob)*/.git/*"
+"""Matches no tracked file. Where all that is wanted begins with one folder's name, git skips as
+much of what is taken away too, and `**/tests/**` becomes `**`."""
+
 
 def file_pathspecs(globbed: Globbed) -> tuple[str, ...]:
     """For `git ls-files`: the files that match; empty where only folders are asked for."""
     files = [pattern for pattern in _wanted(globbed) if not pattern.endswith("/")]
     if not files:
         return ()
-    return (*(f":(glob){pattern}" for pattern in files), *_without(globbed))
+    without = _without(globbed)
+    apart = (_APART,) if without else ()
+    return (*(f":(glob){pattern}" for pattern in files), *apart, *without)
 
 
 def folder_pathspecs(globbed: Globbed) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Final
 NewId = Callable[[], str]
 
 SHORT_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -35,6 +36,11 @@ def derived_id(parent: str, *parts: str | int) -> str:
 
 def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
+
+
+def is_commit(text: str) -> bool:
+    """Whether it is a full object name of git."""
+    return _COMMIT.fullmatch(text) is not None
 
 
 def unix_ms_of(uuid: str) -> int:

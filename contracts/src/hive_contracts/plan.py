@@ -4,9 +4,13 @@ Durations are seconds. Commits are full object names of git, digests are SHA-256
 """
 
 import hashlib
+import re
 from typing import Final, Literal
 
 import msgspec
+
+from hive_contracts.budget import Budget
+from hive_contracts.dialogue import Rule
 
 TaskKind = Literal["work", "gate", "merge", "expand"]
 """What a task's runner does: an agent's work, a check, a merge into the mission's branch, or the
@@ -15,33 +19,30 @@ listing of the items that a phase fans out over."""
 Step = Literal["work", "gates", "merge", "expand"]
 """What one epoch of a task is leased for; a `work` task is leased for `gates` after its work."""
 
-FailureKind = Literal[
-    "agent",
-    "gate",
-    "no-change",
-    "timeout",
-    "conflict",
-    "infrastructure",
-    "limit",
-    "permanent",
-]
-"""Whose failure it was.
-
-`agent`, `gate`, `no-change` and `timeout` are tried again and count as an attempt; `infrastructure`
-and `limit` are tried again and do not count; `conflict` sends work back to the newest tip;
-`permanent` is never tried again.
-"""
-
-MAX_DETAIL: Final = 4_096
-"""Characters of a failure's detail; the whole output is an artifact."""
-MAX_SAID: Final = 2_048
-"""Characters of an agent's last words that an event carries."""
-MAX_TAIL: Final = 8_192
-"""Characters of a gate's output that an event carries, and that the next attempt is given."""
-MAX_NAMED: Final = 20
-"""Paths, or tests, that a result names; beyond that they are counted."""
 PROTECTED_GATE: Final = "protected"
 """The approval that is asked for where work changes protected paths."""
+SETUP_GATE: Final = "set-up"
+"""What is asked where the repository's set-up fails again and again: whether to try once more."""
+RUNBOOK_GATE: Final = "runbook"
+"""The approval that a runbook begins with."""
+POLICY_GATE: Final = "error-budget"
+"""What is asked before work is merged while the error-budget policy demands it."""
+RESERVED: Final = frozenset({"base", "gates", "expand", PROTECTED_GATE, SETUP_GATE, POLICY_GATE})
+"""Names of the hive's own; a gate of the repository file may have them all the same."""
+ON_GITHUB: Final = "github:"
+"""Before the login, in lower case, of a person who is known by GitHub alone."""
+MAX_PHASES: Final = 64
+"""Of a mission."""
+MAX_GATES: Final = 40
+"""Of a task, or of a mission."""
+MAX_CHECK: Final = 200
+"""Characters of a check's name on GitHub."""
+MAX_PATHS: Final = 50
+"""Patterns in a task's `paths`."""
+MAX_ROUNDS: Final = 20
+"""How often a review may send back, at most."""
+WEBHOOK: Final = re.compile(r"https?://[!-~]{1,2000}")
+"""What `Notify.webhook` matches as a whole."""
 
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -61,6 +62,9 @@ class Repository(Value, frozen=True):
     """The commit that the mission starts from."""
     branch: str = ""
     """The branch that the base was the head of, for people; empty if it was none."""
+    chain: str = ""
+    """Digest of the manifest (`Link`) of a bundle that ends in the base, where the hive itself has
+    the repository; empty where the runner fetches from `url`."""
 
 
 class Tip(Value, frozen=True):
@@ -78,7 +82,23 @@ class Link(Value, frozen=True):
     new: str
     bundle: ArtifactRef
     previous: str = ""
-    """Digest of the `Link` that ends in `old`; empty where `old` is the base."""
+    """Digest of the `Link` that ends in `old`; empty where `old` is the base, or is empty because
+    the bundle holds the whole history."""
+
+
+class Origin(Value, frozen=True):
+    """The issue on GitHub that a mission is for."""
+
+    issue_id: str
+    """Of the stream `issue-<issue_id>`."""
+    issue: str
+    """`owner/name#7`, at the launch."""
+    url: str
+    """For people."""
+    title: str = ""
+    """As somebody wrote it on GitHub: nobody has to trust it."""
+    by: str = ""
+    """Who had it launched: `github:LOGIN`."""
 
 
 class Timeouts(Value, frozen=True):
@@ -90,6 +110,8 @@ class Timeouts(Value, frozen=True):
     silence: float = 600
     """Without a byte of output."""
     setup: float = 900
+    answer: float = 0
+    """A question of its agent, until a person has answered; 0 waits for ever."""
 
 
 class Retry(Value, frozen=True):
@@ -123,6 +145,8 @@ class ApprovalGate(Value, frozen=True, tag="approval"):
     """What a person is asked."""
     timeout: float = 0
     """0 waits for ever; else it counts as refused."""
+    by: tuple[str, ...] = ()
+    """Names or roles of those who may answer; empty is anybody who may answer at all."""
 
 
 class HttpGate(Value, frozen=True, tag="http"):
@@ -150,9 +174,19 @@ class MetricGate(Value, frozen=True, tag="metric"):
     """Until then it must hold."""
 
 
+class GithubCheckGate(Value, frozen=True, tag="github_check"):
+    """A check run or commit status on GitHub, at the pushed tip of the mission's branch."""
+
+    name: str
+    check: str
+    """Its name there, exactly."""
+    timeout: float = 3600
+    """Until then it must be completed."""
+
+
 Check = CommandGate | HttpGate | MetricGate
 """What a runner judges."""
-Gate = CommandGate | ApprovalGate | HttpGate | MetricGate
+Gate = CommandGate | ApprovalGate | HttpGate | MetricGate | GithubCheckGate
 
 
 class TaskSpec(Value, frozen=True):
@@ -173,6 +207,18 @@ class TaskSpec(Value, frozen=True):
     whose paths may meet do not run at the same time; empty is anywhere, beside anything."""
     review: bool = False
     """It judges what was made before it: it may list defects, and need not change anything."""
+    model: str = ""
+    """Of its agent; empty is the agent's own default."""
+    permissions: tuple[Rule, ...] = ()
+    """What its agent may do; empty is as the profile has it."""
+    read_only: bool = False
+    """A change of the worktree, but for `output`, fails the attempt."""
+    output: str = ""
+    """A file, by its path in the worktree, that must be there at the end; it is kept."""
+    exclusive: bool = False
+    """No two of its attempts are ever at work at the same time, on whatever machines."""
+    on_failure: Literal["", "stop", "continue"] = ""
+    """As `Phase.on_failure`, for this task alone; empty is as the phase says."""
 
 
 class Item(Value, frozen=True):
@@ -230,12 +276,36 @@ class Phase(Value, frozen=True):
 
 
 class Notify(Value, frozen=True):
-    """Who is told, by a signed POST, where a mission needs a person or has ended."""
+    """Who is told, by a signed POST, where a mission needs a person, is paused or has ended."""
 
     webhook: str
     """A URL of http or https. It is part of the record, and so is any secret in it."""
-    when: tuple[Literal["needs-you", "done"], ...] = ()
+    when: tuple[Literal["needs-you", "paused", "done"], ...] = ()
     """Of what; empty is all of it."""
+
+
+class PullRequestWish(Value, frozen=True):
+    """A pull request on GitHub as the mission's result."""
+
+    repository: str = ""
+    """`owner/name`; empty is the one that the mission's repository is fetched from."""
+    base: str = ""
+    """The branch that it is to be merged into; empty is the one that the mission started from."""
+    draft_until: Literal["success", "none"] = "success"
+    """`success`: opened as a draft with the first merge, made ready when the mission has
+    succeeded. `none`: opened when the mission has succeeded."""
+    reviewers: tuple[str, ...] = ()
+    """Logins, and teams as `organisation/team`."""
+    labels: tuple[str, ...] = ()
+    merge: Literal["never", "when_green", "queue"] = "never"
+    """Who merges: `never` the hive; `when_green` the hive, once the mission has succeeded and all
+    checks are green; `queue` GitHub's merge queue, which the hive puts it into."""
+    rounds: int = 3
+    """How often failed checks and reviews go back to an agent before a person is asked; with 0
+    nothing does."""
+    per: Literal["mission", "task"] = "mission"
+    """`mission`: one for all that was changed. `task`: one for each task that changed something,
+    based on those of the tasks that it needs."""
 
 
 class Plan(Value, frozen=True):
@@ -254,174 +324,24 @@ class Plan(Value, frozen=True):
     criteria: tuple[Gate, ...] = ()
     """What must hold on the merged branch at the end; command gates also run on the base first."""
     notify: Notify | None = None
+    budget: Budget | None = None
+    pull_request: PullRequestWish | None = None
+    """The result is a pull request; None is a branch that is pushed nowhere."""
 
 
-class Baseline(Value, frozen=True):
-    """What a gate with `compare: base` found on the mission's base commit."""
+class Given(Value, frozen=True):
+    """A file that a task made: its `output`."""
 
-    gate: str
-    """`CommandGate.definition`."""
-    exit_code: int | None = None
-    """None where the command did not end by itself."""
-    tests: ArtifactRef | None = None
-    """Its tests (JSON); None where the gate has no report."""
-    flaky: tuple[str, ...] = ()
-    """Tests that were seen to fail and, run again on the same files, to pass."""
-
-
-class Tally(Value, frozen=True):
-    """A gate's tests, counted from its report, beside those of the base."""
-
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    base_passed: int = 0
-    base_failed: int = 0
-    added: int = 0
-    """Tests that the base does not have."""
-    gone: int = 0
-    newly_failed: int = 0
-    newly_skipped: int = 0
-
-
-class GateResult(Value, frozen=True):
     name: str
-    passed: bool
-    command: str = ""
-    exit_code: int | None = None
-    """None where the command did not end by itself."""
-    seconds: float = 0
-    tail: str = ""
-    """What matters of its output, at most MAX_TAIL characters: failing tests, then its end."""
-    output: ArtifactRef | None = None
-    reason: str = ""
-    """Why it did not pass, where the exit status does not say it."""
-    tally: Tally | None = None
-    """None without a report."""
-    flaky: tuple[str, ...] = ()
-    """Tests that failed here and passed when they were run again, at most MAX_NAMED."""
-    baseline: Baseline | None = None
-    """With `compare: base`: what it was compared with."""
-    commit: str = ""
-    """What was judged; empty without a repository."""
-
-
-class FileChange(Value, frozen=True):
-    path: str
-    insertions: int = 0
-    """Lines; 0 in a binary file."""
-    deletions: int = 0
-
-
-class Usage(Value, frozen=True):
-    """What agents used. Amounts that were billed, that are estimated, and that nobody knows are
-    never mixed."""
-
-    input_tokens: int = 0
-    """Read, those from a cache included."""
-    cached_tokens: int = 0
-    """Of these, from a cache."""
-    output_tokens: int = 0
-    billed_usd: float = 0
-    estimated_usd: float = 0
-    """At list prices; on a subscription nobody pays it."""
-    unpriced: int = 0
-    """Runs of agents that did not say what they cost."""
-
-    def plus(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.output_tokens + other.output_tokens,
-            round(self.billed_usd + other.billed_usd, 6),
-            round(self.estimated_usd + other.estimated_usd, 6),
-            self.unpriced + other.unpriced,
-        )
-
-
-class AgentRun(Value, frozen=True):
-    """One run of an agent, as it told of itself."""
-
-    profile: str
-    session: str = ""
-    """Its session's id, by which its own command goes on with it."""
-    said: str = ""
-    """Its last words, at most MAX_SAID characters."""
-    prompt: ArtifactRef | None = None
-    """What it was asked, as it was sent."""
-    usage: Usage | None = None
-    """None where it did not say."""
-
-
-class WorkDone(Value, frozen=True, tag="work"):
-    """An agent's work, committed; without a repository, or with nothing to change, no commit."""
-
-    commit: str = ""
-    bundle: ArtifactRef | None = None
-    """The git bundle `tip..commit`."""
-    no_change: str = ""
-    """Why nothing needed to be changed, in the agent's words."""
-    output: ArtifactRef | None = None
-    files: int = 0
-    insertions: int = 0
-    deletions: int = 0
-    defects: str = ""
-    """What a review found, at most MAX_TAIL characters; empty accepts."""
-    setup: ArtifactRef | None = None
-    """What the repository's set-up printed."""
-    protected: tuple[str, ...] = ()
-    """Changed paths that the base commit's repository file protects, at most MAX_NAMED."""
-    protected_files: int = 0
-    """How many there are."""
-    tests: tuple[FileChange, ...] = ()
-    """Changed test files that the base had, at most MAX_NAMED."""
-    test_files: int = 0
-    """How many there are."""
-    agent: AgentRun | None = None
-    """None for a plain command."""
-
-
-class MergeDone(Value, frozen=True, tag="merge"):
-    old: str
-    """The tip that the merge started from."""
-    new: Tip
-
-
-class ItemsListed(Value, frozen=True, tag="items"):
-    items: tuple[Item, ...]
-
-
-class GatesRun(Value, frozen=True, tag="gates"):
-    commit: str
-    results: tuple[GateResult, ...]
-    setup: ArtifactRef | None = None
-    """What the repository's set-up printed."""
-
-
-class Failure(Value, frozen=True, tag="failure"):
-    kind: FailureKind
-    detail: str
-    """One sentence for people, at most MAX_DETAIL characters."""
-    tail: str = ""
-    """The end of the output that explains it, at most MAX_TAIL characters."""
-    output: ArtifactRef | None = None
-    files: tuple[str, ...] = ()
-    """The files in conflict."""
-    retry_after: float = 0
-    """Seconds until a limit is lifted; 0 if not known."""
-    setup: ArtifactRef | None = None
-    """What the repository's set-up printed."""
-    agent: AgentRun | None = None
-    """The agent that was at work, if one was."""
-
-
-Outcome = WorkDone | MergeDone | ItemsListed | GatesRun | Failure
+    """Its path in the worktree."""
+    file: ArtifactRef
 
 
 class MergeOf(Value, frozen=True):
-    """The work that a merge task merges."""
+    """The work that a merge task merges, or what of the base a task is to merge."""
 
     task_id: str
+    """Empty where it is no task's."""
     name: str
     """Phase and task, for the merge's message."""
     epoch: int

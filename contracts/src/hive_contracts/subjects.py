@@ -14,6 +14,7 @@ EVENTS: Final = "hive.events.>"
 HEARTBEATS: Final = "hive.heartbeats.>"
 APPENDED: Final = "hive.hints.appended"
 SUBMIT: Final = "hive.commands.orchestrator.submit"
+RUNBOOK: Final = "hive.commands.orchestrator.runbook"
 BEAT: Final = "hive.commands.orchestrator.beat"
 
 DEADLINE_HEADER: Final = "Hive-Deadline-Ms"
@@ -52,10 +53,6 @@ def parse_event_subject(subject: str) -> EventSubject:
         case ["hive", "events", category, id, type]:
             return EventSubject(category, id, type)
     raise ValueError(f"{subject!r} is no event subject: expected hive.events.category.id.Type")
-
-
-def category_subjects(category: str) -> str:
-    return f"hive.events.{category}.>"
 
 
 def command_subject(service: str, name: str) -> str:

@@ -6,13 +6,28 @@ A request carries a list of submissions, the reply an answer for each, in the sa
 
 import msgspec
 
-from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
+from hive_contracts.mission import (
+    CancelMission,
+    ExtendMission,
+    LaunchMission,
+    PauseMission,
+    RaiseBudget,
+    RecordLanding,
+    ReleaseMission,
+    ResumeMission,
+)
 from hive_contracts.task import (
+    AnswerQuestion,
     ApproveGate,
+    AskQuestion,
+    ConcludeCheck,
+    GiveTask,
     LoseLease,
     RejectGate,
     ReportAttempt,
+    ReportUsage,
     StartAttempt,
+    TakeTask,
     TellTask,
 )
 
@@ -20,12 +35,23 @@ Submittable = (
     LaunchMission
     | ExtendMission
     | CancelMission
+    | RecordLanding
+    | ReleaseMission
+    | PauseMission
+    | ResumeMission
+    | RaiseBudget
     | ApproveGate
     | RejectGate
+    | ConcludeCheck
     | TellTask
+    | TakeTask
+    | GiveTask
+    | AskQuestion
+    | AnswerQuestion
     | StartAttempt
     | ReportAttempt
     | LoseLease
+    | ReportUsage
 )
 """What may come from outside; all other commands are the orchestrator's own."""
 

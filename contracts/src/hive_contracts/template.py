@@ -18,6 +18,7 @@ from hive_contracts.plan import (
     ApprovalGate,
     CommandGate,
     Gate,
+    GithubCheckGate,
     HttpGate,
     Item,
     MetricGate,
@@ -86,6 +87,8 @@ def _render_gate(gate: Gate, item: Item) -> Gate:
             )
         case MetricGate(query=query):
             return msgspec.structs.replace(gate, query=render(query, item, _in_a_string))
+        case GithubCheckGate():
+            return gate
 
 
 def _in_a_string(value: str) -> str:

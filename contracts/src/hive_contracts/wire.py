@@ -92,6 +92,11 @@ def _reader(struct_type: type[msgspec.Struct], descriptor: Descriptor) -> Read:
     return read
 
 
+def check_pair(struct_type: type[msgspec.Struct], descriptor: Descriptor) -> None:
+    """Raises TypeError where a struct cannot be written to messages of a type."""
+    _writers(struct_type, descriptor)
+
+
 @functools.cache
 def _writers(struct_type: type[msgspec.Struct], descriptor: Descriptor) -> tuple[Write, ...]:
     targets = _targets(struct_type, descriptor)

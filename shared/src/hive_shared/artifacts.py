@@ -2,6 +2,7 @@
 
     <root>/ab/abcdef…     complete, verified, on disk
     <root>/part/<random>  being written
+    <root>/gone/abcdef…   on its way out
 
 A blob is written under a temporary name, hashed on the way, synced, and renamed to its digest only
 if it is what it said it would be: whoever finds a digest's file finds the whole blob, whatever
@@ -151,9 +152,48 @@ class Artifacts:
         self._root = root
         self._parts = root / "part"
         self._parts.mkdir(parents=True, exist_ok=True)
+        self._gone = root / "gone"
 
     def has(self, digest: str) -> bool:
         return self._path(digest).exists()
+
+    def touch(self, digest: str) -> bool:
+        """Whether a blob is here; if so, it was handed in now, once more."""
+        try:
+            os.utime(self._path(digest))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def delete(self, digest: str, before: float) -> bool:
+        """Delete a blob that nobody handed in since a moment (seconds since 1970).
+
+        Answers whether it is gone now. A `touch` at the same time is either seen here, and the
+        blob stays, or finds no blob, and it is handed in anew: the file is looked at where no
+        `touch` finds it any more.
+        """
+        path, aside = self._path(digest), self._gone / digest
+        self._gone.mkdir(exist_ok=True)
+        try:
+            if path.stat().st_mtime >= before:
+                return False
+            path.rename(aside)
+        except FileNotFoundError:
+            return True
+        try:
+            if aside.stat().st_mtime < before:
+                aside.unlink()
+                return True
+            aside.rename(path)
+        except FileNotFoundError:
+            pass  # another process that started has put it back
+        return False
+
+    def put_back(self) -> None:
+        """Undo deletions that were cut short: whether they may go is judged again."""
+        for aside in self._gone.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                aside.rename(self._path(aside.name))
 
     def path(self, digest: str) -> Path:
         """The file of a blob, for reading only. Raises ArtifactMissing."""

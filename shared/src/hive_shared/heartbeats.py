@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Final
 
 import msgspec
@@ -33,4 +34,6 @@ def _heartbeat(shell: Shell, every: float) -> Heartbeat:
         state=shell.state,
         uptime_s=round(shell.uptime(), 3),
         every_s=every,
+        sent_ms=time.time_ns() // 1_000_000,
+        **shell.vitals.taken(),
     )

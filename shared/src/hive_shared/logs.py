@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from hive_shared import telemetry
+
 _PLAIN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -40,17 +42,10 @@ def configure(service: str, instance: str, level: str) -> None:
     handler.setFormatter(JsonLines(service, instance))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    # It tells each request with its whole URL, and that of a webhook is a secret.
+    logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.root.level))
 
 
 def _trace(traceparent: str) -> dict[str, str]:
-    parts = traceparent.split("-")
-    if len(parts) >= 4:
-        return {"trace_id": parts[1], "span_id": parts[2]}
-    # Nothing of the SDK is imported for a log line: without it there is no open span.
-    trace = sys.modules.get("opentelemetry.trace")
-    if trace is None:
-        return {}
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return {}
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    parts = (traceparent or telemetry.current()).split("-")
+    return {"trace_id": parts[1], "span_id": parts[2]} if len(parts) >= 4 else {}

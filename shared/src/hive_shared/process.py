@@ -28,6 +28,7 @@ from hive_contracts.ids import uuid7
 from hive_shared import garbage, logs, telemetry
 from hive_shared.clock import SystemClock
 from hive_shared.settings import Process, SettingsError, load
+from hive_shared.vitals import Vitals
 
 S = TypeVar("S", bound=Process)
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class Shell:
         self.stopping = asyncio.Event()
         """Set when the process was told to end, before anything is closed."""
         self.failed = False
+        self.vitals = Vitals()
+        """What its heartbeats tell besides."""
         self._began = time.monotonic()
         self._ending = asyncio.Event()
         self._open = AsyncExitStack()
@@ -107,7 +110,7 @@ def run(service: str, kind: type[S], start: Start[S]) -> int:
         _log.critical("%s", error)
         return EXIT_SETTINGS
     logs.configure(service, instance, settings.log_level)
-    with telemetry.configure(service, settings.otlp_endpoint):
+    with telemetry.configure(service, settings.otlp_endpoint, settings.otlp_traces):
         return asyncio.run(_live(Shell(service, instance), settings, start))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive_runner.limits import LONGEST, refusal_in, seconds_in, seconds_until, wait_for_limit
+from hive_runner.agents.limits import LONGEST, refusal_in, seconds_in, seconds_until, wait_for_limit
 from hive_shared.profiles import profiles_of
 
 NOW = datetime(2026, 11, 28, 16, 36, 20, tzinfo=UTC)
@@ -25,6 +25,9 @@ SAID = [
     ("gemini", "You have exhausted your capacity on this model. Your quota will reset after 2h9s.",
      7214),
     ("gemini", "[API Error: RESOURCE_EXHAUSTED]", 900),
+    ("gemini", "Please retry in 34.074824224s.", 39.1),
+    ("gemini", "Suggested retry after 3600s.]", 3605),
+    ("gemini", "You have exhausted your daily quota on this model.", 900),
     ("opencode", 'error="AI_APICallError: Rate limit reached. Please try again in 6m0.5s."', 365.5),
     ("opencode", "AI_APICallError: Too Many Requests", 900),
 ]  # fmt: skip

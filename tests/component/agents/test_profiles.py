@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hive_shared.profiles import Login, Presence, Profile, ProfileProblem, look, profiles_of
+from hive_shared.profiles import (
+    Login,
+    Presence,
+    Profile,
+    ProfileProblem,
+    Server,
+    look,
+    profiles_of,
+)
 
 CLI = Profile(
     ("agent",),
@@ -72,7 +80,9 @@ def test_what_is_said_of_a_profile_changes_it_and_leaves_the_rest() -> None:
         ({"a": Profile(use="b"), "b": Profile(use="a")}, "a → b → a"),
         ({"a": Profile(("x",), limits=("(",))}, "'(' is no regular expression"),
         ({"a": Profile(("x",), limits=("(?P<when>x)",))}, "the group when; known are at, epoch"),
-        ({"a": Profile(("x",), permissions={"edit": "ask"})}, "nobody can be asked while"),
+        ({"a": Profile(("x",), template="Do it.")}, "it has to name {task}"),
+        ({"a": Profile(("x",), template="{task} {tsak}")}, "may name {guide}, {objective}"),
+        ({"a": Profile(("x",), mcp={"a b": Server("x")})}, "profiles.a.mcp.a b: a server has"),
         ({"a": Profile(("x",), set_env={"HIVE_TASK": "x"})}, "HIVE_TASK is the hive's own"),
         ({"a": Profile(("",))}, "the program's name is empty"),
         ({"a": Profile(("x",), resume=True)}, "a session can be gone on with"),

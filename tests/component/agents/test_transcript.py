@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive_contracts.plan import MAX_SAID, Usage
-from hive_runner.transcript import Transcript
+from hive_contracts.outcome import MAX_SAID, Usage
+from hive_runner.agents.transcript import Transcript
 from hive_shared.profiles import Profile, Reading, profiles_of
 
 PROFILES = profiles_of({})
@@ -166,3 +166,26 @@ def test_output_without_events_is_text_and_its_last_lines_are_looked_at(tmp_path
     profile = Profile(("x",))
     told = heard(tmp_path, profile, b"\n".join(b"%d" % n for n in range(100))).told
     assert (told.lines[-1], len(told.lines)) == ("99", 40)
+
+
+def test_what_a_message_tells_again_with_each_of_its_parts_counts_once(tmp_path: Path) -> None:
+    seen: list[int] = []
+    transcript = Transcript(
+        tmp_path / "output.log", 1 << 20, PROFILES["claude"],
+        on_usage=lambda usage: seen.append(usage.input_tokens + usage.output_tokens),
+    )  # fmt: skip
+
+    def say(id: str, read: int, written: int) -> None:
+        usage = {"input_tokens": read, "cache_read_input_tokens": 5, "output_tokens": written}
+        event = {"type": "assistant", "message": {"id": id, "usage": usage}}
+        transcript.write(json.dumps(event).encode() + b"\n")
+
+    say("m1", 10, 1)
+    say("m1", 10, 3)
+    say("m2", 20, 4)
+    assert seen == [16, 18, 47]
+    whole = {"input_tokens": 30, "output_tokens": 20}
+    end = {"type": "result", "is_error": False, "usage": whole, "total_cost_usd": 0.5}
+    transcript.write(json.dumps(end).encode() + b"\n")
+    transcript.close()
+    assert transcript.told.usage == Usage(30, 0, 20, estimated_usd=0.5)

@@ -121,3 +121,40 @@ def test_leftovers_of_a_crash_are_discarded_by_age(artifacts: Artifacts, tmp_pat
     assert artifacts.discard_leftovers(before=2_000) == 1
     assert not old.exists()
     assert new.exists()
+
+
+def test_a_blob_that_is_old_enough_is_deleted_once_and_for_all(artifacts: Artifacts) -> None:
+    ref = artifacts.put(b"old")
+    os.utime(artifacts.path(ref.digest), (1000, 1000))
+    assert not artifacts.delete(ref.digest, 1000)
+    assert artifacts.has(ref.digest)
+    assert artifacts.delete(ref.digest, 1001)
+    assert not artifacts.has(ref.digest)
+    assert artifacts.delete(ref.digest, 1001)
+
+
+def test_a_blob_that_is_handed_in_again_while_it_is_deleted_stays(
+    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = artifacts.put(b"wanted")
+    os.utime(artifacts.path(ref.digest), (1000, 1000))
+    rename = Path.rename
+
+    def touched_before(self: Path, target: Path) -> Path:
+        """Somebody hands it in between the first look and the renaming."""
+        monkeypatch.undo()
+        assert artifacts.touch(ref.digest)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", touched_before)
+    assert not artifacts.delete(ref.digest, 2000)
+    assert artifacts.get(ref.digest, 100) == b"wanted"
+    assert not artifacts.touch("0" * 64)
+
+
+def test_a_deletion_that_was_cut_short_is_undone(artifacts: Artifacts, tmp_path: Path) -> None:
+    ref = artifacts.put(b"wanted")
+    (tmp_path / "gone").mkdir()
+    artifacts.path(ref.digest).rename(tmp_path / "gone" / ref.digest)
+    artifacts.put_back()
+    assert artifacts.get(ref.digest, 100) == b"wanted"

@@ -11,7 +11,8 @@ from hive_contracts.mission import (
     TaskSettled,
     TasksPlanned,
 )
-from hive_contracts.plan import GateResult, TaskSpec, Tip, WorkDone
+from hive_contracts.outcome import GateResult, WorkDone
+from hive_contracts.plan import TaskSpec, Tip
 from hive_contracts.task import AttemptStarted, GatesJudged, TaskPlanned
 
 MERGES = ["Merge build/a into shop-1", "Merge build/b into shop-1"]

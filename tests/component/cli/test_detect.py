@@ -375,3 +375,42 @@ def test_whatever_stands_in_the_files_what_is_written_can_be_read(files: dict[st
     file = parse_repository(page(found, ["claude"], "x.json"), "repo.yaml")
     assert file.gates == gates_of(found)
     assert file.setup_command == setup_of(found)
+
+
+def test_ignored_files_that_are_read_are_proposed_and_not_copied_unasked() -> None:
+    found = detect({}, [".env", "notes.txt", ".env.example", "config/master.key", "x/.env"])
+    assert [each.path for each in found.copy] == [".env", "config/master.key"]
+    text = page(found, [])
+    assert '\n# copy: [".env", "config/master.key"]\n' in text
+    assert "# .env  variables that it reads\n" in text
+    assert parse_repository(text, "repo.yaml").copy == ()
+    uncommented = text.replace("# copy:", "copy:")
+    assert parse_repository(uncommented, "repo.yaml").copy == (".env", "config/master.key")
+    assert "copy:" not in page(detect({}, ["notes.txt"]), [])
+
+
+def test_caches_of_the_tools_that_are_called_are_proposed_where_they_are() -> None:
+    files = {"pyproject.toml": UV, "uv.lock": "", "go.mod": "module x"}
+    found = detect(files, in_home=lambda path: path != ".cache/go-build")
+    assert [each.path for each in found.cache] == ["~/.cache/uv", "~/go/pkg/mod"]
+    text = page(found, []).replace("# cache:", "cache:")
+    assert parse_repository(text, "repo.yaml").cache == ("~/.cache/uv", "~/go/pkg/mod")
+    assert detect(files).cache == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "protected"),
+    [
+        ({".gitlab-ci.yml": ""}, (".hive/**", ".github/**", ".gitlab-ci.*")),
+        (
+            {".github/workflows/ci.yml": "", "Jenkinsfile": "", ".circleci/config.yml": ""},
+            (".hive/**", ".github/**", ".circleci/**", "Jenkinsfile"),
+        ),
+        ({".github/workflows/ci.yml": ""}, (".hive/**", ".github/**")),
+        ({"src/Jenkinsfile": ""}, (".hive/**", ".github/**")),
+    ],
+)
+def test_files_of_ci_are_protected_where_they_would_not_be(
+    files: dict[str, str], protected: tuple[str, ...]
+) -> None:
+    assert parse_repository(page(detect(files), []), "repo.yaml").protect == protected

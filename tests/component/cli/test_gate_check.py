@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from hive_cli import sabotage, trial
 from hive_cli.main import main
-from hive_runner import environment
+from hive_runner.processes import environment
 from tests.component.client.repositories import make_repository, run_git
 
 FILES = {
@@ -192,3 +192,31 @@ def test_each_language_has_its_failing_test(path: str, said: str) -> None:
 
 def test_gates_find_the_same_environment_as_from_a_runner() -> None:
     assert trial.PASSED == environment.DEFAULT_PASS
+
+
+def test_gates_get_ports_copies_and_caches_as_from_a_runner(repository: Path) -> None:
+    (repository / ".gitignore").write_text(".env\n")
+    (repository / ".env").write_text("TOKEN=here\n")
+    (repository / "check.sh").write_text(
+        "set -e\ngrep -q here .env\ntest -f .cache/made\ntest $PORT -gt 1024\n"
+        "! grep -rq 'fails on purpose' tests\n"
+    )
+    (repository / ".hive").mkdir()
+    (repository / ".hive/repo.yaml").write_text(
+        "copy: [.env]\ncache: [.cache]\nenv: {set: {PORT: '${port.3}'}}\n"
+        "setup: touch .cache/made\ngates: {tests: sh check.sh}\n"
+    )
+    run_git(repository, "add", "--all")
+    run_git(repository, "commit", "-q", "-m", "change")
+    done = check(repository)
+    assert done.exit_code == 0, done.output
+    assert run_git(repository, "status", "--porcelain") == ""
+
+
+def test_what_the_commit_has_in_the_way_of_a_cache_is_said(repository: Path) -> None:
+    (repository / ".hive").mkdir()
+    (repository / ".hive/repo.yaml").write_text("cache: [src]\ngates: {tests: 'true'}\n")
+    commit_all(repository)
+    done = check(repository)
+    assert done.exit_code == 2
+    assert "`cache: src` cannot be shared: the commit has something of that name" in done.output

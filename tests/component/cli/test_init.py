@@ -46,7 +46,7 @@ def test_it_writes_the_file_of_the_repository_around_and_says_what_it_saw(reposi
     assert "wrote .hive/repo.yaml" in result.output
     assert "saw    go.mod" in result.output
     assert "gate   tests: go test ./...  go.mod" in result.output
-    assert "hive init --commit" in result.output
+    assert result.output.index("hive init --commit") < result.output.index("hive gate check")
     assert "not on PATH here: go; runners need them" in result.output
     written = parse_repository((repository / FILE).read_text(), FILE)
     assert written.gates == {"vet": "go vet ./...", "tests": "go test ./..."}
@@ -74,7 +74,7 @@ def test_a_file_that_somebody_wrote_stays_unless_force_is_asked_for(repository: 
     result = hive("init")
     assert (result.exit_code, "stays as it is" in result.output) == (0, True)
     assert "mine" in (repository / FILE).read_text()
-    assert "next   hive run" in result.output
+    assert "next   hive gate check" in result.output
     assert hive("init", "--force").exit_code == 0
     assert "mine" not in (repository / FILE).read_text()
 
@@ -155,3 +155,15 @@ def test_schemas_are_printed_or_put_where_editors_look(repository: Path) -> None
     assert printed["title"] == "The mission file of Agent Hive"
     assert hive("schema").exit_code == 0
     assert json.loads((repository / ".hive/schema/mission.json").read_text()) == printed
+
+
+def test_ignored_files_are_found_but_not_those_in_ignored_folders(repository: Path) -> None:
+    (repository / ".gitignore").write_text(".env\nbuild/\n")
+    (repository / ".env").write_text("TOKEN=secret\n")
+    (repository / "build").mkdir()
+    (repository / "build/.env").write_text("")
+    said = hive("init")
+    assert "maybe  copy: .env" in said.output
+    text = (repository / ".hive/repo.yaml").read_text()
+    assert '# copy: [".env"]' in text
+    assert "secret" not in text

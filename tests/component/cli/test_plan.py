@@ -10,7 +10,14 @@ from hive_cli.main import main
 from hive_cli.preview import bounds, preview
 from hive_cli.statement import Statement
 from hive_client.checkout import read_checkout
-from hive_contracts.plan import ForEach, Item, Listed, Phase, Plan, TaskSpec
+from hive_contracts.plan import (
+    ForEach,
+    Item,
+    Listed,
+    Phase,
+    Plan,
+    TaskSpec,
+)
 from tests.component.client.repositories import commit, make_repository, run_git
 
 REPO_FILE = """
@@ -86,6 +93,7 @@ at end   tests: make test   (at most 30:00)
 at end   a person is asked: Is it good?   (hive mission approve, within 2:00:00)
 at most  9 tasks, 13 attempts of 4:30:00 in all, 4:00:00 of gates, with as many items as are \
 allowed and nothing sent back; tries that are nobody's fault come on top
+costs    what agents use, up to the attempts and time-outs; cap it with `budget`
 result   branch hive/port-N, not pushed
 """
     )
@@ -139,3 +147,30 @@ def test_the_person_s_index_stays_as_it_is(repository: Path) -> None:
     before = run_git(repository, "status", "--porcelain")
     assert hive("run", "--plan", "m.yaml").exit_code == 0
     assert run_git(repository, "status", "--porcelain") == before
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        (
+            "{repository: acme/api}",
+            "branch hive/x-N, pushed to acme/api with a pull request, a draft until all gates pass",
+        ),
+        (
+            "{repository: acme/api, per: task}",
+            (
+                "a branch hive/x-N.TASK and a pull request on acme/api for each task that changes"
+                " something, a draft until all gates pass"
+            ),
+        ),
+    ],
+)
+def test_it_says_whether_there_is_a_pull_request_for_each_task(
+    repository: Path, wish: str, says: str
+) -> None:
+    (repository / "m.yaml").write_text(
+        "mission: x\nrun: make\ngates: [{run: make}]\nresult: {pull_request: " + wish + "}\n"
+    )
+    result = hive("run", "--plan", "m.yaml")
+    assert result.exit_code == 0, result.output
+    assert f"result   {says}" in result.output

@@ -124,8 +124,8 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
         "✓ succeeded in 3:05\n"
         "  gate   tests ✓ exit 0 at 9ab17d0, run by the hive in a clean checkout\n"
         "  work   1 of 2 merged, 1 had nothing to change: +31 −9\n"
-        "  branch hive/fix-1 at 9ab17d0, not pushed\n"
-        "  next   hive diff fix-1 · hive land fix-1"
+        "  branch hive/fix-1 at 9ab17d0\n"
+        "  next   hive diff fix-1 · hive land fix-1 · hive pr fix-1"
     )
 
 
@@ -167,7 +167,10 @@ def test_a_gate_with_a_report_shows_its_tests_beside_those_of_the_base() -> None
     )
     base = compared(True, 1, plan_pb2.Tally(failed=1, passed=10, base_passed=10, base_failed=1))
     view = task("base", "succeeded", kind="gate", phase="", gates=[base])
-    assert screen.change_line(view) == "✓ base: succeeded · tests ✓ exit 1: 1 failed, 10 passed"
+    assert (
+        screen.change_line(view)
+        == "✓ base: succeeded · tests ✓ exit 1, to compare with: 1 failed, 10 passed"
+    )
 
 
 def test_a_gate_that_ran_no_command_shows_what_it_asked_and_what_was_wrong() -> None:
@@ -213,3 +216,18 @@ def test_questions_of_one_name_are_told_apart_by_their_tasks() -> None:
     )
     said = [line.plain.strip() for line in screen.approval_lines(mission)]
     assert said[3] == "hive mission approve fix-1 --gate build/ui/protected   (or reject)"
+
+
+def test_a_mission_from_an_issue_names_it_and_who_asked() -> None:
+    view = mission_pb2.Mission()
+    assert screen.origin(view) == ""
+    view.origin.CopyFrom(
+        plan_pb2.Origin(
+            issue="acme/shop#7", title="It \x1b[31mfails", by="github:ada",
+            url="https://github.com/acme/shop/issues/7",
+        )
+    )  # fmt: skip
+    said = screen.origin(view)
+    assert said.startswith("acme/shop#7 It ")
+    assert "\x1b" not in said
+    assert said.endswith("fails · asked by github:ada · https://github.com/acme/shop/issues/7")

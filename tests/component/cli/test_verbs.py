@@ -6,15 +6,16 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from click.testing import CliRunner, Result
 
 from hive_cli.main import VERBS, main
-from hive_contracts.v1 import event_pb2, mission_pb2, operations_pb2
+from hive_contracts.v1 import event_pb2, mission_pb2, operations_pb2, plan_pb2
 from tests.component.client.fake_gateway import FakeGateway, serving
-from tests.component.client.repositories import commit, make_repository
+from tests.component.client.repositories import Branch, commit, make_repository
 
 Hive = Callable[..., Awaitable[Result]]
 
@@ -306,3 +307,96 @@ def test_help_imports_neither_grpc_nor_faststream() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def ended(status: str = "succeeded", **fields: Any) -> mission_pb2.Mission:
+    """A mission with a merged task, one whose work was not merged, and three attempts besides."""
+    done = plan_pb2.WorkDone(commit="c" * 40, insertions=7, deletions=2)
+    tasks = [
+        mission_pb2.TaskView(name="a", kind="work", attempt=2, merged=True, result=done),
+        mission_pb2.TaskView(name="b", kind="work", attempt=3, result=done),
+        mission_pb2.TaskView(name="gates", kind="gate", attempt=1),
+    ]
+    summary = mission_pb2.MissionSummary(name="fix-1", status=status)
+    tip = plan_pb2.Tip(commit="d" * 40, chain="e" * 64)
+    return mission_pb2.Mission(summary=summary, tasks=tasks, tip=tip, **fields)
+
+
+async def test_discard_says_what_would_go_and_does_nothing_where_it_cannot_ask(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    gateway.missions["fix-1"] = ended()
+    said = await hive("discard", "fix-1")
+    assert said.exit_code == 2
+    assert "hive/fix-1: the work of 1 task (+7 −2 lines)" in said.output
+    assert "1 task whose work was not merged (+7 −2 lines)" in said.output
+    assert "what 3 other attempts may have left, under refs/hive/kept" in said.output
+    assert "hive discard fix-1 --yes" in said.output
+    assert "DiscardRequest" not in map(type_of, gateway.asked)
+
+
+async def test_discard_with_yes_discards(hive: Hive, gateway: FakeGateway) -> None:
+    gateway.missions["fix-1"] = ended("failed")
+    said = await hive("discard", "fix-1", "--yes", "--reason", "a dead end")
+    assert (said.exit_code, said.output.split(":")[0]) == (0, "discarded fix-1")
+    (request,) = (one for one in gateway.asked if type_of(one) == "DiscardRequest")
+    assert request.reason == "a dead end"
+
+
+async def test_an_open_mission_is_not_discarded_and_a_discarded_one_not_twice(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    gateway.missions["fix-1"] = ended("running")
+    said = await hive("discard", "fix-1", "--yes")
+    assert (said.exit_code, "hive cancel fix-1" in said.output) == (2, True)
+    release = mission_pb2.Release(by="ann", reason="a dead end")
+    gateway.missions["fix-1"] = ended(released=release)
+    said = await hive("discard", "fix-1", "--yes")
+    assert said.output.startswith("fix-1 was discarded by ann on 1970-01-01: a dead end; nothing")
+    landed = await hive("land", "fix-1")
+    assert landed.exit_code == 2 and "was discarded by ann" in landed.output
+    assert "DiscardRequest" not in map(type_of, gateway.asked)
+
+
+async def test_what_was_landed_is_recorded_and_landing_twice_says_it_again(
+    hive: Hive, gateway: FakeGateway, repository: Path, tmp_path: Path
+) -> None:
+    branch = Branch(repository, tmp_path / "clone")
+    branch.add("b.txt", "1\n")
+    gateway.artifacts = branch.artifacts
+    gateway.missions["fix-1"] = branch.mission("fix-1")
+    for _ in range(2):
+        assert (await hive("land", "fix-1")).exit_code == 0
+    landings = [one for one in gateway.asked if type_of(one) == "RecordLandingRequest"]
+    assert [(one.commit, one.branch) for one in landings] == [(branch.tip, "main")] * 2
+
+
+@pytest.mark.parametrize("went_on", [False, True])
+async def test_landing_says_where_no_gate_has_seen_the_outcome(
+    hive: Hive, gateway: FakeGateway, repository: Path, tmp_path: Path, went_on: bool
+) -> None:
+    branch = Branch(repository, tmp_path / "clone")
+    branch.add("b.txt", "1\n")
+    gateway.artifacts = branch.artifacts
+    gateway.missions["fix-1"] = branch.mission("fix-1")
+    if went_on:
+        commit(repository, "own.txt", "mine\n")
+        refused = await hive("land", "fix-1")
+        assert refused.exit_code == 2
+        assert "hive land fix-1 --merge" in refused.output
+    said = await hive("land", "fix-1", "--merge")
+    assert said.exit_code == 0
+    assert ("main had gone on: no gate has seen what both make together" in said.output) is went_on
+
+
+async def test_a_mission_shows_what_became_of_its_work(hive: Hive, gateway: FakeGateway) -> None:
+    landed = mission_pb2.Landing(commit="d" * 40, branch="main", by="ann")
+    gateway.missions["fix-1"] = ended(landed=landed, released=mission_pb2.Release(by="bob"))
+    said = (await hive("mission", "show", "fix-1")).output
+    assert "landed ddddddd into main on 1970-01-01, by ann" in said
+    assert "discarded on 1970-01-01, by bob" in said
+    assert "hive land" not in said
+
+
+def type_of(request: Any) -> str:
+    return type(request).__name__

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hive_cli.account import FIRST, LAST, Line, account, shortened
 from hive_cli.main import VERBS
@@ -16,34 +17,33 @@ from hive_contracts.mission import (
     MissionFailed,
     MissionLaunched,
     MissionRefused,
+    MissionRevised,
     PhaseCompleted,
     PhaseSentBack,
     PhaseStarted,
+    RevisionDeclined,
 )
-from hive_contracts.plan import (
-    Failure,
-    GateResult,
-    Item,
-    Repository,
-    TaskSpec,
-    Tip,
-    WorkDone,
-)
+from hive_contracts.outcome import Failure, GateResult, HandedOver, WorkDone
+from hive_contracts.plan import Item, Repository, TaskSpec, Tip
 from hive_contracts.task import (
     ApprovalGiven,
     ApprovalRefused,
     ApprovalRequested,
     AttemptFailed,
     GatesJudged,
+    HandoverLost,
     ItemsReported,
     LeaseLost,
     ReportIgnored,
     RetryScheduled,
     TaskFailed,
+    TaskGiven,
     TaskPlanned,
     TaskReopened,
     TaskSucceeded,
+    TaskTaken,
     TaskTold,
+    WorkHandedOver,
 )
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
@@ -77,6 +77,14 @@ def planned(kind: Any = "work") -> TaskPlanned:
         (PhaseStarted(M, "build"), "phase build began"),
         (BranchAdvanced(M, "a" * 40, Tip("b" * 40), T, 1), "build/limiter was merged: bbbbbbb"),
         (MissionRefused(M, "red base"), "the mission was refused: red base"),
+        (
+            MissionRevised(M, 2, "revision-2", title="ada asks for changes", by="ada"),
+            "round 2 of its pull request: ada asks for changes",
+        ),
+        (
+            RevisionDeclined(M, 2, "its work was released"),
+            "round 2 of its pull request was not taken up: its work was released",
+        ),
         (LeaseLost(T, 1, "silent"), "build/limiter: its runner was lost (silent)"),
         (
             AttemptFailed(T, 1, Failure("timeout", "ended after 30 s")),
@@ -114,6 +122,32 @@ def planned(kind: Any = "work") -> TaskPlanned:
             "build/limiter had nothing to change: all is well",
         ),
         (TaskTold(T, "mind the clock", "ann"), "ann told build/limiter: mind the clock"),
+        (TaskTaken(T, 2, "ann", None, 1), "ann took build/limiter over"),
+        (
+            WorkHandedOver(T, 1, HandedOver("c" * 40)),
+            "build/limiter: its agent was ended, and left ccccccc",
+        ),
+        (
+            WorkHandedOver(T, 1, HandedOver()),
+            "build/limiter: its agent was ended, and had changed nothing yet",
+        ),
+        (
+            HandoverLost(T, 1, "it was away"),
+            "build/limiter: nothing was handed over (it was away)",
+        ),
+        (
+            TaskGiven(T, 2, "ann", "e" * 40, note="mind the clock"),
+            "ann gave build/limiter back, at eeeeeee: mind the clock",
+        ),
+        (TaskGiven(T, 2, "ann"), "ann gave build/limiter back"),
+        (
+            TaskGiven(T, 2, "ann", "e" * 40, done=True),
+            "ann gave build/limiter back as done, at eeeeeee",
+        ),
+        (
+            TaskGiven(T, 2, "bob", dropped=True, taken_by="ann"),
+            "bob, for ann, gave build/limiter back without any work",
+        ),
         (
             PhaseCompleted(M, "build", failed=2),
             "phase build is complete, without 2 tasks that failed",
@@ -137,7 +171,7 @@ def test_a_failure_is_not_told_twice() -> None:
         "build/limiter failed for good",
     ]
     view = mission("failed", reason="build/limiter: gate tests failed", tasks=[FAILED])
-    assert list(why(view, 1))[1] == "build/limiter failed in 2 attempts: a gate did not pass"
+    assert list(why(view))[1] == "build/limiter failed in 2 attempts: a gate did not pass"
 
 
 def test_a_red_gate_is_told_once() -> None:
@@ -167,6 +201,9 @@ def test_of_gates_that_pass_only_those_of_the_mission_are_told() -> None:
     assert account(record([planned(), judged])) == []
     (line,) = account(record([planned("gate"), judged]))
     assert line.text == "build/limiter: lint passed"
+    as_before = GatesJudged(T, 1, "c" * 40, (replace(GREEN, exit_code=1),))
+    (line,) = account(record([planned("gate"), as_before]))
+    assert line.text == "build/limiter: lint can be compared with"
 
 
 def test_an_event_of_a_later_version_is_left_out() -> None:
@@ -197,7 +234,7 @@ FAILED = mission_pb2.TaskView(
 
 
 def test_a_failure_is_told_with_its_gate_and_the_end_of_its_output() -> None:
-    assert list(why(mission("failed", reason="build failed", tasks=[FAILED]), 1)) == [
+    assert list(why(mission("failed", reason="build failed", tasks=[FAILED]))) == [
         "build failed",
         "build/limiter failed in 2 attempts: a gate did not pass: gate tests failed",
         "build/limiter: tests ✗ exit 1, of `make test`",
@@ -216,15 +253,28 @@ def test_what_a_mission_waits_for_is_told() -> None:
     view = mission(
         "waiting", tasks=[queued, waiting], approvals=[asked], unmet_prerequisites=["metrics"]
     )
-    assert list(why(view, 0)) == [
+    nobody = "no runner is connected, so nothing can begin"
+    assert list(why(view, [nobody])) == [
         "it waits until a run of metrics succeeds",
         "it waits for a person: Is it good?",
         "its tasks: 1 queued · 1 backing-off",
-        "no runner is connected, so nothing can begin",
+        nobody,
         "b waits before it is tried again: at 9:00",
         "  no more today",
     ]
     assert next(next_steps(view)) == "hive mission approve fix-1 --gate ok"
+
+
+def test_why_shows_what_the_set_up_said_that_a_person_is_asked_about() -> None:
+    failure = plan_pb2.Failure(detail="no", set_up="status 1", tail="no such package: left-pad")
+    task = mission_pb2.TaskView(name="base", status="awaiting-approval", failure=failure)
+    asked = mission_pb2.PendingApproval(gate="set-up", text="try it again?")
+    view = mission("waiting", tasks=[task], approvals=[asked])
+    assert list(why(view))[:2] == [
+        "it waits for a person: try it again?",
+        "  no such package: left-pad",
+    ]
+    assert "hive mission approve fix-1 --gate set-up" in list(next_steps(view))
 
 
 @pytest.mark.parametrize(
@@ -245,3 +295,15 @@ def test_the_next_step_is_a_command_that_exists(
     steps = list(next_steps(view))
     assert (steps[0] if steps else None) == first
     assert all(step.split()[1] in VERBS for step in steps)
+
+
+def test_a_taken_task_says_who_has_it_and_how_it_is_given_back() -> None:
+    taken = mission_pb2.TakenView(by="ann", lost="it was away")
+    task = mission_pb2.TaskView(name="limiter", phase="build", status="taken", taken=taken)
+    view = mission("running", tasks=[task])
+    assert any(
+        line.startswith("build/limiter is taken by ann since ")
+        and line.endswith("nothing was handed over: it was away")
+        for line in why(view)
+    )
+    assert next(next_steps(view)) == "hive give fix-1/build/limiter"

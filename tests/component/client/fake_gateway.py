@@ -1,5 +1,6 @@
 """A gateway of the real protocol, whose answers a test writes and which fails when told to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -39,6 +40,8 @@ class FakeGateway(
         self.artifacts: dict[str, bytes] = {}
         self.runners: list[operations_pb2.RunnerView] = []
         self.parked: list[operations_pb2.ParkedStream] = []
+        self.policy = operations_pb2.PolicyReport()
+        self.incidents: list[operations_pb2.IncidentReport] = []
         self.bus = operations_pb2.BusStatusResponse(verdict="ok")
         self.head = 0
         """Events that can be read."""
@@ -47,8 +50,10 @@ class FakeGateway(
         self.failures: list[grpc.StatusCode] = []
         """One for each coming call, before it does anything."""
         self.refusal: tuple[grpc.StatusCode, status_pb2.Status] | None = None
+        self.refuse_give = False
         self.streams: list[list[Any]] = []
-        """What each coming stream sends; an answer that is a status code breaks it there."""
+        """What each coming stream sends; an answer that is a status code breaks it there, and at an
+        event it waits."""
         self.logs: dict[str, list[list[Any]]] = {}
         """The same for the output of each task, by its id."""
 
@@ -104,9 +109,46 @@ class FakeGateway(
         await self._begin(request, context)
         return mission_pb2.TellResponse(position=9, task=request.task or "main/work")
 
+    async def Pause(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.PauseResponse(position=9)
+
+    async def Resume(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.ResumeResponse(position=9)
+
+    async def RaiseBudget(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.RaiseBudgetResponse(position=9)
+
+    async def Take(self, request: Any, context: Any) -> mission_pb2.TakeResponse:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.TakeResponse(position=9, task="main/work", task_id="7" * 32)
+
+    async def Give(self, request: Any, context: Any) -> mission_pb2.GiveResponse:  # noqa: N802
+        await self._begin(request, context)
+        if self.refuse_give:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "task work has ended")
+        return mission_pb2.GiveResponse(position=9, task="main/work")
+
+    async def PutArtifact(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        requests = [request async for request in request_iterator]
+        await self._begin(requests[0], context)
+        content = b"".join(request.piece for request in requests)
+        self.artifacts[requests[0].ref.digest] = content
+        return runner_pb2.PutArtifactResponse(stored=True)
+
     async def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
         return mission_pb2.CancelResponse(position=9)
+
+    async def RecordLanding(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.RecordLandingResponse(position=9)
+
+    async def Discard(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return mission_pb2.DiscardResponse(position=9)
 
     async def Approve(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
@@ -133,6 +175,29 @@ class FakeGateway(
         await self._begin(request, context)
         return operations_pb2.ListParkedResponse(parked=self.parked)
 
+    async def ListIncidents(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        summaries = [report.summary for report in self.incidents]
+        return operations_pb2.ListIncidentsResponse(incidents=summaries, problem="x.yaml:1: odd")
+
+    async def ShowIncident(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return operations_pb2.ShowIncidentResponse(report=self.incidents[0])
+
+    async def TellIncident(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        summary = self.incidents[0].summary
+        return operations_pb2.TellIncidentResponse(summary=summary, position=9)
+
+    async def OverridePolicy(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        report = operations_pb2.PolicyReport(override_until_ms=int(request.for_s * 1000))
+        return operations_pb2.OverridePolicyResponse(report=report, position=9)
+
+    async def ShowPolicy(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return operations_pb2.ShowPolicyResponse(report=self.policy)
+
     async def BusStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
         return self.bus
@@ -150,6 +215,9 @@ class FakeGateway(
             yield piece(self.artifacts[request.digest])
             return
         for answer in self.streams.pop(0):
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                continue
             if isinstance(answer, grpc.StatusCode):
                 await context.abort(answer, "as the test asked for")
             yield answer

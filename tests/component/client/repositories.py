@@ -63,6 +63,27 @@ class Branch:
         self._chain = self._keep(msgspec.json.encode(link))
         self.tip = new
 
+    def taken(self, epoch: int = 2) -> mission_pb2.TaskView:
+        """A task of it that starts at its tip, and that a person has."""
+        tip = plan_pb2.Tip(commit=self.tip, chain=self._chain)
+        taken = mission_pb2.TakenView(by="ann", epoch=epoch, tip=tip)
+        return mission_pb2.TaskView(
+            task_id="7" * 32, phase="main", name="work", status="taken", taken=taken
+        )
+
+    def leave(self, task: mission_pb2.TaskView, name: str, text: str) -> str:
+        """Have its agent leave a commit on top of the tip."""
+        run_git(self._clone, "checkout", "-q", "--detach", self.tip)
+        left = commit(self._clone, name, text)
+        run_git(self._clone, "branch", "-f", "left")
+        bundle = self._clone / "left.bundle"
+        run_git(self._clone, "bundle", "create", "-q", str(bundle), f"{self.tip}..left")
+        content = bundle.read_bytes()
+        bundle_ref = plan_pb2.ArtifactRef(digest=self._keep(content), size=len(content))
+        task.taken.found.commit = left
+        task.taken.found.bundle.CopyFrom(bundle_ref)
+        return left
+
     def mission(self, name: str, status: str = "succeeded") -> mission_pb2.Mission:
         return mission_pb2.Mission(
             summary=mission_pb2.MissionSummary(name=name, status=status),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from hive_client.answers import Launched
 from hive_client.errors import (
     Broken,
     HistoryChanged,
@@ -14,7 +15,7 @@ from hive_client.errors import (
     Refused,
     Unreachable,
 )
-from hive_client.hive import Hive, Launched
+from hive_client.hive import Hive
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Phase, Plan, TaskSpec
 from hive_contracts.v1 import event_pb2, mission_pb2

@@ -85,22 +85,46 @@ async def test_landing_fast_forwards_the_base_branch_and_twice_is_once(
     assert again.old == again.new == branch.tip
 
 
-async def test_landing_merges_where_the_base_branch_went_on(
+async def test_a_checkout_that_has_gone_on_is_refused_with_what_to_do(
+    hive: Hive, branch: Branch, repository: Path
+) -> None:
+    commit(repository, "own.txt", "mine\n")
+    problem = await refused(hive, branch, repository)
+    assert problem.message == (
+        f"main has gone on since {branch.base[:12]}, where the mission started;"
+        " no gate has seen what both make together"
+    )
+    assert "hive land fix-1 --merge" in problem.remedy
+    assert "`hive run` once more, which starts from main as it is now" in problem.remedy
+
+
+async def test_what_was_landed_before_is_not_refused_where_the_checkout_has_gone_on(
+    hive: Hive, branch: Branch, repository: Path
+) -> None:
+    await land(hive, branch.mission("fix-1"), repository)
+    own = commit(repository, "own.txt", "mine\n")
+    again = await land(hive, branch.mission("fix-1"), repository)
+    assert again.old == again.new == own
+
+
+async def test_landing_merges_where_the_base_branch_went_on_if_told_to(
     hive: Hive, branch: Branch, repository: Path
 ) -> None:
     own = commit(repository, "own.txt", "mine\n")
-    landed = await land(hive, branch.mission("fix-1"), repository)
+    landed = await land(hive, branch.mission("fix-1"), repository, merge=True)
     assert run_git(repository, "rev-parse", "HEAD^1", "HEAD^2").split() == [own, branch.tip]
     assert run_git(repository, "log", "-1", "--format=%s") == "Land hive/fix-1"
     assert landed.new == run_git(repository, "rev-parse", "main")
 
 
-async def refused(hive: Hive, branch: Branch, repository: Path) -> GitProblem:
+async def refused(
+    hive: Hive, branch: Branch, repository: Path, *, merge: bool = False
+) -> GitProblem:
     """Landing is refused, and leaves HEAD and all files as they were."""
     head = run_git(repository, "rev-parse", "HEAD")
     status = run_git(repository, "status", "--porcelain")
     with pytest.raises(GitProblem) as caught:
-        await land(hive, branch.mission("fix-1"), repository)
+        await land(hive, branch.mission("fix-1"), repository, merge=merge)
     assert run_git(repository, "rev-parse", "HEAD") == head
     assert run_git(repository, "status", "--porcelain") == status
     return caught.value
@@ -144,7 +168,7 @@ async def test_a_conflict_is_undone_and_its_files_are_named(
     hive: Hive, branch: Branch, repository: Path
 ) -> None:
     commit(repository, "b.txt", "another\n")
-    problem = await refused(hive, branch, repository)
+    problem = await refused(hive, branch, repository, merge=True)
     assert problem.message == "both sides changed b.txt; nothing was landed"
     assert problem.remedy == "merge by hand: git merge hive/fix-1"
 
@@ -154,3 +178,17 @@ async def test_another_repository_is_refused(hive: Hive, branch: Branch, tmp_pat
     commit(other, "x.txt", "1\n")
     problem = await refused(hive, branch, other)
     assert "which is not in this repository" in problem.message
+
+
+async def test_nothing_is_landed_while_landing_is_frozen(
+    hive: Hive, gateway: FakeGateway, branch: Branch, repository: Path
+) -> None:
+    before = run_git(repository, "rev-parse", "HEAD")
+    gateway.policy.in_force.freeze_landing = True
+    gateway.policy.in_force.reason = "the error-budget policy is in `frozen`"
+    with pytest.raises(GitProblem, match="landing is frozen: the error-budget policy") as refused:
+        await land(hive, branch.mission("fix-1"), repository)
+    assert "hive policy override --for 2h" in refused.value.remedy
+    assert run_git(repository, "rev-parse", "HEAD") == before
+    gateway.policy.in_force.freeze_landing = False
+    assert (await land(hive, branch.mission("fix-1"), repository)).new != before

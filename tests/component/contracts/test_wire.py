@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from hive_contracts import orders, plan, task
+from hive_contracts import orders, outcome, plan, task
 from hive_contracts.v1 import plan_pb2, runner_pb2
 from hive_contracts.wire import Misfit, from_proto, to_proto
 
@@ -28,7 +28,7 @@ def _structs(module: ModuleType) -> list[type[msgspec.Struct]]:
 _INTERNAL = {plan.Value, plan.Link, orders.Canary}
 _PAIRS: list[tuple[type[msgspec.Struct], type[Message]]] = [
     (struct, getattr(proto, struct.__name__))
-    for module, proto in ((plan, plan_pb2), (orders, runner_pb2))
+    for module, proto in ((plan, plan_pb2), (outcome, plan_pb2), (orders, runner_pb2))
     for struct in _structs(module)
     if struct not in _INTERNAL
 ] + [(task.TaskPlanned, runner_pb2.LeasedTask)]
@@ -92,7 +92,7 @@ def test_a_result_with_nothing_in_it_is_still_a_result() -> None:
         epoch=1,
         step="gates",
         attempt=1,
-        result=plan.WorkDone(),
+        result=outcome.WorkDone(),
         task=task.TaskPlanned(
             task_id="t",
             mission_id="m",
@@ -111,6 +111,9 @@ def _plan_with(change: Any) -> plan_pb2.Plan:
     phase.tasks.add(name="t")
     change(message, phase)
     return message
+
+
+GATE_KINDS = "command, approval, http, metric, github_check"
 
 
 def _unknown_way(message: plan_pb2.Plan, phase: plan_pb2.Phase) -> None:
@@ -141,7 +144,10 @@ def _no_number(message: plan_pb2.Plan, phase: plan_pb2.Phase) -> None:
         (_unknown_way, "phases[0].for_each.glob.per: 'planet' is not one of 'directory', 'path'"),
         (_no_source, "phases[0].for_each.source: is missing"),
         (_no_template, "phases[0].for_each.template: is missing"),
-        (_empty_gate, "phases[0].tasks[0].gates[1]: needs one of command, approval, http, metric"),
+        (
+            _empty_gate,
+            "phases[0].tasks[0].gates[1]: needs one of " + GATE_KINDS,
+        ),
         (_no_number, "phases[0].tasks[0].timeouts.run: nan is no number"),
     ],
 )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from hive_contracts.codec import decode
@@ -16,7 +17,7 @@ from hive_orchestrator.aggregates import EVOLVE, INITIAL
 from hive_orchestrator.deciders import mission_state, task_state
 from tests.component.docs.pages import ROOT, blocks
 from tests.factories import sample
-from tests.suites.simulator import simulate
+from tests.suites.simulator.hive import simulate
 
 PAGE: Final = ROOT / "docs/architecture.md"
 SEEDS: Final = 12
@@ -79,6 +80,8 @@ def test_an_event_takes_a_task_where_the_chart_says(arrow: Arrow) -> None:
     if arrow[1:] == ("AwaitingApproval", "TaskPlanned"):
         asking = TaskSpec("ask", gates=(ApprovalGate("ask", "Is it right?"),))
         event = TaskPlanned("t", "m", "m-1", "", "gate", asking)
+    if arrow == ("Running", "Running", "QuestionAsked"):
+        event = msgspec.structs.replace(event, work=None)
     assert type_name(task_state.evolve(sample(by_name[before]), event)) == after
 
 
@@ -96,7 +99,7 @@ def transitions(seed: int) -> Iterator[tuple[str, Arrow]]:
     current: dict[str, Any] = {}
     for recorded in asyncio.run(simulate(seed).store.read_all(0, 1_000_000)):
         category = recorded.stream.split("-")[0]
-        if category == "runner":
+        if category in ("runner", "pull_request"):
             continue
         before = current.get(recorded.stream, INITIAL[category])
         after = current[recorded.stream] = EVOLVE[category](before, decode(recorded))

@@ -20,10 +20,12 @@ from hive_contracts.files import (
     parse_mission,
     parse_repository,
 )
-from hive_contracts.files import mission as mission_structs
+from hive_contracts.files.incidents import parse_incidents
+from hive_contracts.files.policy import parse_policy
 from hive_contracts.ids import is_id
 from hive_contracts.plan import Plan
-from hive_contracts.v1 import event_pb2, mission_pb2, operations_pb2
+from hive_contracts.slo.objective import shipped as shipped_objectives
+from hive_contracts.v1 import event_pb2, github_pb2, mission_pb2, operations_pb2
 from hive_runner.testing import parse_scenario
 from hive_shared.profiles import Login, Profile, shipped
 from hive_shared.settings import Sources, load
@@ -33,7 +35,7 @@ from tests.component.docs.pages import PAGES, ROOT, blocks, name_of
 REPOSITORY = RepositoryFile(gates={"tests": "pytest -q", "lint": "ruff check ."}, agent="claude")
 SERVICES = {
     service.full_name: service
-    for file in (mission_pb2, event_pb2, operations_pb2)
+    for file in (mission_pb2, event_pb2, operations_pb2, github_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 }
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -107,6 +109,21 @@ def test_every_test_that_the_guarantees_name_is_where_they_say() -> None:
             assert f"def {test}(" in text, f"{file}::{test}"
 
 
+_HELD = re.compile(r"\[`(test_\w+)`\]\((\.\./tests/[^)#]*)\)")
+
+
+def test_what_goes_wrong_with_agents_is_held_by_tests_that_there_are() -> None:
+    page = ROOT / "docs" / "agents.md"
+    section = page.read_text().partition("## What is known to go wrong")[2].partition("\n## ")[0]
+    rows = [row for row in section.splitlines() if row.startswith("|")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        held = _HELD.findall(row)
+        assert held, row
+        for test, file in held:
+            assert f"def {test}(" in (page.parent / file).read_text(), f"{file}::{test}"
+
+
 def examples(note: str, language: str = "yaml") -> list[Any]:
     return [
         pytest.param(text, id=f"{name_of(page)} {number}")
@@ -118,7 +135,18 @@ def examples(note: str, language: str = "yaml") -> list[Any]:
 
 def test_every_example_in_yaml_says_what_it_is() -> None:
     notes = {about for page in PAGES for about, _ in blocks(page, "yaml")}
-    assert notes == {"mission", "repository"}
+    assert notes == {"mission", "repository", "incidents", "policy"}
+
+
+@pytest.mark.parametrize("text", examples("incidents"))
+def test_a_file_of_incidents_of_the_pages_is_one(text: str) -> None:
+    assert parse_incidents(text, "page").notify
+
+
+@pytest.mark.parametrize("text", examples("policy"))
+def test_a_policy_of_the_pages_is_one(text: str) -> None:
+    names = {objective.name for objective in shipped_objectives()}
+    assert parse_policy(text, "page", names).enforce
 
 
 @pytest.mark.parametrize("text", examples("mission"))
@@ -153,14 +181,6 @@ def test_the_agents_page_names_every_key_of_a_profile_and_every_profile_that_shi
     keys |= {f"login.{name}" for name in Login.__struct_fields__}
     for name in keys | shipped().keys():
         assert f"`{name}`" in text, name
-
-
-def test_the_mission_page_names_what_is_not_supported_yet() -> None:
-    text = (ROOT / "docs/mission-file.md").read_text()
-    said = set(re.findall(r"`(\w+)`", text[text.index("## Not yet") :])) - {"for_each"}
-    structs = (getattr(mission_structs, name) for name in dir(mission_structs))
-    later = {key for struct in structs for key in getattr(struct, "LATER", ())}
-    assert said == later
 
 
 @pytest.mark.parametrize("text", examples("grpcurl", "sh"))

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from hive_contracts.dialogue import Rule
 from hive_contracts.files import FileProblem, RepositoryFile, compile_plan, parse_mission
 from hive_contracts.files.mission import RepoEntry
-from hive_contracts.plan import Commanded, Plan
+from hive_contracts.plan import ApprovalGate, Commanded, Plan, PullRequestWish
 
 FILE = RepositoryFile(gates={"tests": "pytest -q"}, agent="claude")
 PROMPTS = {"plan.md": "Plan it.\n", "each.md": "Move ${item}.\n", "empty.md": " \n"}
@@ -94,10 +95,13 @@ phases:
     ("text", "said"),
     [
         ("agents: {builder: {}}", "fix.yaml:3: `use` is missing in `agents.builder`"),
+        ("agents: {builder: {use: a, model: -x}}", "fix.yaml:3: '-x' is no model"),
         (
-            "agents: {builder: {use: a, model: opus}}",
-            "`model` is not supported by this version yet",
+            "agents: {builder: {use: a, permissions: {edti: allow}}}",
+            "fix.yaml:3: `edti` is nothing that is permitted",
         ),
+        ("agents: {builder: {use: a, permissions: {edit: perhaps}}}", "fix.yaml:3"),
+        ("agents: {builder: {use: a, permissions: {'run:': deny}}}", "nothing that is permitted"),
         ("agents: {Builder: a}", "the agent's name 'Builder' is not allowed"),
         ("agents: {builder: A b}", "the profile's name 'A b' is not allowed"),
         ("agents: [builder]", "expected a mapping of names in `agents`"),
@@ -105,6 +109,47 @@ phases:
 )
 def test_mistakes_in_agents_are_named(text: str, said: str) -> None:
     assert said in problem_of(f"mission: x\nprompt: y\n{text}\n")
+
+
+def test_terms_of_agents_reach_their_tasks() -> None:
+    plan = plan_of(
+        """mission: x
+agents:
+  builder: {use: claude, model: opus, permissions: {edit: allow, "run:git push*": deny, "*": ask}}
+  critic: {use: codex, write: false}
+phases:
+  plan: {agent: critic, prompt: Plan it., output: docs/plan.md}
+  build: {needs: [plan], agent: builder, tasks: {one: {prompt: y, output: one.md}, two: {run: z}}}
+"""
+    )
+    (planned,), (one, two) = (phase.tasks for phase in plan.phases)
+    assert (planned.agent, planned.read_only, planned.output) == ("codex", True, "docs/plan.md")
+    assert (one.agent, one.model, one.read_only, one.output) == ("claude", "opus", False, "one.md")
+    assert one.permissions == (
+        Rule("edit", "allow"), Rule("run:git push*", "deny"), Rule("*", "ask"),
+    )  # fmt: skip
+    assert (two.agent, two.model, two.permissions) == ("", "", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{prompt: y, output: ../plan.md}", "is no path in the repository"),
+        ("{tasks: {a: {run: y}}, output: plan.md}", "`output` is the file of one task"),
+        ("{for_each: {list: [a]}, run: y, output: plan.md}", "`output` is the file of one task"),
+        ("{run: y, gates: [{run: z, by: [ada]}]}", "`by` belongs to a gate with `approval`"),
+    ],
+)
+def test_mistakes_in_outputs_and_judges_are_named(text: str, said: str) -> None:
+    assert said in problem_of(f"mission: x\nphases: {{p: {text}}}\n")
+
+
+def test_a_gate_may_say_whose_answer_counts() -> None:
+    text = "gates: [{approval: Is it right?, by: [ada, approver, ada]}]"
+    plan = plan_of(f"mission: x\nphases: {{p: {{run: y, {text}}}}}\n")
+    (gate,) = plan.phases[0].tasks[0].gates
+    assert isinstance(gate, ApprovalGate)
+    assert gate.by == ("ada", "approver")
 
 
 def test_a_fan_out_over_what_a_command_prints() -> None:
@@ -145,11 +190,36 @@ def test_the_repository_is_named_short_or_long() -> None:
     )
 
 
-def test_the_result_is_a_branch_and_nothing_else_yet() -> None:
+def test_the_result_is_a_branch_unless_a_pull_request_is_asked_for() -> None:
     assert plan_of("mission: x\nrun: y\nresult: branch\n") == plan_of("mission: x\nrun: y\n")
     assert "'push' is not allowed in `result`" in problem_of("mission: x\nrun: y\nresult: push\n")
-    said = problem_of("mission: x\nrun: y\nresult: {pull_request: {merge: never}}\n")
-    assert "`pull_request` is not supported by this version yet" in said
+    short = plan_of("mission: x\nrun: y\nresult: pull_request\n")
+    assert short == plan_of("mission: x\nrun: y\nresult: {pull_request: {merge: never}}\n")
+    assert short.pull_request == PullRequestWish()
+
+
+def test_a_pull_request_names_its_reviewers_and_labels_once_each() -> None:
+    wish = plan_of(
+        "mission: x\nrun: y\nresult: {pull_request: {repository: acme/shop, draft_until: none, "
+        "reviewers: ['@ann', acme/api, ann], labels: [hive, hive]}}\n"
+    ).pull_request
+    assert wish == PullRequestWish("acme/shop", "", "none", ("ann", "acme/api"), ("hive",))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{repository: shop}", "'shop' is no repository on GitHub"),
+        ("{repository: '../../etc'}", "is no repository on GitHub"),
+        ("{reviewers: ['ann; rm -rf /']}", "is no reviewer"),
+        ("{reviewers: [a/b/c]}", "is no reviewer"),
+        ("{labels: ['']}", "is no label"),
+        ("{labels: ['" + "x" * 51 + "']}", "is no label"),
+        ("{merge: always}", "in `result.pull_request.merge`"),
+    ],
+)
+def test_a_pull_request_that_cannot_be_is_refused(entry: str, said: str) -> None:
+    assert said in problem_of(f"mission: x\nrun: y\nresult: {{pull_request: {entry}}}\n")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +228,7 @@ def test_the_result_is_a_branch_and_nothing_else_yet() -> None:
         ("timeouts: {run: 0}", "the time-out `run` is 0"),
         ("timeouts: {run: 400d}", "longer than a year"),
         ("attempts: 9999999999999999999", "a whole number of at most 18 digits"),
-        ("result: [branch]", "expected `branch` in `result`, found a list"),
+        ("result: [branch]", "expected `branch` or `pull_request` in `result`, found a list"),
     ],
 )
 def test_numbers_and_choices_that_make_no_sense_are_named(text: str, said: str) -> None:

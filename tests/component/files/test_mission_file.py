@@ -14,6 +14,7 @@ from hive_contracts.plan import (
     ApprovalGate,
     CommandGate,
     ForEach,
+    GithubCheckGate,
     Globbed,
     HttpGate,
     Item,
@@ -206,6 +207,29 @@ def test_a_url_and_a_metric_may_be_gates_of_the_mission_and_not_of_its_short_for
     assert plan.phases[0].tasks[0].gates == (test,)
 
 
+@pytest.mark.parametrize(
+    ("written", "per"), [("{}", "mission"), ("{per: task}", "task"), ("{per: mission}", "mission")]
+)
+def test_a_pull_request_is_for_all_or_for_each_task(written: str, per: str) -> None:
+    plan = plan_of(
+        f"mission: x\nrun: y\ngates: [{{run: make}}]\nresult: {{pull_request: {written}}}\n"
+    )
+    assert plan.pull_request is not None
+    assert plan.pull_request.per == per
+
+
+def test_a_gate_may_be_a_check_on_github() -> None:
+    plan = plan_of(
+        "mission: x\nrun: y\nresult: pull_request\nsuccess_criteria:\n"
+        "  - {github_check: CI / build (3.11) ünï, timeout: 2h}\n"
+        "  - {github_check: ci/required, name: ci}\n"
+    )
+    assert plan.criteria == (
+        GithubCheckGate("ci-build-3-11-n", "CI / build (3.11) ünï", 7200),
+        GithubCheckGate("ci", "ci/required"),
+    )
+
+
 @pytest.mark.parametrize("operator", ["<", "<=", ">", ">=", "==", "!="])
 @pytest.mark.parametrize("space", ["", " "])
 def test_the_last_comparison_of_a_metric_is_the_gates(operator: str, space: str) -> None:
@@ -257,11 +281,6 @@ PHASES = "mission: x\nphases:\n"
             "mission: x\nrun: y\ngates: [{approval: ok?, compare: base}]\n",
             "fix.yaml:3: `compare` belongs to a gate with `run` (take it out)",
             id="an approval with a report",
-        ),
-        pytest.param(
-            "mission: x\nrun: y\nbudget: {usd: 1}\n",
-            "fix.yaml:3: `budget` is not supported by this version yet",
-            id="a key of a later version",
         ),
         pytest.param(
             PHASES + "  a: {needs: [c], run: x}\n  b: {needs: a, run: x}\n"
@@ -323,7 +342,7 @@ PHASES = "mission: x\nphases:\n"
         ),
         pytest.param(
             "mission: x\nrun: x\ngates: [{run: a, approval: b}]\n",
-            "fix.yaml:3: a gate is a command, an approval, a URL or a metric",
+            "fix.yaml:3: a gate is a command, an approval, a URL, a metric or a check on GitHub",
             id="a gate that is two",
         ),
         pytest.param(
@@ -352,9 +371,14 @@ PHASES = "mission: x\nphases:\n"
             id="a metric of no server",
         ),
         pytest.param(
-            "mission: x\nrun: x\ngates: [{github_check: ci}]\n",
-            "`github_check` is not supported by this version yet",
-            id="a gate of a later version",
+            'mission: x\nrun: x\ngates: [{github_check: "a\\tb"}]\n',
+            "fix.yaml:3: 'a\\tb' is no name of a check (write 1 to 200 characters that can be seen",
+            id="a check's name that cannot be seen",
+        ),
+        pytest.param(
+            "mission: x\nrun: x\ngates: [{github_check: ci, by: [ada]}]\n",
+            "fix.yaml:3: `by` belongs to a gate with `approval`",
+            id="a check that a person would answer",
         ),
         pytest.param("mission: x\nrun: x\nattempts: 0\n", "attempts is 0", id="no attempt"),
         pytest.param(

@@ -1,5 +1,6 @@
 """Editors accept what the reader accepts, and show what each key means."""
 
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -11,11 +12,26 @@ from ruamel.yaml import YAML
 from hive_contracts.files import FileProblem, parse_mission, parse_repository
 from hive_contracts.files.__main__ import PAGE
 from hive_contracts.files.described import ROOTS, keys_of, structs_of, summary_of
+from hive_contracts.files.incidents import parse_incidents
+from hive_contracts.files.policy import parse_policy
 from hive_contracts.files.reference import reference
 from hive_contracts.files.schema import schema_of
+from hive_contracts.slo.objective import shipped
 from tests.component.docs.pages import PAGES, ROOT, blocks
 
-READ = {"mission": parse_mission, "repository": parse_repository}
+OBJECTIVES = {objective.name for objective in shipped()}
+
+
+def parse_any_policy(text: str, where: str) -> object:
+    return parse_policy(text, where, OBJECTIVES)
+
+
+READ: dict[str, Callable[[str, str], object]] = {
+    "mission": parse_mission,
+    "repository": parse_repository,
+    "incidents": parse_incidents,
+    "policy": parse_any_policy,
+}
 WRITTEN = [
     *((note, text) for page in PAGES for note, text in blocks(page, "yaml")),
     *(("mission", path.read_text()) for path in sorted((ROOT / "examples").glob("*.yaml"))),
@@ -38,6 +54,10 @@ WRONG = [
     ("mission", "mission: x\nphases: [a]\n"),
     ("repository", "setup: {timeout: 5m}\n"),
     ("repository", "gates: [a]\n"),
+    ("incidents", "causes: [{alert: a, severity: huge}]\n"),
+    ("incidents", "notify: {x: {url: http://a}}\n"),
+    ("policy", "states: {x: {slots: 1}}\n"),
+    ("policy", "states: {x: {budgets: {rework-rate: much}, slots: 1}}\n"),
 ]
 
 

@@ -5,40 +5,55 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from hive_contracts.budget import AttemptCap, Budget, Spent
 from hive_contracts.codec import AnyEvent, stream_of
 from hive_contracts.envelope import Meta, Recorded
 from hive_contracts.mission import (
     BranchAdvanced,
+    BudgetRaised,
     ItemsFound,
     MissionCancelled,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
+    MissionPaused,
     MissionRefused,
+    MissionReleased,
+    MissionResumed,
+    MissionRevised,
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
     PhaseStarted,
     PrerequisiteMet,
+    ReservationMade,
+    ReservationSettled,
+    RevisionDeclined,
     TaskSettled,
 )
-from hive_contracts.plan import (
+from hive_contracts.outcome import (
     AgentRun,
-    ArtifactRef,
     Failure,
-    ForEach,
     GateResult,
+    HandedOver,
+    MergeDone,
+    Usage,
+    WorkDone,
+)
+from hive_contracts.plan import (
+    ArtifactRef,
+    ForEach,
     Globbed,
     Item,
-    MergeDone,
+    Origin,
     Phase,
     Repository,
     Retry,
     TaskKind,
     TaskSpec,
     Tip,
-    Usage,
-    WorkDone,
 )
 from hive_contracts.runner import SessionClosed, SessionOpened
 from hive_contracts.task import (
@@ -48,7 +63,9 @@ from hive_contracts.task import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    CheckAwaited,
     GatesJudged,
+    HandoverLost,
     ItemsReported,
     LeaseLost,
     LeaseWithdrawn,
@@ -56,14 +73,18 @@ from hive_contracts.task import (
     RetryScheduled,
     TaskCancelled,
     TaskFailed,
+    TaskGiven,
     TaskLeased,
     TaskPlanned,
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTaken,
+    UsageReported,
+    WorkHandedOver,
 )
 from hive_gateway.views.fold import fold
-from hive_gateway.views.rows import Approval, MissionRow, TaskRow
+from hive_gateway.views.rows import Approval, Landing, MissionRow, Release, Taken, TaskRow
 from hive_gateway.views.tables import Views, needed
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -125,6 +146,32 @@ def test_what_the_agents_of_all_attempts_used_is_added_up_by_kind_of_price() -> 
     assert task(*more).usage == Usage(30, 5, 3, billed_usd=0.2, estimated_usd=0.1)
 
 
+LEFT = HandedOver("c" * 40, ArtifactRef("d" * 64, 9), agent=AgentRun("a", usage=Usage(7)))
+TAKEN = TaskTaken(T, 2, "ann", Tip("t"), interrupted=1)
+
+
+def test_who_has_a_task_and_what_they_start_from_is_shown_until_it_is_given() -> None:
+    told: list[AnyEvent] = [leased(), AttemptStarted(T, 1), TAKEN]
+    since = recorded(5, TAKEN).recorded_at
+    row = task(*told)
+    assert (row.status, row.epoch) == ("taken", 2)
+    assert row.taken == Taken("ann", since, 2, Tip("t"), awaited=True)
+    left = task(*told, WorkHandedOver(T, 1, LEFT))
+    assert left.taken == Taken("ann", since, 2, Tip("t"), found=LEFT)
+    assert left.usage == Usage(7)
+    lost = task(*told, HandoverLost(T, 1, "it was away"))
+    assert lost.taken == Taken("ann", since, 2, Tip("t"), lost="it was away")
+    given = task(*told, TaskGiven(T, 2, "ann"))
+    assert (given.status, given.taken, given.counted) == ("queued", None, 0)
+
+
+def test_what_is_dropped_keeps_what_was_done_before() -> None:
+    judging: list[AnyEvent] = [leased(), AttemptSucceeded(T, 1, DONE)]
+    dropped = task(*judging, replace(TAKEN, interrupted=0), TaskGiven(T, 2, "ann", dropped=True))
+    assert dropped.result == DONE
+    assert task(*judging, TAKEN, TaskGiven(T, 2, "ann")).result is None
+
+
 def mission(*events: AnyEvent) -> MissionRow:
     row = folded(*events).missions.get(M)
     assert row is not None
@@ -171,6 +218,20 @@ def mission(*events: AnyEvent) -> MissionRow:
         pytest.param([ItemsReported(T, M, "main", ())], "queued", 0, 0, id="items are found"),
         pytest.param(
             [ApprovalRequested(T, M, "ship", "?")], "awaiting-approval", 0, 0, id="it asks"
+        ),
+        pytest.param(
+            [CheckAwaited(T, M, "ci", "ci/required", "c")],
+            "awaiting-check",
+            0,
+            0,
+            id="GitHub's turn",
+        ),
+        pytest.param(
+            [CheckAwaited(T, M, "ci", "ci/required", "c"), GatesJudged(T, 0, "c", ())],
+            "awaiting-check",
+            0,
+            0,
+            id="one of its checks is completed",
         ),
         pytest.param([TaskSucceeded(T, M, 1, DONE)], "succeeded", 0, 0, id="it succeeded"),
         pytest.param([TaskFailed(T, M, 1, FAILED)], "failed", 0, 0, id="it failed"),
@@ -278,6 +339,31 @@ def test_a_mission_ends_and_nothing_changes_that(event: AnyEvent, status: str, r
     assert (row.status, row.reason, row.ended_at) == (status, reason, BEGAN + timedelta(seconds=4))
 
 
+def test_a_landing_and_a_release_are_kept_with_their_moments() -> None:
+    row = mission(
+        launched(),
+        MissionSucceeded(M, "fix"),
+        MissionLanded(M, "c" * 40, "main", "ann"),
+        MissionReleased(M, "bob", "tidy"),
+    )
+    assert row.status == "succeeded"
+    assert row.landed == Landing("c" * 40, "main", "ann", BEGAN + timedelta(seconds=3))
+    assert row.released == Release("bob", "tidy", BEGAN + timedelta(seconds=4))
+
+
+def test_a_mission_that_goes_on_with_what_came_back_is_open_again_and_ends_again() -> None:
+    history: list[AnyEvent] = [
+        launched(),
+        MissionSucceeded(M, "fix"),
+        RevisionDeclined(M, 1, "not yet"),
+        MissionRevised(M, 2, "revision-2", title="a check failed"),
+    ]
+    row = mission(*history)
+    assert (row.status, row.reason, row.ended_at) == ("running", "", None)
+    row = mission(*history, MissionFailed(M, "it gave up"))
+    assert (row.status, row.reason) == ("failed", "it gave up")
+
+
 def test_a_mission_waits_while_a_person_or_another_mission_is_needed() -> None:
     asks, other = ApprovalRequested(T, M, "ship", "?"), ApprovalRequested(T, M, "tell", "?")
     history: list[AnyEvent] = [launched(("a", "b"))]
@@ -341,8 +427,10 @@ def test_phases_go_from_waiting_to_completed() -> None:
 
 def test_what_does_not_change_is_written_apart_and_once() -> None:
     repository = Repository("/r", "b" * 40)
-    views = folded(msgspec.structs.replace(launched(), repository=repository))
+    origin = Origin("github-com-1-7", "acme/shop#7", "https://example.org/7", "Broken")
+    views = folded(msgspec.structs.replace(launched(), repository=repository, origin=origin))
     [detail] = views.details.changed()
+    assert detail.origin == origin
     assert (detail.objective, detail.repository, detail.traceparent, detail.command_id) == (
         "mend",
         repository,
@@ -401,3 +489,36 @@ def test_only_rows_that_changed_are_written() -> None:
     folded(leased(), views=reloaded, after=2)
     assert [row.status for row in reloaded.tasks.changed()] == ["leased"]
     assert reloaded.missions.changed() == []
+
+
+def test_a_pause_is_the_status_until_it_goes_on_or_ends() -> None:
+    paused = MissionPaused(M, "lunch", "ann")
+    row = mission(launched(), paused)
+    assert (row.status, row.pause and row.pause.reason) == ("paused", "lunch")
+    assert mission(launched(), paused, MissionResumed(M, "ann")).status == "running"
+    ended = mission(launched(), paused, MissionCancelled(M))
+    assert (ended.status, ended.pause) == ("cancelled", None)
+
+
+def test_a_budget_is_what_its_events_say() -> None:
+    begun = msgspec.structs.replace(launched(), budget=Budget(tokens=1_000))
+    made = ReservationMade(M, T, 1, AttemptCap(tokens=600))
+    row = mission(begun, made, ReservationSettled(M, T, 1))
+    assert row.purse is not None
+    assert (row.purse.used("tokens"), row.purse.held("tokens")) == (600, 0)
+    settled = ReservationSettled(M, T, 1, Spent(tokens=70))
+    raised = BudgetRaised(M, Budget(tokens=5_000), "ann")
+    row = mission(begun, made, ReservationSettled(M, T, 1), settled, raised)
+    assert row.purse is not None
+    assert (row.purse.used("tokens"), row.purse.left("tokens")) == (70, 4_930)
+
+
+def test_what_a_stopped_or_late_attempt_had_used_is_added_up_too() -> None:
+    told: list[AnyEvent] = [
+        leased(),
+        UsageReported(T, 1, M, Usage(7)),
+        ReportIgnored(T, 1, "late", M, Usage(5, unpriced=1)),
+        ReportIgnored(T, 1, "late"),
+        UsageReported(T, 1, M, Usage()),
+    ]
+    assert task(*told).usage == Usage(12, unpriced=1)

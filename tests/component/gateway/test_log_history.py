@@ -1,21 +1,14 @@
 """A task's epochs, as its own stream tells them."""
 
-from hive_contracts.plan import (
-    AgentRun,
-    ApprovalGate,
-    ArtifactRef,
-    CommandGate,
-    Failure,
-    GateResult,
-    TaskSpec,
-    WorkDone,
-)
+from hive_contracts.outcome import AgentRun, Failure, GateResult, HandedOver, WorkDone
+from hive_contracts.plan import ApprovalGate, ArtifactRef, CommandGate, TaskSpec
 from hive_contracts.task import (
     AnyTaskEvent,
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
     GatesJudged,
+    HandoverLost,
     LeaseLost,
     RetryScheduled,
     TaskCancelled,
@@ -23,6 +16,8 @@ from hive_contracts.task import (
     TaskPlanned,
     TaskReopened,
     TaskSucceeded,
+    TaskTaken,
+    WorkHandedOver,
 )
 from hive_gateway.logs.history import History, history
 
@@ -91,3 +86,16 @@ def test_a_cancelled_task_leaves_no_epoch_open() -> None:
     told = of(leased(1), TaskCancelled(TASK, MISSION))
     assert told.over
     assert told.epochs[0].outcome == "lost"
+
+
+def test_an_attempt_that_a_person_takes_over_ends_with_its_handover() -> None:
+    begun: list[AnyTaskEvent] = [leased(1), AttemptStarted(TASK, 1)]
+    begun.append(TaskTaken(TASK, 2, "ann", None, interrupted=1))
+    assert of(*begun).epochs[0].outcome == ""
+    left = of(*begun, WorkHandedOver(TASK, 1, HandedOver(output=ONE))).epochs[0]
+    assert (left.outcome, left.detail) == ("lost", "a person took it over")
+    assert left.kept == (("output", ONE),)
+    lost = of(*begun, HandoverLost(TASK, 1, "it was away")).epochs[0]
+    assert (lost.outcome, lost.detail) == ("lost", "it was away")
+    judging = of(leased(1), TaskTaken(TASK, 2, "ann", None)).epochs[0]
+    assert (judging.outcome, judging.detail) == ("lost", "the task was taken by ann")

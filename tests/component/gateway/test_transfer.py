@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from grpc import StatusCode, aio
@@ -19,6 +20,7 @@ from hive_gateway.sessions import Runners
 from hive_gateway.submitter import Submitter
 from hive_gateway.tokens import Tokens
 from hive_gateway.transfer import ArtifactTransfer
+from hive_gateway.views.reader import ViewsReader
 from hive_shared.artifacts import MAX_ARTIFACT, PIECE, Artifacts
 from hive_shared.clock import SystemClock
 from tests.suites.bus import SOON, eventually
@@ -39,10 +41,12 @@ class Gateway:
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     tokens = Tokens({"admin": ADMIN, "runner": RUNNER})
-    server = aio.server(interceptors=(Door(tokens, Metrics()),))
+    server = aio.server(interceptors=(Door(tokens, Metrics(), SystemClock()),))
     nobody = Orchestrator(Client())
     tails = Tails(None, SystemClock(), lambda _: None)
-    runners = Runners(nobody, Submitter(nobody), ArtifactTransfer(Artifacts(tmp_path)), tails)
+    views = cast(ViewsReader, None)  # artifacts come and go without them
+    artifacts = ArtifactTransfer(Artifacts(tmp_path))
+    runners = Runners(nobody, Submitter(nobody), artifacts, tails, views)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(runners, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -7,30 +7,34 @@ import msgspec
 import pytest
 
 from hive_contracts.codec import AnyEvent, encode, stream_of
+from hive_contracts.dialogue import Question
 from hive_contracts.envelope import Meta, NewEvent, Recorded
 from hive_contracts.ids import uuid7
 from hive_contracts.mission import (
+    BudgetWarned,
     MissionCancelled,
     MissionFailed,
     MissionLaunched,
+    MissionPaused,
     MissionRefused,
     MissionSucceeded,
     PhaseStarted,
 )
 from hive_contracts.plan import Notify
-from hive_contracts.task import ApprovalRequested
+from hive_contracts.task import ApprovalRequested, QuestionAsked
 from hive_health.notices import Notice, notice
 from hive_health.notifier import Notifier
 from hive_shared.eventstore.memory import MemoryEventStore
 from hive_shared.eventstore.port import Append, StreamVersion
-from tests.suites.simulator import VirtualClock
+from tests.suites.simulator.clock import VirtualClock
 
 M = "a" * 32
 ASKED = ApprovalRequested("b" * 32, M, "ok", "Is it right?")
+QUESTION = QuestionAsked("b" * 32, M, 1, "1", Question("Which one?"))
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def launched(*when: Literal["needs-you", "done"]) -> MissionLaunched:
+def launched(*when: Literal["needs-you", "paused", "done"]) -> MissionLaunched:
     notify = Notify("https://example.org/hook", when) if when else None
     return MissionLaunched(M, "fix-1", "fix", notify=notify)
 
@@ -44,14 +48,29 @@ def recorded(event: AnyEvent, at: datetime = AT) -> Recorded:
     ("event", "kind", "text", "next"),
     [
         (ASKED, "needs-you", "Is it right?", "hive mission approve fix-1 --gate ok"),
+        (QUESTION, "needs-you", "Which one?", "hive why fix-1"),
         (MissionSucceeded(M, "fix"), "succeeded", "it has succeeded", "hive diff fix-1"),
         (MissionFailed(M, "no luck"), "failed", "no luck", "hive mission show fix-1"),
         (MissionRefused(M, "red base"), "refused", "red base", "hive mission show fix-1"),
+        (MissionPaused(M, "lunch", "ann"), "paused", "lunch", "hive resume fix-1"),
+        (MissionPaused(M, "", "ann"), "paused", "ann paused it", "hive resume fix-1"),
+        (
+            MissionPaused(M, "at the cap", "hive", cap="usd"),
+            "paused",
+            "at the cap",
+            "hive resume fix-1 --add usd=20",
+        ),
+        (
+            BudgetWarned(M, "tokens", 900, 1_000),
+            "near-cap",
+            "900 of 1,000 tokens are used",
+            "hive budget fix-1 --add tokens=1M",
+        ),
         (MissionCancelled(M, "enough"), "cancelled", "enough", "hive mission show fix-1"),
     ],
 )
 def test_what_is_told(event: AnyEvent, kind: str, text: str, next: str) -> None:
-    told = notice(event, recorded(event), launched("needs-you", "done"))
+    told = notice(event, recorded(event), launched("needs-you", "paused", "done"))
     assert isinstance(told, Notice)
     assert (told.event, told.text, told.next) == (kind, text, next)
     assert (told.mission, told.position, told.recorded_at) == (
@@ -65,6 +84,8 @@ def test_only_what_was_asked_for_is_told() -> None:
     done = MissionSucceeded(M, "fix")
     assert notice(done, recorded(done), launched("needs-you")) is None
     assert notice(ASKED, recorded(ASKED), launched("done")) is None
+    assert notice(QUESTION, recorded(QUESTION), launched("done")) is None
+    assert notice(QUESTION, recorded(QUESTION), launched("needs-you")) is not None
     assert notice(ASKED, recorded(ASKED), launched()) is None
     to_all = msgspec.structs.replace(launched(), notify=Notify("https://example.org/hook"))
     assert notice(ASKED, recorded(ASKED), to_all) is not None
@@ -102,6 +123,19 @@ async def test_the_mission_of_an_approval_says_who_is_told() -> None:
     assert msgspec.json.decode(body, type=Notice).gate == "ok"
 
 
+async def test_a_question_of_an_agent_is_told_with_its_words() -> None:
+    clock = VirtualClock()
+    store, posted = MemoryEventStore(clock), Posted()
+    await record(store, launched("needs-you"), 0)
+    notifier = Notifier(store, posted, clock)
+    event = recorded(QUESTION, clock.now())
+    assert notifier.wants(event)
+    await notifier.perform(event, "effect")
+    [(_, body, _)] = posted.taken
+    told = msgspec.json.decode(body, type=Notice)
+    assert (told.event, told.mission, told.text) == ("needs-you", "fix-1", "Which one?")
+
+
 async def test_nobody_is_told_of_a_mission_that_asks_for_nothing_or_is_not_there() -> None:
     clock = VirtualClock()
     store, posted = MemoryEventStore(clock), Posted()
@@ -118,9 +152,12 @@ def test_only_events_of_missions_that_asked_for_it_are_wanted() -> None:
     asked, done = recorded(ASKED, clock.now()), recorded(MissionSucceeded(M, "fix"), clock.now())
     assert notifier.wants(asked), "its launch was before this process began"
     assert not notifier.wants(recorded(launched(), clock.now()))
+    question = recorded(QUESTION, clock.now())
     assert not notifier.wants(asked)
+    assert not notifier.wants(question)
     assert not notifier.wants(done)
     assert not notifier.wants(recorded(launched("done"), clock.now()))
+    assert notifier.wants(question)
     assert notifier.wants(asked)
     assert notifier.wants(done)
 

@@ -1,9 +1,10 @@
 """Who is alive, from beats and from what could be heard."""
 
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.health import BusSeen
-from hive_contracts.heartbeat import Heartbeat
+from hive_contracts.heartbeat import Heartbeat, Need
 from hive_health.bus_view import STALE_SECONDS, BusView
 from hive_health.roll import FORGET_SECONDS, SERVICES, Roll
 from hive_shared.bus.survey import Held
@@ -65,3 +66,32 @@ def test_the_bus_is_alive_while_it_answers_and_unknown_while_health_is_cut_off()
     assert view.seen(6.0, connected=True) == BusSeen("alive", "HIVE_EVENTS_1", 9, 3.0)
     assert view.seen(6.0, connected=False) == BusSeen("unknown")
     assert view.seen(5.0 + STALE_SECONDS + 1, connected=True) == BusSeen("silent")
+
+
+def test_a_process_that_takes_anothers_place_lets_it_be_forgotten() -> None:
+    roll, host = Roll(), {"host": "anvil"}
+    roll.hear(replace(BEAT, **host), 100.0)
+    roll.hear(replace(BEAT, instance="other", **host), 100.0)
+    new = replace(BEAT, instance="new", uptime_s=1.0, **host)
+    roll.hear(new, 104.0)
+    assert len(roll.members(104.0, 0.0, "gateway")) == 3
+    roll.hear(replace(new, uptime_s=6.0), 109.0)
+    # Two are gone and one came: the place of the other one is still empty.
+    states = sorted(member.state for member in roll.members(109.0, 0.0, "gateway"))
+    assert states == ["alive", "silent"]
+    elsewhere = replace(BEAT, instance="far", uptime_s=1.0, host="bellows")
+    roll.hear(elsewhere, 109.0)
+    assert len(roll.members(109.0, 0.0, "gateway")) == 3
+
+
+def test_a_member_is_ready_only_with_all_that_it_needs() -> None:
+    roll = Roll()
+    needs = (Need("record", True), Need("tails", False, "away", needed=False))
+    roll.hear(replace(BEAT, needs=needs), 1.0)
+    [member] = roll.members(1.0, 0.0, "gateway")
+    assert (member.ready, member.reason) == (True, "")
+    roll.hear(replace(BEAT, needs=(*needs, Need("orchestrator", False, "deaf"))), 2.0)
+    [member] = roll.members(2.0, 0.0, "gateway")
+    assert (member.state, member.ready, member.reason) == ("alive", False, "orchestrator: deaf")
+    roll.hear(replace(BEAT, state="starting"), 3.0)
+    assert roll.members(3.0, 0.0, "gateway")[0].reason == "it is starting"

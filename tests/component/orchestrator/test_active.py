@@ -3,9 +3,14 @@
 from datetime import timedelta
 
 from hive_contracts.mission import LaunchMission
-from hive_contracts.plan import ApprovalGate, Phase, Plan, TaskSpec
+from hive_contracts.plan import (
+    ApprovalGate,
+    Phase,
+    Plan,
+    TaskSpec,
+)
 from hive_shared.eventstore.port import COMMAND_RETENTION_MS
-from tests.suites.simulator import Simulation
+from tests.suites.simulator.hive import Simulation
 
 
 async def test_a_timer_that_is_older_than_command_ids_may_be_still_rings() -> None:

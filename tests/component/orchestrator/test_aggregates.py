@@ -16,7 +16,7 @@ from hive_orchestrator.aggregates import Aggregates
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.memory import MemoryEventStore
 from hive_shared.eventstore.port import Append, StreamVersion
-from tests.suites.simulator import Simulation
+from tests.suites.simulator.hive import Simulation
 
 RUNNER = uuid7(1, bytes(10))
 STREAM = f"runner-{RUNNER}"

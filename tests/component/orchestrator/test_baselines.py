@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hive_contracts.plan import MAX_NAMED, Baseline, CommandGate, GateResult
+from hive_contracts.outcome import MAX_NAMED, Baseline, GateResult
+from hive_contracts.plan import CommandGate
 from hive_orchestrator.deciders.baselines import (
     MAX_REMEMBERED,
     by_gate,

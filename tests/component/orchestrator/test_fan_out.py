@@ -9,9 +9,9 @@ from hive_contracts.mission import (
     PhaseCompleted,
     PhaseSentBack,
 )
+from hive_contracts.outcome import Failure, WorkDone
 from hive_contracts.plan import (
     Commanded,
-    Failure,
     ForEach,
     Globbed,
     Item,
@@ -19,7 +19,6 @@ from hive_contracts.plan import (
     Phase,
     Plan,
     TaskSpec,
-    WorkDone,
 )
 from hive_contracts.task import ApprovalRequested, TaskPlanned
 from hive_orchestrator.deciders.plan import MAX_CARRIED, MAX_WRITTEN

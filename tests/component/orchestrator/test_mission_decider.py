@@ -21,29 +21,31 @@ from hive_contracts.mission import (
     MissionCancelled,
     MissionEvent,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
     MissionRefused,
+    MissionReleased,
     MissionSucceeded,
     PhaseCompleted,
     PrerequisiteMet,
+    RecordLanding,
+    ReleaseMission,
     SettleTask,
     TaskSettled,
     TasksPlanned,
 )
+from hive_contracts.outcome import Baseline, Failure, MergeDone, WorkDone
 from hive_contracts.plan import (
     ApprovalGate,
     ArtifactRef,
-    Baseline,
     Commanded,
     CommandGate,
-    Failure,
     ForEach,
     Gate,
     Globbed,
     HttpGate,
     Item,
     Listed,
-    MergeDone,
     MetricGate,
     Phase,
     Plan,
@@ -51,7 +53,6 @@ from hive_contracts.plan import (
     TaskSpec,
     Timeouts,
     Tip,
-    WorkDone,
 )
 from hive_contracts.task import ApprovalRequested, TaskPlanned
 from hive_orchestrator.deciders import mission, mission_state
@@ -430,6 +431,26 @@ def test_a_cancelled_mission_goes_nowhere() -> None:
     assert story.succeed("a") == []
     with pytest.raises(Rejected, match="has ended"):
         story.do(ExtendMission(ID, (Phase("p", tasks=tasks("x")),)))
+
+
+def test_what_a_person_does_with_the_work_of_an_ended_mission_is_recorded_once() -> None:
+    story = Story(simple("a"))
+    story.do(CancelMission(ID))
+    landing = RecordLanding(ID, "c" * 40, "main", "ann")
+    assert story.do(landing) == [MissionLanded(ID, "c" * 40, "main", "ann")]
+    assert story.do(landing) == []
+    assert story.do(replace(landing, branch="other", by="bob")) != []
+    release = ReleaseMission(ID, "ann", "a dead end")
+    assert story.do(release) == [MissionReleased(ID, "ann", "a dead end")]
+    assert story.do(replace(release, by="bob", reason="again")) == []
+    assert isinstance(story.state, mission_state.Ended)
+
+
+@pytest.mark.parametrize("command", [RecordLanding(ID, BASE, "", "ann"), ReleaseMission(ID, "ann")])
+def test_an_open_mission_is_neither_landed_nor_released(command: AnyMissionCommand) -> None:
+    with pytest.raises(Rejected, match="has not ended") as refusal:
+        Story(simple("a")).do(command)
+    assert refusal.value.remedy == "hive cancel fix-1"
 
 
 def test_a_mission_that_is_not_there_is_refused() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.suites.simulator import simulate
+from tests.suites.simulator.hive import simulate
 from tests.suites.verdict import fold, judge, same
 
 CHUNKS = 8

@@ -13,7 +13,8 @@ from hive_orchestrator.handlers.submit import Submit
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.memory import MemoryEventStore
 from hive_shared.eventstore.port import Append, Appended
-from tests.suites.simulator import VirtualClock
+from hive_shared.restraints import Restraining
+from tests.suites.simulator.clock import VirtualClock
 
 PLAN = Plan("fix", (Phase("p", tasks=(TaskSpec("t", run="true"),)),))
 
@@ -40,7 +41,8 @@ class Orchestrator:
         self.clock = VirtualClock()
         self.record = Record(MemoryEventStore(self.clock))
         aggregates = Aggregates(self.record)
-        commands = Commands(self.record, aggregates, self.new_id, lambda: 0.0)
+        restraining = Restraining(self.record, self.clock)
+        commands = Commands(self.record, aggregates, self.new_id, lambda: 0.0, restraining)
         self.submit = Submit(commands, aggregates, MemoryDesk(self.clock.now), self.new_id)
         self._ids = 0
 

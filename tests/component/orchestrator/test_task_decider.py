@@ -6,26 +6,30 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from hive_contracts.plan import (
+from hive_contracts.outcome import (
     AgentRun,
-    ApprovalGate,
-    ArtifactRef,
     Baseline,
-    CommandGate,
     Failure,
-    Gate,
+    FileChange,
     GateResult,
     GatesRun,
+    ItemsListed,
+    MergeDone,
+    WorkDone,
+)
+from hive_contracts.plan import (
+    SETUP_GATE,
+    ApprovalGate,
+    ArtifactRef,
+    CommandGate,
+    Gate,
     Globbed,
     HttpGate,
     Item,
-    ItemsListed,
-    MergeDone,
     Retry,
     TaskKind,
     TaskSpec,
     Tip,
-    WorkDone,
 )
 from hive_contracts.task import (
     AnyTaskCommand,
@@ -62,7 +66,7 @@ from hive_contracts.task import (
     TellTask,
     TimeOutTask,
 )
-from hive_orchestrator.deciders import task, task_state
+from hive_orchestrator.deciders import hints, retrying, task, task_state
 from hive_orchestrator.deciders.rejected import Rejected
 
 T, M = "0" * 31 + "1", "0" * 31 + "2"
@@ -82,6 +86,12 @@ COMPARED = CommandGate("tests", "make test", compare="base", report="junit.xml")
 FOUND = Baseline(COMPARED.definition, 1, ArtifactRef("e" * 64, 5))
 NO_WORSE = GatesRun("b" * 40, (GateResult("tests", True, flaky=("a",), baseline=FOUND),))
 TOUCHING = replace(DONE, protected=(".github/ci.yml",), protected_files=3)
+EASIER = replace(
+    DONE, protected=("tests/t.py",), protected_files=1,
+    tests=(FileChange("tests/t.py"),), test_files=1,
+)  # fmt: skip
+TO_EASIER = ApprovalRequested(T, M, "protected", "main/fix changed tests: tests/t.py")
+HARDER = Failure("agent", "ann refused the change of tests: mend the code", files=("tests/t.py",))
 CONSENT = ApprovalRequested(
     T, M, "protected", "main/fix changed protected paths: .github/ci.yml and 2 more"
 )
@@ -181,6 +191,13 @@ CASES = [
          [GatesJudged(T, 2, "b" * 40, NO_WORSE.results), TaskSucceeded(T, M, 2, DONE)]),
     Case("work on protected paths waits for a person", [planned(), *begun(1)],
          ReportAttempt(T, 1, TOUCHING), [AttemptSucceeded(T, 1, TOUCHING), CONSENT]),
+    Case("work on tests waits for a person", [planned(), *begun(1)],
+         ReportAttempt(T, 1, EASIER), [AttemptSucceeded(T, 1, EASIER), TO_EASIER]),
+    Case("without consent tests are as they were, and the work is done again",
+         [planned(), *begun(1), AttemptSucceeded(T, 1, EASIER), TO_EASIER],
+         RejectGate(T, "protected", "ann", "mend the code"),
+         [ApprovalRefused(T, "protected", "ann", "mend the code"),
+          AttemptFailed(T, 1, HARDER), RetryScheduled(T, 1, True)]),
     Case("work on protected paths waits for its gates first", [planned(TESTS), *begun(1)],
          ReportAttempt(T, 1, TOUCHING), [AttemptSucceeded(T, 1, TOUCHING)]),
     Case("and then for a person",
@@ -348,8 +365,49 @@ def test_the_session_of_the_agent_that_was_at_work_last_is_remembered() -> None:
         assert state.facts.session == session
 
 
+NO_SETUP = Failure("infrastructure", "the set-up `make` ended with status 2", set_up="status 2")
+
+
+def set_up_failed(epoch: int, failure: Failure = NO_SETUP) -> list[AnyTaskEvent]:
+    failed = AttemptFailed(T, epoch, failure)
+    return [*begun(epoch), failed, RetryScheduled(T, 1, False), TaskRequeued(T, 3600)]
+
+
+def test_a_set_up_that_fails_in_the_same_way_again_and_again_asks_a_person() -> None:
+    given = [planned(), *set_up_failed(1), *set_up_failed(2), *begun(3)]
+    failed, asked = task.decide(state_after(*given), ReportAttempt(T, 3, NO_SETUP))
+    assert failed == AttemptFailed(T, 3, NO_SETUP)
+    assert isinstance(asked, ApprovalRequested)
+    assert (asked.gate, asked.timeout) == (SETUP_GATE, 0)
+    assert asked.text.startswith("the set-up `make` ended with status 2, 3 times in a row")
+    waiting = [*given, failed, asked]
+    approve, reject = ApproveGate(T, SETUP_GATE, "ann"), RejectGate(T, SETUP_GATE, "ann")
+    given_up = task.decide(state_after(*waiting), reject)
+    assert isinstance(given_up[-1], TaskFailed) and given_up[-1].failure.kind == "permanent"
+    assert given_up[-1].failure.detail == "the set-up status 2, and ann would not try it again"
+    again = task.decide(state_after(*waiting), approve)
+    assert again == [ApprovalGiven(T, SETUP_GATE, "ann"), RetryScheduled(T, 0, False)]
+    # As many tries as before, and then the same question once more.
+    after = [*waiting, *again, TaskRequeued(T, 3600)]
+    after += [*set_up_failed(4), *set_up_failed(5), *begun(6)]
+    assert task.decide(state_after(*after), ReportAttempt(T, 6, NO_SETUP))[-1] == asked
+    after += [failed, asked]
+    assert task.decide(state_after(*after), approve) == again
+
+
+def test_set_ups_that_fail_in_other_ways_or_not_in_a_row_are_tried_again() -> None:
+    other = replace(NO_SETUP, set_up="status 1")
+    for given in (
+        [*set_up_failed(1), *set_up_failed(2, other)],
+        [*set_up_failed(1), *red_epoch(2)],
+        [*set_up_failed(1), *set_up_failed(2, replace(NO_SETUP, set_up=""))],
+    ):
+        state = state_after(planned(attempts=9), *given, *begun(3))
+        assert isinstance(task.decide(state, ReportAttempt(T, 3, NO_SETUP))[-1], RetryScheduled)
+
+
 def test_too_many_losses_in_a_row_end_the_task() -> None:
-    losses = [LeaseLost(T, epoch, "gone") for epoch in range(1, task.MAX_UNCOUNTED)]
+    losses = [LeaseLost(T, epoch, "gone") for epoch in range(1, retrying.MAX_UNCOUNTED)]
     given: list[AnyTaskEvent] = [planned(), *losses, leased(99)]
     state: task_state.Task = task_state.INITIAL
     for event in given:
@@ -406,8 +464,8 @@ def test_hints_outlive_a_failed_attempt() -> None:
     ("given", "text", "code"),
     [
         ([prompted()], " ", "invalid"),
-        ([prompted()], "x" * (task.MAX_HINT + 1), "invalid"),
-        ([prompted(), *told(*"x" * task.MAX_HINTS)], "one more", "conflict"),
+        ([prompted()], "x" * (hints.MAX_HINT + 1), "invalid"),
+        ([prompted(), *told(*"x" * hints.MAX_HINTS)], "one more", "conflict"),
         ([planned()], "a command hears nothing", "invalid"),
         ([prompted(), TaskCancelled(T, M)], "too late", "conflict"),
     ],

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from hive_runner.names import AttemptName
+from hive_runner.repositories.names import AttemptName
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """A command's output, whatever its length."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from hive_runner.output import Output
+from hive_runner.processes.output import Output
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64, 1000])
@@ -43,3 +44,23 @@ def test_a_character_that_is_cut_in_two_becomes_a_mark(tmp_path: Path) -> None:
     output.write("üüü".encode()[:-1])
     assert output.tail() == "üü\ufffd"
     output.close()
+
+
+@pytest.mark.parametrize("stands", ["pipe", "link", "nothing"])
+def test_what_was_printed_is_there_whatever_stands_in_the_place_of_its_file(
+    tmp_path: Path, stands: str
+) -> None:
+    output = Output(tmp_path / "output", 64)
+    output.write(b"a" * 32 + b"b" * 20)
+    for path in (tmp_path / "output", tmp_path / "output.recent"):
+        path.unlink()
+        if stands == "pipe":
+            os.mkfifo(path)
+        elif stands == "link":
+            path.symlink_to("/dev/zero")
+    output.write(b"c" * 4)
+    assert output.tail(6) == "bbcccc"
+    # Neither a pipe nor an endless file is to hang whoever looks.
+    found = os.open(output.finish(), os.O_RDONLY | os.O_NONBLOCK)
+    assert os.read(found, 100) == b"a" * 32 + b"b" * 20 + b"c" * 4
+    os.close(found)

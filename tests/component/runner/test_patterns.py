@@ -2,8 +2,8 @@
 
 import pytest
 
-from hive_runner.changes import TESTS
-from hive_runner.patterns import compiled
+from hive_runner.repositories.changes import TESTS
+from hive_runner.repositories.patterns import compiled
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hive_runner.removal import remove
+from hive_runner.repositories.removal import remove
 
 
 def test_a_folder_goes_whatever_rights_its_contents_have(tmp_path: Path) -> None:

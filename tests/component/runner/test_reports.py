@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from hive_contracts.plan import (
+from hive_contracts.outcome import (
     MAX_NAMED,
     MAX_TAIL,
     Baseline,
@@ -18,7 +18,7 @@ from hive_contracts.plan import (
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import from_proto, to_proto
 from hive_runner.errors import failed
-from hive_runner.reports import MAX_OUTCOME, Declined, Report, Started, bounded
+from hive_runner.link.reports import MAX_OUTCOME, Declined, Report, Started, bounded
 
 FLAKY = tuple("n" * 400 + str(n) for n in range(MAX_NAMED))
 LARGE = [

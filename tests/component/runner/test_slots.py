@@ -1,7 +1,7 @@
 """What orders make of what a runner holds."""
 
 from hive_contracts.orders import Holding, Lease, Orders
-from hive_runner.slots import PATIENCE, Slots
+from hive_runner.link.slots import PATIENCE, Slots
 from tests.integration.runner.workshop import lease
 
 ONE = lease(None, run="true", task_id="1" * 32)
@@ -12,8 +12,13 @@ def key(lease: Lease) -> tuple[str, int]:
     return (lease.task.task_id, lease.epoch)
 
 
-def orders(*leases: Lease, keep: tuple[Lease, ...] = ()) -> Orders:
-    return Orders("session", leases, tuple(Holding(*key(one)) for one in keep))
+def orders(*leases: Lease, keep: tuple[Lease, ...] = (), taken: tuple[Lease, ...] = ()) -> Orders:
+    return Orders(
+        "session",
+        leases,
+        tuple(Holding(*key(one)) for one in keep),
+        hand_over=tuple(Holding(*key(one)) for one in taken),
+    )
 
 
 def holding(slots: Slots) -> dict[tuple[str, int], str]:
@@ -138,3 +143,32 @@ def test_an_epoch_whose_report_is_on_its_way_is_not_given_back() -> None:
     slots.reported(key(ONE))
     for _ in range(2 * PATIENCE):
         assert heard(slots).obey(orders(keep=(ONE,)), [key(ONE)]).give_back == ()
+
+
+def test_what_a_person_has_taken_is_handed_over_until_it_is_reported() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.running(key(ONE))
+    for _ in range(3):
+        instructions = heard(slots).obey(orders(taken=(ONE,)))
+        assert (instructions.hand_over, instructions.stop) == ((key(ONE),), ())
+    slots.reported(key(ONE))
+    assert heard(slots).obey(orders(taken=(ONE,))).hand_over == ()
+    heard(slots).obey(orders())
+    assert holding(slots) == {}
+
+
+def test_what_was_never_here_is_declined_once_and_not_begun_by_a_late_order() -> None:
+    slots = Slots()
+    assert slots.obey(orders(taken=(ONE,))).decline == (key(ONE),)
+    slots.reported(key(ONE))
+    assert heard(slots).obey(orders(taken=(ONE,))).decline == ()
+    assert slots.obey(orders(ONE)).start == ()
+
+
+def test_a_handover_that_the_hive_has_forgotten_is_declined_in_time() -> None:
+    slots = Slots()
+    slots.obey(orders(ONE))
+    slots.reported(key(ONE))
+    given_back = [heard(slots).obey(orders(taken=(ONE,))).give_back for _ in range(PATIENCE)]
+    assert given_back == [()] * (PATIENCE - 1) + [(key(ONE),)]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hive_contracts.plan import Failure, WorkDone
-from hive_runner.reports import Report, Started
-from hive_runner.spool import Spool
+from hive_contracts.outcome import Failure, WorkDone
+from hive_runner.link.reports import Report, Started
+from hive_runner.link.spool import Spool
 
 
 def report(number: int) -> Report:
@@ -112,7 +112,7 @@ async def test_a_full_disk_is_told_and_leaves_the_journal_whole(
 async def test_a_journal_that_is_never_empty_does_not_grow_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hive_runner.spool._COMPACT_BYTES", 20_000)
+    monkeypatch.setattr("hive_runner.link.spool._COMPACT_BYTES", 20_000)
     path = tmp_path / "reports"
     spool = Spool(path)
     await spool.add(report(0))

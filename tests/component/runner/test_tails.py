@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from hive_runner.output import Output
-from hive_runner.tails import ATTEMPTS, MESSAGE, PIECE, WAITING, Tails
+from hive_runner.link.tails import ATTEMPTS, MESSAGE, PIECE, WAITING, Tails
+from hive_runner.processes.output import Output
 
 TASK = "0" * 32
 

@@ -1,5 +1,7 @@
 """Traces without a collector, with one, and with a dead one."""
 
+import json
+import logging
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from hive_shared import telemetry
+from hive_shared import logs, telemetry
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -111,6 +113,87 @@ def test_a_span_inside_a_span_is_its_child(collector: Collector) -> None:
     assert spans["inner"].parent_span_id == spans["outer"].span_id
 
 
+def test_a_step_of_many_causes_is_in_the_trace_of_each_and_links_to_the_rest_of_it(
+    collector: Collector,
+) -> None:
+    other = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01"
+    later = PARENT.replace("b7ad6b7169203331", "b7ad6b7169203332")
+    causes = [PARENT, other, later, PARENT, UNSAMPLED.replace("0af", "2af"), "", "nonsense"]
+    with telemetry.configure("relay", collector.endpoint):
+        with telemetry.batch("publish", causes, "producer", {"many": 7}):
+            pass
+        with telemetry.batch("publish", [UNSAMPLED], "producer", {}):
+            pass
+    request = collector.requests.get(timeout=10)
+    spans = [span for r in request.resource_spans for s in r.scope_spans for span in s.spans]
+    found = {
+        (span.trace_id.hex(), span.parent_span_id.hex()): [
+            link.span_id.hex() for link in span.links
+        ]
+        for span in spans
+    }
+    assert found == {
+        (PARENT.split("-")[1], PARENT.split("-")[2]): [later.split("-")[2]],
+        (other.split("-")[1], other.split("-")[2]): [],
+    }
+    assert {span.kind for span in spans} == {Span.SPAN_KIND_PRODUCER}
+
+
+def test_a_part_of_no_step_is_not_recorded_and_one_of_a_step_is_its_child(
+    collector: Collector,
+) -> None:
+    with telemetry.configure("gateway", collector.endpoint):
+        with telemetry.inner("alone", "client", {}):
+            pass
+        with telemetry.span("step"), telemetry.inner("part", "client", {"db.system.name": "x"}):
+            pass
+    spans = collector.spans()
+    assert spans.keys() == {"step", "part"}
+    assert spans["part"].parent_span_id == spans["step"].span_id
+
+
+def test_so_many_traces_begin_and_the_rest_say_that_they_are_not_recorded(
+    collector: Collector,
+) -> None:
+    begun: list[str] = []
+    with telemetry.configure("gateway", collector.endpoint, per_second=1.0):
+        for number in range(50):
+            with telemetry.span(f"step {number}") as step:
+                begun.append(step.traceparent)
+        with telemetry.span("caused", PARENT):
+            pass  # whoever began that has decided
+        ended = {dict(each.labels)["state"]: each.value for each in telemetry.counted()}
+    recorded = [trace for trace in begun if int(trace[-2:], 16) & 1]
+    assert telemetry.BURST_SECONDS <= len(recorded) < 20
+    assert all(trace.endswith("-00") for trace in set(begun) - set(recorded))
+    assert len(set(begun)) == 50
+    assert ended["ended"] == len(recorded) + 1
+    assert "caused" in collector.spans()
+
+
+def test_what_an_error_says_is_no_part_of_a_trace(collector: Collector) -> None:
+    with (
+        telemetry.configure("gateway", collector.endpoint),
+        pytest.raises(ValueError),
+        telemetry.span("fail"),
+    ):
+        raise ValueError("postgresql://hive:s3cret@host")
+    span = collector.spans()["fail"]
+    assert {pair.key: pair.value.string_value for pair in span.attributes} == {
+        "error.type": "ValueError"
+    }
+    assert b"s3cret" not in span.SerializeToString()
+
+
+def test_a_log_line_has_the_ids_of_the_step_that_it_belongs_to() -> None:
+    lines = logs.JsonLines("gateway", "i")
+    record = logging.LogRecord("hive", logging.INFO, "", 0, "told", (), None)
+    with telemetry.span("step", PARENT):
+        line = json.loads(lines.format(record))
+    assert [line["trace_id"], line["span_id"]] == PARENT.split("-")[1:3]
+    assert "trace_id" not in json.loads(lines.format(record))
+
+
 def test_a_context_that_is_not_sampled_stays_unsampled(collector: Collector) -> None:
     with telemetry.configure("gateway", collector.endpoint):
         with telemetry.span("unseen", UNSAMPLED) as step:
@@ -124,17 +207,17 @@ def test_a_context_that_is_not_sampled_stays_unsampled(collector: Collector) -> 
 # a process that lives, and disturb whatever else runs there.
 _DEAD: Final = """
 import sys, time
-from hive_shared import telemetry
+from hive_shared import exporting, telemetry
 
-exporting = telemetry.configure("runner", sys.argv[1])
+sending = telemetry.configure("runner", sys.argv[1])
 begun = time.monotonic()
-for _ in range(2 * telemetry.QUEUE_SPANS):
+for _ in range(2 * exporting.QUEUE_SPANS):
     with telemetry.span("step"):
         pass
 worked = time.monotonic()
-exporting.close()
-exporting.close()
-print((worked - begun) / (2 * telemetry.QUEUE_SPANS), time.monotonic() - worked)
+sending.close()
+sending.close()
+print((worked - begun) / (2 * exporting.QUEUE_SPANS), time.monotonic() - worked)
 """
 
 

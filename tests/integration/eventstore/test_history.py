@@ -90,17 +90,19 @@ async def test_who_writes_nothing_cannot_append(database: Database, service: str
 
 
 async def test_each_role_writes_its_own_categories_only(
-    store: PostgresEventStore, database: Database, admin: asyncpg.Connection
+    store: PostgresEventStore, database: Database
 ) -> None:
-    await admin.execute("insert into hive.writers values ('hive_github', 'delivery')")
-    await admin.execute("grant execute on function hive.append to hive_github")
     async with open_postgres_store(database.url("github")) as github:
         await github.append(write(new_stream("delivery")))
         with pytest.raises(NotAllowed):
             await github.append(write(new_stream("task")))
-    with pytest.raises(NotAllowed):
-        await store.append(write(new_stream("delivery")))
-    assert len(await store.read_all(0)) == 1
+    async with open_postgres_store(database.url("health")) as health:
+        fence = await health.take_fence("capacity", "a", 60_000)
+        await health.append(write(new_stream("capacity"), fence=fence))
+    for category in ("delivery", "capacity"):
+        with pytest.raises(NotAllowed):
+            await store.append(write(new_stream(category)))
+    assert len(await store.read_all(0)) == 2
 
 
 async def test_fences_of_one_role_are_not_anothers(

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import msgspec
@@ -15,7 +15,9 @@ from hive_contracts.codec import AnyEvent, encode, stream_of
 from hive_contracts.envelope import Meta, Recorded
 from hive_contracts.mission import (
     BranchAdvanced,
+    MissionLanded,
     MissionLaunched,
+    MissionReleased,
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
@@ -24,16 +26,14 @@ from hive_contracts.mission import (
     TaskSettled,
     TasksPlanned,
 )
+from hive_contracts.orders import TaskRelease
+from hive_contracts.outcome import Failure, GateResult, MergeDone, WorkDone
 from hive_contracts.plan import (
     ArtifactRef,
-    Failure,
-    GateResult,
-    MergeDone,
     Phase,
     Repository,
     TaskSpec,
     Tip,
-    WorkDone,
 )
 from hive_contracts.runner import SessionOpened
 from hive_contracts.task import (
@@ -49,8 +49,11 @@ from hive_contracts.task import (
 )
 from hive_gateway.views.fold import fold
 from hive_gateway.views.projection import TABLES, ViewsProjection, query, rows_of
+from hive_gateway.views.reader import ViewsReader
 from hive_gateway.views.rows import MissionDetailRow, MissionRow, PhaseRow, RunnerRow, TaskRow
 from hive_gateway.views.tables import Table, Views
+from hive_shared.eventstore.pool import open_pool
+from hive_shared.projection import Progress
 from tests.conftest import Database
 from tests.suites.bus import pool_of
 from tests.suites.gateway import new_id
@@ -203,3 +206,57 @@ async def test_a_rebuild_is_quick_also_for_one_mission_of_many_tasks(
             print(f"\n  {len(history)} events: {rates[-1]:,.0f}/s, {ours:,.0f} a second of our CPU")
     # A quarter: the machine of a test run is shared with the other tests.
     assert min(rates) > HANDLED / 4
+
+
+async def released(pool: asyncpg.Pool, *after: AnyEvent, merged: bool = True) -> list[TaskRelease]:
+    """What may go of one task that did its work, when these events came after it."""
+    mission_id, task_id = new_id(), new_id()
+    done, tip = WorkDone(commit="c" * 40), Tip("d" * 40)
+    events: list[AnyEvent] = [
+        MissionLaunched(mission_id, "fix-1", "fix", repository=Repository("/repo", "a" * 40)),
+        TaskPlanned(task_id, mission_id, "fix-1", "main", "work", TaskSpec("work", run="true")),
+        TaskSucceeded(task_id, mission_id, 1, done),
+    ]
+    if merged:
+        events.append(BranchAdvanced(mission_id, "a" * 40, tip, task_id, 1))
+    events += [MissionSucceeded(mission_id, "fix", tip)]
+    events += [msgspec.structs.replace(event, mission_id=mission_id) for event in after]
+    async with pool.acquire() as connection:
+        await ViewsProjection().apply(connection, recorded(events))
+    reader = ViewsReader(pool, cast(Progress, None))
+    told = await reader.releases([task_id, new_id()])
+    return [msgspec.structs.replace(release, task_id="") for release in told]
+
+
+async def test_what_nobody_landed_or_released_may_not_go(pool: asyncpg.Pool) -> None:
+    assert await released(pool) == []
+
+
+async def test_landed_is_what_was_merged_and_only_as_the_mission_ended(pool: asyncpg.Pool) -> None:
+    landed = MissionLanded("", "d" * 40, "main", "ann")
+    assert await released(pool, landed) == [TaskRelease("", commit="c" * 40)]
+    assert await released(pool, landed, merged=False) == []
+    assert await released(pool, MissionLanded("", "e" * 40, "main", "ann")) == []
+
+
+async def test_of_a_released_mission_all_may_go(pool: asyncpg.Pool) -> None:
+    (release,) = await released(pool, MissionReleased("", "ann"), merged=False)
+    assert release.all
+
+
+async def test_rows_are_found_by_their_keys_in_tables_that_were_never_analyzed(
+    database: Database,
+) -> None:
+    """Else a plan that was made while they were empty reads all of them, until the next analyze."""
+    pool = await open_pool(database.url("gateway"), 1)
+    try:
+        keys = ["some"]
+        for name, sought in (("load", (keys, keys, keys, keys)), ("mission", ("some", keys))):
+            lines = await pool.fetch(f"explain {query(name)}", *sought)
+            plan = "\n".join(line[0] for line in lines)
+            assert "Index Scan" in plan
+            assert "Seq Scan" not in plan, plan
+        scanned = await pool.fetch("explain select count(*) from gateway.runners where slots > 1")
+        assert "JIT" not in "".join(line[0] for line in scanned)
+    finally:
+        await pool.close()

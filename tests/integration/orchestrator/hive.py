@@ -14,7 +14,8 @@ from nats.errors import NoRespondersError
 from hive_contracts.envelope import Recorded
 from hive_contracts.ids import uuid7
 from hive_contracts.orders import Beat, Canary, Holding, Lease, Orders
-from hive_contracts.plan import Outcome, Phase, Plan, TaskSpec, WorkDone
+from hive_contracts.outcome import Outcome, WorkDone
+from hive_contracts.plan import Phase, Plan, TaskSpec
 from hive_contracts.subjects import BEAT, SUBMIT
 from hive_contracts.submit import Answer, Submission, Submittable
 from hive_contracts.task import ReportAttempt, StartAttempt

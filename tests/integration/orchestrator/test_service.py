@@ -10,15 +10,13 @@ from msgspec.structs import replace
 
 from hive_contracts.mission import CancelMission, LaunchMission
 from hive_contracts.orders import Beat, Holding, Lease, Orders
+from hive_contracts.outcome import Failure, Outcome, WorkDone
 from hive_contracts.plan import (
     ApprovalGate,
-    Failure,
-    Outcome,
     Phase,
     Plan,
     Retry,
     TaskSpec,
-    WorkDone,
 )
 from hive_contracts.submit import Accepted, Refused, Submission
 from hive_orchestrator.active import FENCE

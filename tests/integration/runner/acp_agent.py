@@ -5,6 +5,7 @@ It is a program of its own, in plain JSON, so that it can also misbehave.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,9 @@ def say(text: str) -> None:
 
 def receive() -> dict[str, Any]:
     line = sys.stdin.readline()
+    if not line and DOES == "stay":
+        while True:
+            signal.pause()
     if not line:
         sys.exit(0)
     received: dict[str, Any] = json.loads(line)
@@ -44,8 +48,18 @@ def prompt(id: int, params: dict[str, Any]) -> None:
             Path("asked").write_text(params["prompt"][0]["text"])
         case "ask":
             Path("answer").write_text(json.dumps(permission()))
+        case "ask for a command":
+            Path("answer").write_text(json.dumps(permission({"command": "git push origin"})))
         case "die":
             sys.exit(3)
+        case "die and leave a child":
+            subprocess.Popen(["/bin/sh", "-c", os.environ["ACP_NAP"]])
+            os._exit(3)
+        case "stay":
+            # It heeds neither the end of its input nor a signal, and has a child that does not.
+            subprocess.Popen(["/bin/sh", "-c", os.environ["ACP_NAP"]], start_new_session=True)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            Path("asked").touch()
         case "login":
             send(id=id, error={"code": -32000, "message": "Authentication required"})
             return
@@ -66,13 +80,15 @@ def prompt(id: int, params: dict[str, Any]) -> None:
     send(id=id, result={"stopReason": "end_turn", "usage": usage})
 
 
-def permission() -> dict[str, Any]:
+def permission(raw: dict[str, Any] | None = None) -> dict[str, Any]:
     options = [
         {"optionId": f"{word}-{when}", "name": word, "kind": f"{word}_{when}"}
         for word in ("allow", "reject")
         for when in ("always", "once")
     ]
-    call = {"toolCallId": "1", "kind": os.environ["ACP_KIND"], "title": "do it"}
+    call: dict[str, Any] = {"toolCallId": "1", "kind": os.environ["ACP_KIND"], "title": "do it"}
+    if raw:
+        call["rawInput"] = raw
     params = {"sessionId": SESSION, "toolCall": call, "options": options}
     send(id=99, method="session/request_permission", params=params)
     outcome: dict[str, Any] = receive()["result"]["outcome"]
@@ -92,6 +108,8 @@ def main() -> None:
                 )
             case "session/new":
                 Path("session").write_text("new")
+                if params["mcpServers"]:
+                    Path("servers").write_text(json.dumps(params["mcpServers"]))
                 send(id=message["id"], result={"sessionId": SESSION})
             case "session/load":
                 if params["sessionId"] != SESSION:

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hive_contracts.plan import Timeouts, Usage
+from hive_contracts.outcome import Usage
+from hive_contracts.plan import Timeouts
 from hive_shared.profiles import Login, Profile
 from tests.integration.runner.workshop import (
     Source,
@@ -63,6 +64,28 @@ async def test_what_it_asks_is_answered_by_the_profile(
     result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
     assert f'"{option}"' in workshop.files_of(result.commit)["answer"]
     assert f'"kind":"{kind}"'.encode() in workshop.artifact(result.output)
+
+
+async def test_one_that_does_not_end_after_its_turn_and_its_child_are_ended_with_the_attempt(
+    source: Source, workshop: Workshop, nap: str
+) -> None:
+    hire(workshop, "stay", {"ACP_NAP": nap})
+    with nothing_left_behind(nap):
+        result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert "asked" in workshop.files_of(result.commit)
+    assert result.agent is not None
+    assert result.agent.said == "Done."
+
+
+async def test_one_that_dies_in_its_turn_is_heard_of_though_its_child_holds_its_output(
+    source: Source, workshop: Workshop, nap: str
+) -> None:
+    hire(workshop, "die and leave a child", {"ACP_NAP": nap})
+    asked = lease(source, agent="agent", prompt="Do it.", timeouts=Timeouts(silence=20))
+    with nothing_left_behind(nap):
+        ended = failure(await workshop.perform(asked))
+    assert ended.kind == "agent"
+    assert "ended in its turn: 3" in ended.detail
 
 
 async def test_a_time_out_asks_it_to_end_its_turn_first_and_leaves_no_process(

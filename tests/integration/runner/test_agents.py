@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hive_contracts.plan import Timeouts, Usage
-from hive_runner.agent import ARGUMENT_BYTES
-from hive_runner.roster import REFUSED_SECONDS, Roster
+from hive_contracts.outcome import Usage
+from hive_contracts.plan import Timeouts
+from hive_runner.agents.agent import ARGUMENT_BYTES
+from hive_runner.agents.roster import REFUSED_SECONDS, Roster
 from hive_shared.profiles import Login, Profile, Reading
 from tests.integration.runner.workshop import (
     PERSON,

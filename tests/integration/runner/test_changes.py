@@ -2,7 +2,7 @@
 
 import pytest
 
-from hive_contracts.plan import FileChange, WorkDone
+from hive_contracts.outcome import FileChange, WorkDone
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 
 BASE = {
@@ -32,14 +32,21 @@ async def work(
         ("mv .github ci; ln -s ci .github", (".github", ".github/workflows/ci.yml")),
         ("ln -s .github/workflows w; echo x >> w/ci.yml", (".github/workflows/ci.yml", "w")),
         ("mkdir a; ln -s ../.hive/repo.yaml a/b", ("a/b",)),
-        ("ln -s . a; ln -s /etc/passwd b; ln -s src c", ()),
+        ("ln -s . a; ln -s src c", ()),
+        (
+            "ln -s /etc/passwd b; ln -s ../../up c",
+            (
+                "b (a link out of the repository, to /etc/passwd)",
+                "c (a link out of the repository, to ../../up)",
+            ),
+        ),
         ("git -c core.ignorecase=true add .; mkdir .GitHub; echo x > .GitHub/x", (".GitHub/x",)),
         ("chmod +x .hive/repo.yaml", (".hive/repo.yaml",)),
         ("rm -r .github; git add -A; git commit -qm a; git revert --no-edit HEAD; echo > y", ()),
     ],
     ids=[
         "else", "changed", "replaced", "removed", "renamed", "linked-away", "through-a-link",
-        "link-to-it", "other-links", "letter-case", "mode", "taken-back",
+        "link-to-it", "other-links", "links-out", "letter-case", "mode", "taken-back",
     ],
 )  # fmt: skip
 async def test_protected_paths_are_found_however_they_are_touched(
@@ -86,3 +93,39 @@ async def test_changed_tests_are_shown_with_what_was_changed(
         FileChange("tests/data.bin"), FileChange("tests/test_upload.py", 1, 1),
     )  # fmt: skip
     assert found.test_files == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "waiting"),
+    [
+        ("", ("tests/test_upload.py",)),
+        ("tests: wait\n", ("tests/test_upload.py",)),
+        ("tests: show\n", ()),
+    ],
+)
+async def test_work_that_changes_tests_waits_unless_the_base_says_otherwise(
+    source: Source, workshop: Workshop, word: str, waiting: tuple[str, ...]
+) -> None:
+    found = await work(
+        source,
+        workshop,
+        "echo '# easier' > tests/test_upload.py; echo > tests/test_new.py;"
+        " echo 'tests: show' > more.yaml",
+        {".hive/repo.yaml": f"agent: cat\n{word}"},
+    )
+    assert (found.protected, found.protected_files) == (waiting, len(waiting))
+    assert found.tests == (FileChange("tests/test_upload.py", 1, 1),)
+
+
+async def test_a_test_that_is_removed_or_moved_away_waits(
+    source: Source, workshop: Workshop
+) -> None:
+    found = await work(source, workshop, "git rm -q tests/data.bin; git mv tests/test_upload.py x")
+    assert found.protected == ("tests/data.bin", "tests/test_upload.py")
+
+
+async def test_work_cannot_let_itself_change_tests(source: Source, workshop: Workshop) -> None:
+    found = await work(
+        source, workshop, "echo 'tests: show' >> .hive/repo.yaml; echo > tests/test_upload.py"
+    )
+    assert found.protected == (".hive/repo.yaml", "tests/test_upload.py")

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hive_runner import cgroups, process_group, processes, sandbox
-from hive_runner.bounds import Limits
-from hive_runner.cgroups import Cgroups
-from hive_runner.confinement import Confinement, SandboxMissing, said
-from hive_runner.confinement import find as find_confinement
-from hive_runner.output import Output
-from hive_runner.process_group import Command, Ended
-from hive_runner.sandbox import Sandbox
+from hive_runner.processes import cgroups, process_group, processes, sandbox
+from hive_runner.processes.bounds import Limits
+from hive_runner.processes.cgroups import Cgroups
+from hive_runner.processes.confinement import Confinement, SandboxMissing, said
+from hive_runner.processes.confinement import find as find_confinement
+from hive_runner.processes.output import Output
+from hive_runner.processes.process_group import Command, Ended
+from hive_runner.processes.sandbox import Sandbox
 from tests.integration.runner.workshop import (
     PERSON,
     Source,
@@ -252,7 +252,10 @@ async def test_a_command_in_the_sandbox_cannot_change_what_is_not_its_own(
     places = (
         f"{source.path}/README {source.path}/.git/config /etc/hive-was-here {mirror}/*.git/HEAD"
     )
-    script = f"for f in {places}; do echo x >> $f && echo $f; done > written; cat README > copy"
+    script = (
+        f"for f in {places}; do echo x >> $f && echo $f; done > written; cat README > copy;"
+        " rm -f /etc/hive-was-here"
+    )
     before = source.state()
     result = done(await boxed.perform(lease(source, run=script)))
     files = boxed.files_of(result.commit)
@@ -312,7 +315,7 @@ async def test_a_sandbox_that_does_not_work_is_not_used(tmp_path: Path) -> None:
 def test_other_processes_of_the_same_user_cannot_read_the_runners_environment() -> None:
     """As the kernel says it of a process: 1 is open to its user, 0 to root alone."""
     script = (
-        "import ctypes; from hive_runner.privacy import close_environment as close;"
+        "import ctypes; from hive_runner.processes.privacy import close_environment as close;"
         " ask = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0); print(ask()); close(); print(ask())"
     )
     done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, check=True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hive_contracts.plan import Globbed, Item, ItemsListed, Outcome
+from hive_contracts.outcome import ItemsListed, Outcome
+from hive_contracts.plan import Globbed, Item
 from tests.integration.runner.workshop import Source, Workshop, failure, git, lease
 
 FILES = {
@@ -41,6 +42,11 @@ async def expand(source: Source, workshop: Workshop, *patterns: str, per: str = 
             ["**/*.py", "!tests/", "!**/tests/"],
             "directory",
             [".", "src", "src/app", "src/app/deep", "src/lib", "with space"],
+        ),
+        (
+            ["src/**/*.py", "!**/tests/**", "!**/a.py"],
+            "path",
+            ["src/app/deep/b.py", "src/lib/c.py"],
         ),
         (["src/*/"], "path", ["src/app", "src/docs", "src/lib"]),
         (["src/*/", "!src/docs/"], "path", ["src/app", "src/lib"]),
@@ -102,7 +108,7 @@ async def test_more_than_a_message_can_carry_is_refused(
     workshop: Workshop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"hive_runner.expand.{limit}", value)
+    monkeypatch.setattr(f"hive_runner.steps.expand.{limit}", value)
     source.commit(FILES)
     failed = failure(await expand(source, workshop, "**/*.py"))
     assert failed.kind == "permanent"

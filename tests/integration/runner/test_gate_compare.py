@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from hive_contracts.orders import Lease
-from hive_contracts.plan import Baseline, CommandGate, GateResult, GatesRun, Outcome, WorkDone
+from hive_contracts.outcome import Baseline, GateResult, GatesRun, Outcome, WorkDone
+from hive_contracts.plan import CommandGate
 from hive_shared.judging.results import FAILED, PASSED, Run, decoded, encoded
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from hive_contracts.plan import CommandGate, GatesRun, Outcome, Tip
+from hive_contracts.outcome import GatesRun, Outcome
+from hive_contracts.plan import CommandGate, Tip
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 
 

@@ -3,17 +3,19 @@
 import asyncio
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from hive_contracts.orders import Orders
-from hive_runner.crew import Crew
-from hive_runner.depot import Depot
+from hive_contracts.orders import Orders, TaskRelease
+from hive_runner.errors import HiveAway
 from hive_runner.keeper import Keeper
-from hive_runner.outbox import Outbox
-from hive_runner.reports import Declined
-from hive_runner.spool import Spool
+from hive_runner.link.crew import Crew
+from hive_runner.link.depot import Depot
+from hive_runner.link.outbox import Outbox
+from hive_runner.link.reports import Declined
+from hive_runner.link.spool import Spool
 from tests.integration.runner.workshop import (
     NoHive,
     Source,
@@ -180,8 +182,9 @@ async def test_a_runner_whose_disk_is_short_gives_work_back_and_says_why(
         Spool(tmp_path / "spool"), Depot(tmp_path / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
     )  # fmt: skip
     crew = Crew(
-        workshop.options, "r", "s", outbox, lambda lease, _: workshop.perform(lease), new_id,
-        lambda: None, tuple, lambda: keeper.closed,
+        workshop.options, "r", "s", outbox, lambda lease, _, asked: workshop.perform(lease, asked),
+        new_id, lambda: None, tuple, lambda: keeper.closed,
+        workshop.place.ledger, workshop.place.vigil,
     )  # fmt: skip
     assert "10 MiB are to stay free" in crew.beat().closed
     asked = lease(source, run="echo > new")
@@ -193,3 +196,95 @@ async def test_a_runner_whose_disk_is_short_gives_work_back_and_says_why(
     room[0] = 1 << 40
     await keeper.look()
     assert crew.beat().closed == ""
+
+
+class Hive:
+    """Answers what may go, as it is told to."""
+
+    def __init__(self, *releases: TaskRelease) -> None:
+        self.releases = releases
+        self.asked: list[str] = []
+
+    async def __call__(self, task_ids: Sequence[str]) -> list[TaskRelease]:
+        self.asked += task_ids
+        return [release for release in self.releases if release.task_id in task_ids]
+
+
+async def let_go(workshop: Workshop, *releases: TaskRelease) -> Hive:
+    hive = Hive(*releases)
+    await Keeper(workshop.place, lambda: None, ask=hive).release()
+    return hive
+
+
+def refs(workshop: Workshop) -> list[str]:
+    return [line.split("\t")[1] for line in all_kept(workshop)]
+
+
+async def test_released_work_goes_and_then_its_mirror_may(
+    source: Source, workshop: Workshop
+) -> None:
+    source.commit({"README": "a\n"})
+    one, other = lease(source, run="echo 1 > a"), lease(source, run="echo 2 > b", epoch=2)
+    done(await workshop.perform(one))
+    done(await workshop.perform(other))
+    before = refs(workshop)
+    hive = await let_go(workshop, TaskRelease(one.task.task_id, all=True))
+    assert set(hive.asked) == {one.task.task_id, other.task.task_id}
+    assert (len(before), refs(workshop)) == (2, before[1:])
+    await let_go(workshop, TaskRelease(other.task.task_id, all=True))
+    assert refs(workshop) == []
+    (mirror,) = workshop.mirrors.folders()
+    age(mirror)
+    await Keeper(workshop.place, lambda: None, lambda: 0).look()
+    assert workshop.mirrors.folders() == []
+
+
+async def test_with_a_landed_commit_goes_what_it_contains_and_no_other_attempt(
+    source: Source, workshop: Workshop
+) -> None:
+    source.commit({"README": "a\n"})
+    first = lease(source, run="echo 1 > a")
+    again = lease(source, run="echo 2 > a", epoch=2, task_id=first.task.task_id)
+    done(await workshop.perform(first))
+    landed = done(await workshop.perform(again)).commit
+    await let_go(workshop, TaskRelease(first.task.task_id, commit=landed))
+    (left,) = refs(workshop)
+    assert left.endswith("/1")
+
+
+async def test_work_of_which_nobody_knows_whose_it_is_stays(
+    source: Source, workshop: Workshop
+) -> None:
+    source.commit({"README": "a\n"})
+    one = lease(source, run="echo 1 > a")
+    done(await workshop.perform(one))
+    (mirror,) = workshop.mirrors.folders()
+    for note in mirror.glob("hive-owners/**/*.owner"):
+        note.unlink()
+    hive = await let_go(workshop, TaskRelease(one.task.task_id, all=True))
+    assert (hive.asked, len(refs(workshop))) == ([], 1)
+
+
+async def test_a_hive_that_is_away_is_asked_another_time(
+    source: Source, workshop: Workshop
+) -> None:
+    source.commit({"README": "a\n"})
+    done(await workshop.perform(lease(source, run="echo 1 > a")))
+
+    async def away(_: Sequence[str]) -> list[TaskRelease]:
+        raise HiveAway("nobody there")
+
+    await Keeper(workshop.place, lambda: None, ask=away).release()
+    assert len(refs(workshop)) == 1
+
+
+async def test_a_folder_without_a_repository_goes_when_its_mission_is_released(
+    workshop: Workshop,
+) -> None:
+    one = lease(None, run="echo 1 > a; false")
+    await workshop.perform(one)
+    (kept,) = (path for path in workshop.place.kept.glob("*/*/*") if path.is_dir())
+    await let_go(workshop, TaskRelease(one.task.task_id, commit="c" * 40))
+    assert kept.exists()
+    await let_go(workshop, TaskRelease(one.task.task_id, all=True))
+    assert list(kept.parent.iterdir()) == []

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 
 from hive_contracts.orders import Lease
-from hive_contracts.plan import Link, MergeDone, Step, Tip
-from hive_runner.retire import left_behind, retire_left
+from hive_contracts.outcome import MergeDone
+from hive_contracts.plan import Link, Step, Tip
+from hive_runner.repositories.retire import left_behind, retire_left
 from tests.integration.runner.workshop import (
     Source,
     Workshop,
@@ -106,6 +107,21 @@ async def test_a_conflict_between_a_deleted_and_a_changed_file_is_one(
     assert failure(await workshop.perform(on(theirs, first.new))).files == ("src/a.py",)
 
 
+@pytest.mark.parametrize("folder", ["", "docs/deep/"])
+async def test_a_file_that_is_to_be_joined_is_no_conflict_whichever_folder_says_so(
+    source: Source, workshop: Workshop, folder: str
+) -> None:
+    changes = f"{folder}CHANGES"
+    source.commit({f"{folder}.gitattributes": "CHANGES merge=union\n", changes: "0\n", "x/y": "z"})
+    first = merged(
+        await workshop.perform(await worked(source, workshop, "a", f"echo 1 >> {changes}"))
+    )
+    theirs = await worked(source, workshop, "b", f"echo 2 >> {changes}")
+    second = merged(await workshop.perform(on(theirs, first.new)))
+    assert workshop.files_of(second.new.commit)[changes] == "0\n1\n2"
+    assert workshop.files_of(second.new.commit)["x/y"] == "z"
+
+
 async def test_the_same_merge_is_the_same_commit(
     source: Source, workshop: Workshop, tmp_path: Path
 ) -> None:
@@ -134,9 +150,9 @@ import asyncio, os, sys
 import msgspec
 from pathlib import Path
 from hive_contracts.orders import Lease
-from hive_runner.git import Git
-from hive_runner import depot
-from hive_runner.retire import left_behind, retire_left
+from hive_runner.repositories.git import Git
+from hive_runner.link import depot
+from hive_runner.repositories.retire import left_behind, retire_left
 from tests.integration.runner.workshop import Workshop
 
 limit, calls, real = int(sys.argv[3]), 0, Git.run

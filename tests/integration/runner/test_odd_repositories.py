@@ -10,7 +10,7 @@ import pytest
 
 from hive_contracts.plan import Repository
 from hive_runner.errors import failed as failed_with
-from hive_runner.git import Git
+from hive_runner.repositories.git import Git
 from tests.integration.runner.workshop import (
     PERSON,
     Source,

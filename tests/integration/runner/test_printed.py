@@ -2,7 +2,8 @@
 
 import pytest
 
-from hive_contracts.plan import Item, ItemsListed, Outcome, Timeouts
+from hive_contracts.outcome import ItemsListed, Outcome
+from hive_contracts.plan import Item, Timeouts
 from tests.integration.runner.workshop import Source, Workshop, failure, lease
 
 
@@ -77,7 +78,7 @@ async def test_what_the_command_said_is_the_failure_s_tail(
 async def test_a_command_that_prints_for_ever_is_ended_before_the_disk_is_full(
     source: Source, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hive_runner.expand.MAX_BYTES", 100_000)
+    monkeypatch.setattr("hive_runner.steps.expand.MAX_BYTES", 100_000)
     source.commit({"a": ""})
     failed = failure(await listed(source, workshop, "yes '\"a\"'"))
     assert failed.kind == "permanent"
@@ -87,7 +88,7 @@ async def test_a_command_that_prints_for_ever_is_ended_before_the_disk_is_full(
 async def test_more_items_than_a_phase_may_have_are_refused(
     source: Source, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hive_runner.expand.MAX_ITEMS", 2)
+    monkeypatch.setattr("hive_runner.steps.expand.MAX_ITEMS", 2)
     source.commit({"a": ""})
     failed = failure(await listed(source, workshop, "printf '\"%s\"\\n' a b c"))
     assert "the command printed 3 items; a phase has at most 2" in failed.detail

@@ -11,9 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from hive_contracts.plan import CommandGate, Gate, GateResult, GatesRun, HttpGate, MetricGate
-from hive_runner import probe as probes
-from hive_runner.probe import probe
+from hive_contracts.outcome import GateResult, GatesRun
+from hive_contracts.plan import (
+    CommandGate,
+    Gate,
+    HttpGate,
+    MetricGate,
+)
+from hive_runner.judging import probe as probes
+from hive_runner.judging.probe import probe
 from tests.integration.runner.workshop import Source, Workshop, lease
 
 

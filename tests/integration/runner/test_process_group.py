@@ -12,9 +12,9 @@ import msgspec
 import psutil
 import pytest
 
-from hive_runner import process_group, processes
-from hive_runner.output import Output
-from hive_runner.process_group import Command, Ended, Group
+from hive_runner.processes import process_group, processes
+from hive_runner.processes.output import Output
+from hive_runner.processes.process_group import Command, Ended, Group
 from tests.integration.runner.workshop import new_id, nothing_left_behind, until
 
 
@@ -151,8 +151,9 @@ async def test_an_output_that_cannot_be_kept_ends_the_command(tmp_path: Path, na
 RUNNER = """
 import asyncio, os, sys
 from pathlib import Path
-from hive_runner import process_group, processes
-from hive_runner.output import Output
+from hive_runner.processes import process_group
+from hive_runner.processes import processes
+from hive_runner.processes.output import Output
 folder = Path(sys.argv[1])
 env = {"PATH": os.environ["PATH"], processes.MARKER: folder.name}
 if sys.argv[2] == "before":

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hive_contracts.plan import Outcome, Repository, WorkDone
+from hive_contracts.outcome import Outcome, WorkDone
+from hive_contracts.plan import Repository
 from tests.integration.runner.workshop import (
     Source,
     Workshop,
@@ -385,6 +386,7 @@ async def test_a_commit_that_has_what_a_set_up_made_is_set_up_afresh(
     source.commit({"gen": "a file where the set-up makes a folder"})
     failed = failure(await workshop.perform(lease(source, run="touch new")))
     assert "the set-up" in failed.detail
+    assert failed.set_up.startswith("ended with status ")
 
 
 async def test_inputs_that_name_nothing_are_a_mistake(source: Source, workshop: Workshop) -> None:

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from hive_contracts.orders import Lease
-from hive_contracts.plan import Failure, GateResult, GatesRun, Repository, Timeouts, Tip
+from hive_contracts.outcome import Failure, GateResult, GatesRun
+from hive_contracts.plan import Repository, Timeouts, Tip
 from hive_shared.profiles import Profile
 from tests.integration.runner.workshop import (
+    PERSON,
     Source,
     Workshop,
     done,
@@ -46,6 +48,17 @@ async def test_work_is_one_commit_on_the_tip_and_a_bundle_of_it(
     assert git(clone, "rev-parse", "got") == result.commit
     assert source.state() == before
     assert workshop.folders_left() == []
+
+
+async def test_a_commit_of_a_script_that_many_tasks_run_says_what_it_is_for(
+    source: Source, workshop: Workshop
+) -> None:
+    asked = lease(source, run="echo b > b\necho c > c\n", objective="Two files.\nAnd more.")
+    result = done(await workshop.perform(asked))
+    assert workshop.mirror_git("log", "-1", "--format=%s", result.commit) == "one: Two files."
+    asked = lease(source, run="echo d > d\n", objective="Two files.", epoch=2)
+    result = done(await workshop.perform(asked))
+    assert workshop.mirror_git("log", "-1", "--format=%s", result.commit) == "one: echo d > d"
 
 
 async def test_the_prompt_is_on_stdin_and_in_a_file_with_what_went_wrong_before(
@@ -110,6 +123,37 @@ async def test_nothing_of_the_runners_environment_gets_in_but_what_is_allowed(
     assert env["HIVE_MISSION"] == "fix-1"
     assert env["TRACEPARENT"].split("-")[1] == "a" * 32
     assert not [key for key in env if key.startswith("GIT_") and key != "GIT_CEILING_DIRECTORIES"]
+
+
+async def test_an_agent_finds_the_home_and_the_name_of_its_person(
+    source: Source, tmp_path: Path
+) -> None:
+    person = {**PERSON, "HOME": str(tmp_path), "USER": "ann", "LOGNAME": "ann"}
+    workshop = Workshop(tmp_path / "data", person)
+    run = 'echo "$HOME $USER $LOGNAME" > who'
+    result = done(await workshop.perform(lease(source, run=run)))
+    assert workshop.files_of(result.commit)["who"] == f"{tmp_path} ann ann"
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "git checkout -q -B other && git branch -D main; git stash",
+        "git config user.name mallory && git config core.bare true",
+        "git reset -q --hard HEAD~0 && git update-ref -d HEAD",
+        "rm -rf .git",
+    ],
+    ids=["switches and deletes branches", "changes settings", "loses its head", "wipes it"],
+)
+async def test_what_a_command_does_to_its_git_is_not_done_to_the_persons_checkout(
+    source: Source, workshop: Workshop, does: str
+) -> None:
+    source.commit({"src/b.py": "b = 1\n"})
+    (source.path / "README").write_text("not yet committed\n")
+    before = source.state()
+    await workshop.perform(lease(source, run=f"echo 2 > src/b.py; {does}; true"))
+    assert source.state() == before
+    assert (source.path / "README").read_text() == "not yet committed\n"
 
 
 async def test_a_variable_is_passed_where_the_repository_or_the_profile_names_it(

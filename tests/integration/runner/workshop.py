@@ -14,30 +14,28 @@ import psutil
 
 from hive_contracts.ids import uuid7
 from hive_contracts.orders import Lease
+from hive_contracts.outcome import Failure, MergeDone, Outcome, WorkDone
 from hive_contracts.plan import (
     ArtifactRef,
     CommandGate,
-    Failure,
     Globbed,
-    MergeDone,
     MergeOf,
-    Outcome,
     Repository,
     Step,
     TaskSpec,
     Timeouts,
     Tip,
-    WorkDone,
 )
 from hive_contracts.task import TaskPlanned
-from hive_runner.attempt import perform
-from hive_runner.confinement import Confinement
-from hive_runner.depot import Depot
+from hive_runner.agents.roster import Roster
 from hive_runner.errors import ArtifactUnavailable
-from hive_runner.git import Git
+from hive_runner.link.depot import Depot
 from hive_runner.options import Options
 from hive_runner.place import place_of
-from hive_runner.roster import Roster
+from hive_runner.processes.confinement import Confinement
+from hive_runner.repositories.git import Git
+from hive_runner.steps.attempt import perform
+from hive_runner.steps.handover import Handover
 from hive_shared.profiles import Profile
 
 PERSON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SECRET": "not for agents"}
@@ -148,8 +146,8 @@ class Workshop:
         )  # fmt: skip
         self.mirrors = self.place.mirrors
 
-    async def perform(self, lease: Lease) -> Outcome:
-        return await perform(self.place, lease, lease.traceparent)
+    async def perform(self, lease: Lease, handover: Handover | None = None) -> Outcome:
+        return await perform(self.place, lease, lease.traceparent, handover)
 
     def artifact(self, ref: ArtifactRef | None) -> bytes:
         assert ref is not None

@@ -63,9 +63,12 @@ async def test_only_the_relay_may_publish_events(bus: Bus) -> None:
     assert [user for user in users if await bus.may_publish(user, EVENT)] == ["relay"]
 
 
-async def test_only_the_gateway_may_send_commands(bus: Bus) -> None:
+async def test_only_the_gateway_and_github_may_send_commands(bus: Bus) -> None:
     users = (*SERVICES, "observer")
-    assert [user for user in users if await bus.may_publish(user, subjects.SUBMIT)] == ["gateway"]
+    may = [user for user in users if await bus.may_publish(user, subjects.SUBMIT)]
+    assert may == ["gateway", "github"]
+    launching = [user for user in users if await bus.may_publish(user, subjects.RUNBOOK)]
+    assert launching == ["gateway", "health"]
 
 
 async def test_nobody_beats_in_anothers_name(bus: Bus) -> None:

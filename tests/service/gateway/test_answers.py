@@ -2,11 +2,20 @@
 
 from grpc import StatusCode
 
+from hive_contracts.budget import Budget
 from hive_contracts.mission import (
     CancelMission,
     ExtendMission,
     LaunchMission,
     MissionCancelled,
+    MissionPaused,
+    MissionReleased,
+    MissionResumed,
+    PauseMission,
+    RaiseBudget,
+    RecordLanding,
+    ReleaseMission,
+    ResumeMission,
 )
 from hive_contracts.submit import Accepted, Answer, Refused, Submission
 from hive_contracts.task import (
@@ -15,9 +24,10 @@ from hive_contracts.task import (
     ApproveGate,
     RejectGate,
 )
-from hive_contracts.v1 import mission_pb2
+from hive_contracts.v1 import mission_pb2, plan_pb2, runner_pb2
 from tests.suites.gateway import (
     ADMIN,
+    RUNNER,
     Gateway,
     ScriptedOrchestrator,
     bearer,
@@ -45,7 +55,7 @@ async def test_an_approval_finds_its_task(
         assert (await gateway.missions.Approve(request, metadata=AS_ADMIN)).position == 1
     commands = [sent.command for sent in orchestrator.submissions][1:]
     actor = orchestrator.submissions[0].actor
-    assert commands == [ApproveGate(task, "ship", actor, "fine")] * 2
+    assert commands == [ApproveGate(task, "ship", actor, "fine", "admin")] * 2
 
 
 async def test_a_repeated_answer_means_what_it_meant(
@@ -144,6 +154,58 @@ async def test_a_mission_is_cancelled_by_its_name_or_id(
     assert sent[1:] == [CancelMission(launched.mission_id, "no need")] * 2
 
 
+async def test_a_mission_is_paused_raised_and_resumed_and_is_seen_so(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched = await gateway.launch()
+    id, actor = launched.mission_id, orchestrator.submissions[0].actor
+    orchestrator.answer = taken
+    pause = mission_pb2.PauseRequest(command_id=new_id(), mission="fix-1", reason="lunch", now=True)
+    await gateway.missions.Pause(pause, metadata=AS_ADMIN)
+    add = plan_pb2.Budget(usd=20, tokens=5)
+    resume = mission_pb2.ResumeRequest(command_id=new_id(), mission=id, add=add)
+    await gateway.missions.Resume(resume, metadata=AS_ADMIN)
+    plain = mission_pb2.ResumeRequest(command_id=new_id(), mission=id)
+    await gateway.missions.Resume(plain, metadata=AS_ADMIN)
+    more = mission_pb2.RaiseBudgetRequest(command_id=new_id(), mission=id, add=add)
+    await gateway.missions.RaiseBudget(more, metadata=AS_ADMIN)
+    sent = [submission.command for submission in orchestrator.submissions][1:]
+    assert sent == [
+        PauseMission(id, actor, "lunch", now=True),
+        ResumeMission(id, actor, Budget(20, 5)),
+        ResumeMission(id, actor),
+        RaiseBudget(id, Budget(20, 5), actor),
+    ]
+    written = await orchestrator.chronicle.write(
+        MissionPaused(id, "at the cap", "hive", cap="usd"), correlation=id
+    )
+    seen = await gateway.get(id, written)
+    assert (seen.summary.status, seen.summary.reason) == ("paused", "at the cap")
+    assert (seen.pause.by, seen.pause.cap) == ("hive", "usd")
+    listed = await gateway.missions.List(
+        mission_pb2.ListRequest(statuses=["paused"]), metadata=AS_ADMIN
+    )
+    assert [summary.name for summary in listed.missions] == ["fix-1"]
+    written = await orchestrator.chronicle.write(MissionResumed(id, "ann"), correlation=id)
+    assert not (await gateway.get(id, written)).HasField("pause")
+
+
+async def test_dollars_are_not_capped_where_an_agent_never_says_what_it_costs(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    plan = plan_message("fix")
+    plan.budget.usd = 5
+    spec = plan.phases[0].tasks[0]
+    spec.run, spec.prompt, spec.agent = "", "Do it.", "codex"
+    with refused(StatusCode.INVALID_ARGUMENT) as told:
+        await gateway.missions.Launch(
+            mission_pb2.LaunchRequest(command_id=new_id(), plan=plan), metadata=AS_ADMIN
+        )
+    assert "does not say what it costs" in told.message
+    assert told.facts["remedy"] == "cap tokens instead: budget: {tokens: 2M}"
+    assert orchestrator.submissions == []
+
+
 # --- what these tests share
 
 
@@ -169,3 +231,44 @@ def extended(submission: Submission) -> Answer | None:
         case ExtendMission(mission_id=id):
             return Accepted(1, id, "more-1")
     return None
+
+
+async def test_a_landing_and_a_discard_are_sent_with_who_did_it(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched = await gateway.launch()
+    orchestrator.answer = lambda _: Accepted(1)
+    landing = mission_pb2.RecordLandingRequest(
+        command_id=new_id(), mission="fix-1", commit="d" * 40, branch="main"
+    )
+    await gateway.missions.RecordLanding(landing, metadata=AS_ADMIN)
+    discard = mission_pb2.DiscardRequest(command_id=new_id(), mission="fix-1", reason="no need")
+    await gateway.missions.Discard(discard, metadata=AS_ADMIN)
+    *_, landed, discarded = orchestrator.submissions
+    by = landed.actor
+    assert landed.command == RecordLanding(launched.mission_id, "d" * 40, "main", by)
+    assert discarded.command == ReleaseMission(launched.mission_id, by, "no need")
+    landing.commit = "main"
+    with refused(StatusCode.INVALID_ARGUMENT) as told:
+        await gateway.missions.RecordLanding(landing, metadata=AS_ADMIN)
+    assert told.fields == ["commit"]
+
+
+async def test_a_runner_is_told_what_may_go_and_no_more_than_it_asks_for(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched, task = await gateway.launch(), new_id()
+    position = await orchestrator.chronicle.write(
+        planned_task(launched.mission_id, task),
+        MissionCancelled(launched.mission_id),
+        MissionReleased(launched.mission_id, "ann"),
+        correlation=launched.mission_id,
+    )
+    view = await gateway.get(launched.mission_id, position)
+    assert (view.released.by, view.HasField("landed")) == ("ann", False)
+    asked = runner_pb2.AskReleasesRequest(task_ids=[task, new_id()])
+    told = await gateway.runners.AskReleases(asked, metadata=bearer(RUNNER))
+    assert [(one.task_id, one.all) for one in told.tasks] == [(task, True)]
+    with refused(StatusCode.INVALID_ARGUMENT):
+        many = runner_pb2.AskReleasesRequest(task_ids=[task] * 1001)
+        await gateway.runners.AskReleases(many, metadata=bearer(RUNNER))

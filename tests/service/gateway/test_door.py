@@ -72,6 +72,7 @@ async def test_reflection_names_all_services_to_whoever_has_a_token(gateway: Gat
         "hive.v1.EventService",
         "hive.v1.LogService",
         "hive.v1.OperationsService",
+        "hive.v1.GithubService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
@@ -79,7 +80,7 @@ async def test_reflection_names_all_services_to_whoever_has_a_token(gateway: Gat
 
 async def test_a_method_that_does_not_exist_is_unimplemented(gateway: Gateway) -> None:
     call: aio.UnaryUnaryMultiCallable[bytes, bytes] = gateway.channel.unary_unary(
-        "/hive.v1.MissionService/Pause"
+        "/hive.v1.MissionService/Forget"
     )
     with refused(StatusCode.UNIMPLEMENTED):
         await call(b"", metadata=bearer(ADMIN))

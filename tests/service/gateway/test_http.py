@@ -40,6 +40,7 @@ async def test_ready_names_its_checks_and_becomes_ready(gateway: Gateway) -> Non
         "orchestrator",
         "views",
         "tails",
+        "people",
     ]
     # The gateway of these tests has no Redis, and is ready without.
     assert {check["ok"] for check in answer.json["checks"] if check["needed"]} == {True}
@@ -100,3 +101,12 @@ async def test_metrics_need_the_admins_token(gateway: Gateway) -> None:
 async def test_an_unknown_path_is_an_error_in_the_usual_form(gateway: Gateway) -> None:
     answer = await http_get(gateway, "/healthy")
     assert (answer.status, answer.json["error"]["code"]) == (404, "not-found")
+
+
+async def test_how_many_runners_are_wanted_is_for_the_admin_and_said_to_be_unknown_without_health(
+    gateway: Gateway,
+) -> None:
+    assert (await http_get(gateway, "/capacity")).status == 401
+    told = await http_get(gateway, "/capacity", AUTHORIZED)
+    assert told.status == 503
+    assert told.json["error"]["message"] == "no process of health is there"

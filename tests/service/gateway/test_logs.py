@@ -12,7 +12,13 @@ from grpc import StatusCode
 
 from hive_client.hive import Hive
 from hive_contracts.orders import Beat
-from hive_contracts.plan import ArtifactRef, Failure, Phase, Plan, TaskSpec, WorkDone
+from hive_contracts.outcome import Failure, WorkDone
+from hive_contracts.plan import (
+    ArtifactRef,
+    Phase,
+    Plan,
+    TaskSpec,
+)
 from hive_contracts.task import (
     AttemptFailed,
     AttemptStarted,
@@ -27,7 +33,7 @@ from hive_shared.artifacts import Artifacts
 from tests.conftest import Database, NatsAccount
 from tests.service.gateway.test_with_orchestrator import orchestrator as real_orchestrator
 from tests.service.runner.process import RunnerProcess
-from tests.suites.bus import SOON
+from tests.suites.bus import SOON, pool_of
 from tests.suites.gateway import (
     ADMIN,
     AUTHORIZED,
@@ -282,3 +288,26 @@ async def test_an_artifact_that_is_gone_is_said_and_the_rest_is_told(
     await reader.rest(gateway.logs.Logs(request, metadata=AS_ADMIN))
     assert reader.kinds() == ["begun", "note", "ended"]
     assert "cannot be read" in reader.told[1].note
+
+
+async def test_of_what_retention_deleted_the_day_is_said(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator, database: Database
+) -> None:
+    mission, task, digest = (await gateway.launch()).mission_id, new_id(), "b" * 64
+    await orchestrator.chronicle.write(planned_task(mission, task), correlation=mission)
+    await _lease(orchestrator, mission, task, 1)
+    await _succeed(orchestrator, mission, task, 1, ArtifactRef(digest, 5))
+    async with pool_of(database.url("gateway")) as pool:
+        await pool.execute(
+            "insert into gateway.deleted_artifacts values ($1, timestamptz '2026-01-31 12:00Z')",
+            digest,
+        )
+    reader = Reader()
+    request = log_pb2.LogsRequest(task_id=task, follow=True)
+    await reader.rest(gateway.logs.Logs(request, metadata=AS_ADMIN))
+    assert reader.told[1].note == "output was deleted by retention on 2026-01-31"
+    with refused(StatusCode.NOT_FOUND) as told:
+        asked = runner_pb2.GetArtifactRequest(digest=digest)
+        async for _ in gateway.runners.GetArtifact(asked, metadata=AS_ADMIN):
+            pass
+    assert (told.message, told.reason) == ("this was deleted by retention on 2026-01-31", "deleted")

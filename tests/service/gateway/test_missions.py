@@ -13,20 +13,25 @@ from hive_contracts.mission import (
     MissionSucceeded,
     PhaseStarted,
 )
-from hive_contracts.plan import WorkDone
+from hive_contracts.outcome import WorkDone
+from hive_contracts.plan import ArtifactRef
 from hive_contracts.submit import Accepted, Answer, Refused
 from hive_contracts.task import (
     AttemptStarted,
+    GiveTask,
+    TakeTask,
+    TaskCancelled,
     TaskLeased,
     TaskSucceeded,
     TellTask,
 )
-from hive_contracts.v1 import mission_pb2
+from hive_contracts.v1 import mission_pb2, plan_pb2
 from hive_gateway import submitter
 from tests.suites.bus import SOON, eventually
 from tests.suites.gateway import (
     ADMIN,
     AUTHORIZED,
+    RUNNER,
     Gateway,
     ScriptedOrchestrator,
     bearer,
@@ -38,6 +43,7 @@ from tests.suites.gateway import (
 from tests.suites.refusals import refused
 
 AS_ADMIN = bearer(ADMIN)
+AS_RUNNER = bearer(RUNNER)
 
 
 # --- launching
@@ -277,6 +283,53 @@ async def test_a_hint_is_sent_to_the_task_that_is_meant(
     with refused(StatusCode.NOT_FOUND) as told:
         await gateway.missions.Tell(request, metadata=AS_ADMIN)
     assert "open: main/work" in told.facts["remedy"]
+
+
+async def test_a_task_is_taken_and_given_by_whoever_calls(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched, task = await gateway.launch(), new_id()
+    await orchestrator.chronicle.write(planned_task(launched.mission_id, task))
+    mine = (TakeTask, GiveTask)
+    orchestrator.answer = lambda sent: Accepted(3) if isinstance(sent.command, mine) else None
+    request = mission_pb2.TakeRequest(command_id=new_id(), mission=launched.name)
+    answer = await gateway.missions.Take(request, metadata=AS_ADMIN)
+    assert (answer.position, answer.task, answer.task_id) == (3, "main/work", task)
+    take = orchestrator.submissions[-1].command
+    assert isinstance(take, TakeTask) and take.task_id == task
+    assert take.by.startswith("admin")
+    bundle = plan_pb2.ArtifactRef(digest="d" * 64, size=9)
+    give = mission_pb2.GiveRequest(
+        command_id=new_id(), mission=launched.name, task=task, epoch=2,
+        commit="c" * 40, bundle=bundle, note="look", done=True, force=True,
+    )  # fmt: skip
+    assert (await gateway.missions.Give(give, metadata=AS_ADMIN)).task == "main/work"
+    assert orchestrator.submissions[-1].command == GiveTask(
+        task, take.by, 2, "c" * 40, ArtifactRef("d" * 64, 9), "look", done=True, force=True
+    )
+
+
+async def test_a_task_that_has_ended_is_given_by_its_id_so_that_the_first_answer_is_found(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    launched, task = await gateway.launch(), new_id()
+    await orchestrator.chronicle.write(planned_task(launched.mission_id, task))
+    await orchestrator.chronicle.write(TaskCancelled(task, launched.mission_id))
+    orchestrator.answer = lambda sent: (
+        Accepted(3, repeated=True) if isinstance(sent.command, GiveTask) else None
+    )
+    give = mission_pb2.GiveRequest(command_id=new_id(), mission=launched.name, task=task)
+    assert (await gateway.missions.Give(give, metadata=AS_ADMIN)).position == 3
+    give.task = "main/work"
+    with refused(StatusCode.NOT_FOUND):
+        await gateway.missions.Give(give, metadata=AS_ADMIN)
+
+
+async def test_a_runners_token_takes_nothing(gateway: Gateway) -> None:
+    launched = await gateway.launch()
+    request = mission_pb2.TakeRequest(command_id=new_id(), mission=launched.name)
+    with refused(StatusCode.PERMISSION_DENIED):
+        await gateway.missions.Take(request, metadata=AS_RUNNER)
 
 
 async def test_a_watcher_sees_each_change_until_the_end(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from hive_contracts.orders import Beat, Holding, Lease, Orders
-from hive_contracts.plan import Failure, TaskSpec, WorkDone
+from hive_contracts.orders import Beat, Holding, Lease, Orders, StepsDone, TokensUsed
+from hive_contracts.outcome import Failure, WorkDone
+from hive_contracts.plan import TaskSpec
 from hive_contracts.submit import Accepted, Answer, Refused, Submission
 from hive_contracts.task import LoseLease, ReportAttempt, StartAttempt, TaskPlanned
 from hive_contracts.v1 import runner_pb2
@@ -83,7 +84,11 @@ async def test_each_beat_is_answered_by_orders(
         beat.session_id, (lease(task),), beat.holding, BEAT_SECONDS
     )
     held = Holding(new_id(), 3, "reported")
-    await runner.say(holding=(held,), agents=("claude",), draining=True)
+    # What is for metrics ends at the gateway.
+    done, tokens = (StepsDone("turn", 1),), (TokensUsed("claude", 7),)
+    await runner.say(
+        holding=(held,), agents=("claude",), draining=True, handlers=done, tokens=tokens
+    )
     orders = from_proto((await runner.hear()).orders, Orders)
     assert (orders.session_id, orders.keep) == (runner.session_id, (held,))
     assert [given.task.task_id for given in orders.leases] == [task]
@@ -119,7 +124,7 @@ async def test_reports_are_taken_before_the_beat_and_in_order_for_each_task(
     assert [c for c in commands if c.task_id == b] == [
         StartAttempt(b, 1),
         ReportAttempt(b, 1, Failure("agent", "it gave up")),
-        LoseLease(b, 2, "no space"),
+        LoseLease(b, 2, "no space", "declined"),
     ]
 
 

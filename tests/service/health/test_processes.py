@@ -14,6 +14,8 @@ import msgspec
 import nats.errors
 from nats.aio.client import Client
 
+from hive_contracts.capacity import AgentRunners, RunnersWanted
+from hive_contracts.codec import decode
 from hive_contracts.health import (
     ALIVE,
     GITHUB_STATUS,
@@ -23,9 +25,11 @@ from hive_contracts.health import (
     GithubStatus,
     RebuildBus,
 )
+from hive_contracts.heartbeat import Heartbeat, Wanted
 from hive_contracts.ids import uuid7
 from hive_contracts.mission import MissionLaunched, MissionSucceeded
 from hive_contracts.plan import Notify
+from hive_contracts.subjects import heartbeat_subject
 from hive_health.notices import Notice
 from hive_health.webhook import signature
 from hive_shared.bus.connection import connected
@@ -134,3 +138,52 @@ async def test_a_webhook_is_told_of_a_mission_until_it_takes_it(
     assert taken.headers["hive-signature-256"] == "sha256=" + signature(b"a key", taken.body)
     told = msgspec.json.decode(taken.body, type=Notice)
     assert (told.event, told.mission, told.next) == ("succeeded", "fix-1", "hive diff fix-1")
+
+
+async def test_what_the_orchestrator_tells_becomes_an_event_and_a_new_process_goes_on_from_it(
+    database: Database, nats: NatsAccount, tmp_path: Path
+) -> None:
+    async with (
+        record(database, nats) as store,
+        connected(nats.url_of("orchestrator"), "tester") as orchestrator,
+        connected(nats.url_of("gateway"), "asker") as client,
+    ):
+        beating = Beating(orchestrator, client)
+        async with health(database, nats, tmp_path):
+            alive = await beating.until(9, 3)
+            assert alive.capacity.waiting == 9
+            [claude] = alive.capacity.agents
+            assert (claude.agent, claude.runners_desired, claude.served) == ("claude", 3, True)
+        events = await store.read_category("capacity", 0)
+        assert decode(events[-1]) == RunnersWanted(
+            "runners", 3, (AgentRunners("claude", 3),), waiting=9
+        )
+        assert {event.meta.actor for event in events} == {"health"}
+        again = tmp_path / "again"
+        again.mkdir()
+        async with health(database, nats, again):
+            # Nothing waits any more, and nobody has forgotten what was wanted a moment ago.
+            assert (await beating.until(0, 3)).capacity.waiting == 0
+        assert await store.read_category("capacity", events[-1].position) == []
+
+
+class Beating:
+    """An active orchestrator, as far as health hears it, and somebody who asks health."""
+
+    def __init__(self, orchestrator: Client, asker: Client) -> None:
+        self._orchestrator, self._asker = orchestrator, asker
+
+    async def until(self, waiting: int, runners: int) -> Alive:
+        """What health tells once it knows of so many that wait, and wants so many runners."""
+        beat = Heartbeat(
+            "orchestrator", "one", "1", "ready", 9.0, 2.0, demand=(Wanted("claude", waiting),)
+        )
+        subject = heartbeat_subject("orchestrator", "one")
+        async with asyncio.timeout(SOON + 20):
+            while True:
+                await self._orchestrator.publish(subject, msgspec.json.encode(beat))
+                alive = msgspec.json.decode(await ask(self._asker, ALIVE), type=Alive)
+                capacity = alive.capacity
+                if (capacity.waiting, capacity.runners_desired) == (waiting, runners):
+                    return alive
+                await asyncio.sleep(0.2)

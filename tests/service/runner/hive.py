@@ -9,8 +9,15 @@ from typing import Any
 import msgspec
 from grpc import StatusCode, aio
 
-from hive_contracts.orders import Beat, Holding, Lease, Orders
-from hive_contracts.plan import Failure, GatesRun, ItemsListed, MergeDone, WorkDone
+from hive_contracts.orders import Beat, Holding, Lease, Orders, TaskRelease
+from hive_contracts.outcome import (
+    Failure,
+    GatesRun,
+    HandedOver,
+    ItemsListed,
+    MergeDone,
+    WorkDone,
+)
 from hive_contracts.v1 import runner_pb2, runner_pb2_grpc
 from hive_contracts.wire import from_proto, to_proto
 
@@ -21,6 +28,7 @@ OUTCOMES: dict[str, type[msgspec.Struct]] = {
     "items": ItemsListed,
     "gates": GatesRun,
     "failure": Failure,
+    "handover": HandedOver,
 }
 
 
@@ -34,6 +42,8 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
     def __init__(self) -> None:
         self.leases: dict[tuple[str, int], Lease] = {}
         """What the runner should be working on."""
+        self.hand_over: set[tuple[str, int]] = set()
+        """What it should hand over to a person."""
         self.beats: list[Beat] = []
         self.reports: list[runner_pb2.Report] = []
         """In the order of their arrival, repetitions included."""
@@ -50,11 +60,21 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         """Whether all orders are sent twice, whole leases each time."""
         self.ordering = True
         """Whether beats get orders."""
+        self.releases: list[TaskRelease] = []
+        """What runners may let go."""
         self.sessions = 0
         self.port = 0
         self._changed = asyncio.Condition()
         self._open: set[Responses] = set()
         self._server: aio.Server | None = None
+
+    async def AskReleases(  # noqa: N802
+        self, request: runner_pb2.AskReleasesRequest, context: Any
+    ) -> runner_pb2.AskReleasesResponse:
+        told = [release for release in self.releases if release.task_id in request.task_ids]
+        return runner_pb2.AskReleasesResponse(
+            tasks=[to_proto(release, runner_pb2.TaskRelease) for release in told]
+        )
 
     async def start(self) -> None:
         """Begin to serve, on the same port as before."""
@@ -82,6 +102,12 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
     async def drop(self, lease: Lease) -> None:
         """Let no order name it any more."""
         del self.leases[lease.task.task_id, lease.epoch]
+        self._send_orders()
+
+    async def take(self, lease: Lease) -> None:
+        """A person has its task: every order asks for a handover, until it is reported."""
+        self.hand_over.add((lease.task.task_id, lease.epoch))
+        self.leases.pop((lease.task.task_id, lease.epoch), None)
         self._send_orders()
 
     async def until(self, condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -178,6 +204,7 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
         self.taken.setdefault(report.command_id, report)
         if report.WhichOneof("report") != "started" or refused:
             self.leases.pop((report.task_id, report.epoch), None)
+            self.hand_over.discard((report.task_id, report.epoch))
         return runner_pb2.Receipt(command_id=report.command_id, refused=refused)
 
     def _orders(self) -> runner_pb2.Orders | None:
@@ -191,6 +218,7 @@ class Hive(runner_pb2_grpc.RunnerServiceServicer):
                 tuple(lease for key, lease in self.leases.items() if key not in held),
                 tuple(Holding(*key) for key in self.leases if key in held),
                 beat_seconds=0.2,
+                hand_over=tuple(Holding(*key) for key in self.hand_over),
             ),
             runner_pb2.Orders,
         )

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from hive_contracts.ids import is_id
-from hive_contracts.orders import Lease
-from hive_contracts.plan import Failure, GatesRun, MergeDone, WorkDone
+from hive_contracts.orders import Lease, TaskRelease
+from hive_contracts.outcome import Failure, GatesRun, HandedOver, MergeDone, WorkDone
 from hive_contracts.v1 import runner_pb2
 from tests.integration.runner.workshop import (
     Source,
@@ -93,6 +93,43 @@ async def test_orders_that_repeat_themselves_begin_nothing_twice(
     assert len(hive.reports) == 6
 
 
+async def test_what_a_person_takes_is_handed_over_though_the_order_and_the_report_were_lost(
+    hive: Hive, runner: RunnerProcess, source: Source, nap: str
+) -> None:
+    with nothing_left_behind(nap):
+        await runner.start()
+        work = lease(source, run=f"trap '' TERM; echo half > half; {nap}; {nap}")
+        await hive.lease(work)
+        await until(lambda: list(runner.folder.glob("attempts/*/tree/half")))
+        await hive.stop()
+        await hive.take(work)  # nobody hears of it
+        await hive.start()
+        hive.answering = False
+        await hive.until(lambda: any(report.HasField("handover") for report in hive.reports))
+        await hive.cut()
+        hive.answering = True
+        left = await hive.outcome(work)
+    assert isinstance(left, HandedOver)
+    assert left.bundle is not None and hive.artifacts[left.bundle.digest]
+    assert left.commit in kept(runner).values()
+    await hive.until(lambda: hive.holding() == {})
+    assert runner.folders_left() == []
+
+
+async def test_what_was_never_at_work_is_declined_and_no_late_lease_begins_it(
+    hive: Hive, runner: RunnerProcess, source: Source
+) -> None:
+    await runner.start()
+    work = lease(source, run=f"touch {runner.data}/begun")
+    await hive.take(work)
+    await hive.until(lambda: hive.outcomes(work))
+    assert hive.outcomes(work) == ["declined"]
+    await hive.lease(work)
+    beats = len(hive.beats)
+    await hive.until(lambda: len(hive.beats) > beats + 3)
+    assert not (runner.data / "begun").exists()
+
+
 async def test_a_cut_stream_stops_no_attempt_and_loses_no_report(
     hive: Hive, runner: RunnerProcess, source: Source
 ) -> None:
@@ -142,13 +179,12 @@ async def test_a_killed_runner_comes_back_under_its_id_with_a_new_session(
         await runner.kill()
         before = hive.beats[-1]
         hive.leases.clear()
-        count = len(hive.beats)
         await runner.start()
-        await hive.until(lambda: len(hive.beats) > count)
+        # A beat of its earlier life may still have been on its way.
+        await hive.until(lambda: hive.beats[-1].session_id != before.session_id)
         after = hive.beats[-1]
         assert is_id(after.runner_id)
         assert after.runner_id == before.runner_id
-        assert after.session_id != before.session_id
         assert after.holding == ()
         await until(lambda: not runner.folders_left())
     ((ref, commit),) = kept(runner).items()
@@ -226,6 +262,45 @@ async def test_a_drained_runner_finishes_its_work_and_takes_no_more(
     assert await runner.ended() == 0
     assert hive.beats[-1].draining
     assert hive.holding() == {}
+
+
+async def test_a_retired_runner_finishes_what_it_has_however_long_it_takes_and_says_goodbye(
+    hive: Hive, runner: RunnerProcess, source: Source
+) -> None:
+    await runner.start(HIVE_RUNNER_DRAIN="0.1")
+    work = lease(source, run=f"touch {runner.data}/begun; sleep 1; echo 1 > one")
+    await hive.lease(work)
+    await until((runner.data / "begun").exists)
+    runner.tell(signal.SIGUSR1)
+    await hive.until(lambda: hive.beats[-1].draining)
+    late = lease(source, run="echo 2 > two", name="late")
+    await hive.lease(late)
+    await hive.until(lambda: hive.outcomes(late) == ["declined"])
+    hive.answering = False  # receipts come late: it stays until it has them
+    await hive.until(lambda: any(report.HasField("work") for report in hive.reports))
+    await hive.cut()
+    hive.answering = True
+    assert isinstance(await hive.outcome(work), WorkDone)
+    assert await runner.ended() == 0
+    assert hive.beats[-1].draining
+    assert hive.holding() == {}
+
+
+async def test_a_retiring_runner_that_is_told_to_end_ends(
+    hive: Hive, runner: RunnerProcess, source: Source, nap: str
+) -> None:
+    with nothing_left_behind(nap):
+        await runner.start(HIVE_RUNNER_DRAIN="0.3")
+        work = lease(source, run=f"echo half > half; {nap}")
+        await hive.lease(work)
+        await until(lambda: list(runner.folder.glob("attempts/*/tree/half")))
+        runner.tell(signal.SIGUSR1)
+        await hive.until(lambda: hive.beats[-1].draining)
+        runner.tell()
+        ended = await hive.outcome(work)
+        assert isinstance(ended, Failure)
+        assert await runner.ended() == 0
+    assert kept(runner)
 
 
 async def test_a_drain_that_takes_too_long_stops_and_keeps_what_is_at_work(
@@ -340,3 +415,20 @@ async def test_output_comes_live_and_not_while_beats_go_unanswered(
 def seen(hive: Hive) -> int:
     """Bytes of output that have come."""
     return sum(len(piece.piece) for message in hive.output for piece in message)
+
+
+async def test_a_runner_that_was_off_learns_later_what_was_discarded(
+    hive: Hive, runner: RunnerProcess, source: Source
+) -> None:
+    await runner.start()
+    one, other = lease(source, run="echo 1 > one"), lease(source, run="echo 2 > two", epoch=2)
+    await hive.lease(one, other)
+    await hive.outcome(one)
+    await hive.outcome(other)
+    assert len(kept(runner)) == 2
+    runner.tell(signal.SIGTERM)
+    await runner.ended()
+    hive.releases = [TaskRelease(one.task.task_id, all=True)]
+    await runner.start()
+    await until(lambda: len(kept(runner)) == 1)
+    assert next(iter(kept(runner))).endswith("/2")

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -25,6 +26,8 @@ class Seen(msgspec.Struct, frozen=True):
 
 class Collector:
     def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        """As they came."""
         self._spans: dict[str, Seen] = {}
         self._arrived = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._take))
@@ -54,6 +57,7 @@ class Collector:
 
     def _take(self, body: bytes) -> None:
         request = ExportTraceServiceRequest.FromString(body)
+        self.bodies.append(body)
         with self._arrived:
             for seen in _spans(request):
                 self._spans[seen.id] = seen
@@ -72,8 +76,12 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Seen]:
                     span.span_id.hex(),
                     span.parent_span_id.hex(),
                     frozenset((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
-                    {pair.key: pair.value.string_value for pair in span.attributes},
+                    {pair.key: _text(pair.value) for pair in span.attributes},
                 )
+
+
+def _text(value: AnyValue) -> str:
+    return str(getattr(value, value.WhichOneof("value") or "string_value"))
 
 
 def _handler(take: Callable[[bytes], None]) -> type[BaseHTTPRequestHandler]:

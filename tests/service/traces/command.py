@@ -10,6 +10,13 @@ from tests.system.hive import RealHive
 
 async def command(hive: RealHive, endpoint: str, *arguments: str) -> int:
     """Its exit status, once it has ended."""
+    status, said = await ended(hive, endpoint, *arguments)
+    print(said.decode())
+    return status
+
+
+async def ended(hive: RealHive, endpoint: str, *arguments: str) -> tuple[int, bytes]:
+    """Its exit status, and what it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "hive_cli.main", *arguments,
         env={
@@ -23,9 +30,8 @@ async def command(hive: RealHive, endpoint: str, *arguments: str) -> int:
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await process.communicate()
-    print(said.decode())
     assert process.returncode is not None
-    return process.returncode
+    return process.returncode, said
 
 
 def mission_file(folder: Path, text: str) -> str:

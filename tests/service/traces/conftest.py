@@ -1,15 +1,18 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from tests.service.traces.collector import Collector
 from tests.system.hive import RealHive
 
-StartHive = Callable[[str], RealHive]
+
+class StartHive(Protocol):
+    def __call__(self, endpoint: str, **settings: str) -> RealHive: ...
 
 
 @pytest.fixture
@@ -26,8 +29,8 @@ def start_hive() -> Iterator[StartHive]:
     folder.chmod(0o755)
     started: list[RealHive] = []
 
-    def start(endpoint: str) -> RealHive:
-        hive = RealHive(folder, HIVE_OTLP_ENDPOINT=endpoint)
+    def start(endpoint: str, **settings: str) -> RealHive:
+        hive = RealHive(folder, HIVE_OTLP_ENDPOINT=endpoint, **settings)
         started.append(hive)
         hive.stack.up()
         return hive

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from hive_contracts.plan import Phase, Plan, TaskSpec
-from hive_shared.telemetry import EXPORT_SECONDS, SHUTDOWN_SECONDS
+from hive_shared.exporting import EXPORT_SECONDS
+from hive_shared.telemetry import SHUTDOWN_SECONDS
 from hive_stack.processes import alive
 from tests.service.traces.command import command, mission_file
 from tests.service.traces.conftest import StartHive

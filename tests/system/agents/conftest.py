@@ -67,7 +67,16 @@ def codex(home: Path, model: ScriptedModel) -> Profile:
         """
     )
     (folder / "auth.json").write_text('{"OPENAI_API_KEY": "none is needed"}')
-    env = {"PATH": path, "CODEX_HOME": str(folder), "HOME": str(home)}
+    # Codex puts the helper of its sandbox into its home, but never below the folder for temporary
+    # files, where tests live: without the helper no command runs.
+    temporary = home / "tmp"
+    temporary.mkdir(exist_ok=True)
+    env = {
+        "PATH": path,
+        "CODEX_HOME": str(folder),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+    }
     return msgspec.structs.replace(profiles_of({})["codex"], set_env=env)
 
 
@@ -82,6 +91,26 @@ def claude(home: Path, model: ScriptedModel) -> Profile:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     return msgspec.structs.replace(profiles_of({})["claude"], set_env=env)
+
+
+def gemini(home: Path, model: ScriptedModel, name: str = "gemini") -> Profile:
+    """Gemini CLI as it ships, with a home of its own and the model in its provider's place."""
+    folder = home / ".gemini"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "privacy": {"usageStatisticsEnabled": False},
+        "general": {"enableAutoUpdate": False},
+    }
+    (folder / "settings.json").write_bytes(msgspec.json.encode(settings))
+    env = {
+        "PATH": installed("gemini"),
+        "HOME": str(home),
+        "GEMINI_API_KEY": "none is needed",
+        "GEMINI_MODEL": "gemini-2.5-flash",
+        "GOOGLE_GEMINI_BASE_URL": model.url.removesuffix("/v1"),
+    }
+    return msgspec.structs.replace(profiles_of({})[name], set_env=env)
 
 
 def opencode(home: Path, model: ScriptedModel, name: str = "opencode") -> Profile:

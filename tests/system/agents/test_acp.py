@@ -7,7 +7,7 @@ import pytest
 from hive_contracts.plan import Timeouts
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 from tests.system.agents.conftest import Model, opencode
-from tests.system.agents.test_headless import FIX, LIMIT, STALL
+from tests.system.agents.test_headless import FIX, LIMIT, SILENCE, STALL
 
 NAME = "opencode-acp"
 
@@ -41,7 +41,7 @@ async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
     source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
     workshop.options.profiles[NAME] = opencode(tmp_path / "home", model(STALL), NAME)
-    asked = lease(source, agent=NAME, prompt="Fix it.", timeouts=Timeouts(silence=20))
+    asked = lease(source, agent=NAME, prompt="Fix it.", timeouts=Timeouts(silence=SILENCE))
     ended = failure(await workshop.perform(asked))
     assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
     assert workshop.folders_left() == []

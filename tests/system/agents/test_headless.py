@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hive_contracts.plan import Timeouts
-from hive_runner.login import stamp
+from hive_runner.agents.login import stamp
 from tests.integration.runner.workshop import (
     Source,
     Workshop,
@@ -13,7 +13,7 @@ from tests.integration.runner.workshop import (
     failure,
     lease,
 )
-from tests.system.agents.conftest import Model, claude, codex, opencode
+from tests.system.agents.conftest import Model, claude, codex, gemini, opencode
 
 FIX = """
 [[conversation]]
@@ -54,7 +54,9 @@ REFUSED = """
 fault = {kind = "error", status = 401, message = "Incorrect API key provided", times = 99}
 """
 
-PROFILES = {"claude": claude, "codex": codex, "opencode": opencode}
+SILENCE = 12
+"""Seconds: longer than any of them takes to begin."""
+PROFILES = {"claude": claude, "codex": codex, "gemini": gemini, "opencode": opencode}
 
 
 @pytest.fixture(params=sorted(PROFILES))
@@ -62,6 +64,7 @@ def agent(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.parametrize("agent", sorted(PROFILES))
 async def test_an_edit_is_committed_and_its_tokens_are_counted(
     agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
@@ -78,7 +81,7 @@ async def test_an_edit_is_committed_and_its_tokens_are_counted(
     assert usage is not None
     assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens) == (2100, 1200, 55)
     assert usage.billed_usd == 0
-    if agent == "codex":
+    if agent in ("codex", "gemini"):
         assert (usage.estimated_usd, usage.unpriced) == (0, 1)
     else:
         # At the price that the agent believes in.
@@ -86,6 +89,7 @@ async def test_an_edit_is_committed_and_its_tokens_are_counted(
         assert usage.unpriced == 0
 
 
+@pytest.mark.parametrize("agent", sorted(PROFILES))
 async def test_a_reason_to_change_nothing_reaches_the_hive(
     agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
@@ -113,7 +117,7 @@ async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
     agent: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:
     workshop.options.profiles[agent] = PROFILES[agent](tmp_path / "home", model(STALL))
-    asked = lease(source, agent=agent, prompt="Fix it.", timeouts=Timeouts(silence=20))
+    asked = lease(source, agent=agent, prompt="Fix it.", timeouts=Timeouts(silence=SILENCE))
     ended = failure(await workshop.perform(asked))
     assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
     assert list(workshop.kept().values())  # what it had done is kept
@@ -134,7 +138,9 @@ async def test_a_refused_login_names_what_to_type_and_leaves_the_login_as_it_was
     assert "codex" not in workshop.place.roster.able()
 
 
-@pytest.mark.parametrize(("agent", "file"), [("codex", "AGENTS.md"), ("claude", "CLAUDE.md")])
+@pytest.mark.parametrize(
+    ("agent", "file"), [("codex", "AGENTS.md"), ("claude", "CLAUDE.md"), ("gemini", "GEMINI.md")]
+)
 async def test_the_repositorys_word_to_agents_is_found_by_the_agent_itself(
     agent: str, file: str, source: Source, workshop: Workshop, model: Model, tmp_path: Path
 ) -> None:

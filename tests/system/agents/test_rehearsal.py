@@ -39,7 +39,10 @@ def hive(model: ScriptedModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[Real
     profiles = tomllib.loads(page.replace(PORT, port))["profiles"]
     folder = Path(tempfile.mkdtemp(prefix="hive-rehearsal-"))
     folder.chmod(0o755)
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path, HOME=str(folder))
+    temporary = folder / "tmp"  # never above a home of Codex: see conftest.py
+    temporary.mkdir(mode=0o777)
+    settings = {"PATH": path, "HOME": str(folder), "TMPDIR": str(temporary)}
+    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), **settings)
     monkeypatch.setenv("HIVE_DATA", str(hive.data))
     try:
         hive.stack.up()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hive_client import Refused, continue_agent_mission, deploy_agent
 from hive_contracts.v1 import mission_pb2
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.component.client.test_original_calls import CONTINUE, DEPLOY
+from tests.integration.runner.workshop import until
 from tests.system.hive import RealHive
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -279,6 +281,25 @@ def test_the_first_screen_names_what_is_up(hive: Command, module_hive: RealHive)
     assert "services 4/4  runner 1, 4 slots" in shown.output
 
 
+def test_status_and_objectives_are_what_health_says(
+    hive: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = time.monotonic() + 30
+    alive = "gateway ✓  github ✓  health ✓  orchestrator ✓  relay ✓"
+    while alive not in (shown := hive("status").output):
+        assert time.monotonic() < until, shown
+    assert "runner " in shown.split(alive)[1]
+    told = json.loads(hive("status", "--json").output)
+    assert {member["service"] for member in told["health"]["report"]["members"]} >= {"gateway"}
+    listed = hive("slo", "list")
+    assert listed.exit_code == 0, listed.output
+    assert "gateway-availability" in listed.output
+    assert "99.9 %" in hive("slo", "show", "gateway-availability").output
+    unknown = hive("slo", "show", "gateway-avail")
+    assert unknown.exit_code == 2
+    assert "known: change-cost" in unknown.output + unknown.stderr
+
+
 def test_from_a_repository_without_a_file_to_a_landed_fan_out(
     hive: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,3 +324,130 @@ def test_from_a_repository_without_a_file_to_a_landed_fan_out(
     (path / "m.yaml").unlink()
     assert hive("land", "regions-1").exit_code == 0
     assert [(path / f"{name}.txt").read_text() for name in ("eu", "us")] == ["eu\n", "us\n"]
+
+
+def test_agents_that_cheat_are_named_on_the_screen(hive: Command, repository: Path) -> None:
+    commit(repository, "suite.sh", SUITE)
+    commit(repository, "tests.txt", "a pass\nb pass\nc pass\n")
+    (repository / "m.yaml").write_text(CHEATING)
+    ran = hive("run", "m.yaml", "--repo", str(repository))
+    assert ran.exit_code == 1, ran.output
+    for words in (
+        "cheat/idle: no-change: the command changed nothing",
+        "cheat/drop: gate sh-suite-sh failed (exit 0): 1 test of the base is gone: b",
+        "cheat/skip: gate sh-suite-sh failed (exit 0): 1 test is skipped that ran on the base: b",
+        "cheat/die: gate sh-suite-sh failed (exit 4): it wrote no report",
+        "cheat/strays: agent: the command changed what is outside of its paths, src/**: 1 file",
+        "cheat/endless: timeout: the command was ended after",
+    ):
+        assert words in ran.output, ran.output
+
+
+SUITE = """\
+test -e die && exit 4
+{ echo '<testsuite>'
+  while read -r name outcome; do
+    test $outcome = skip && body='<skipped/>' || body=
+    echo "<testcase name=\\"$name\\">$body</testcase>"
+  done < tests.txt
+  echo '</testsuite>'; } > junit.xml
+"""
+CHEATING = """
+mission: cheats
+phases:
+  cheat:
+    on_failure: continue
+    attempts: 1
+    gates: [{run: sh suite.sh, compare: base, report: junit.xml}]
+    tasks:
+      idle: {run: "echo All tests pass. The bug is fixed."}
+      drop: {run: "sed -i /b/d tests.txt"}
+      skip: {run: "sed -i 's/b pass/b skip/' tests.txt"}
+      die: {run: "touch die"}
+      strays: {run: "echo x > suite.sh", paths: ["src/**"]}
+      endless: {run: "trap '' TERM; while :; do sleep 1; done", timeouts: {run: 1s}}
+gates: [{run: sh suite.sh, compare: base, report: junit.xml}]
+"""
+
+
+def launched(module_hive: RealHive, repository: Path, mission: str, run: str, mark: str) -> None:
+    """A mission whose command has made a file, and goes on for long."""
+    (repository / "m.yaml").write_text(f"mission: {mission}\nrun: {json.dumps(run)}\n")
+    command = [sys.executable, "-m", "hive_cli.main", "run", "m.yaml"]
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=heeding) as running:
+        asyncio.run(until(lambda: list(module_hive.data.glob(f"runner/attempts/*/tree/{mark}"))))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+
+
+def taken(hive: Command, task: str) -> tuple[Path, dict[str, object]]:
+    said = hive("take", task, "--json")
+    assert said.exit_code == 0, said.output
+    body = json.loads(said.stdout)
+    return Path(body["path"]), body
+
+
+def test_a_person_takes_over_edits_and_gives_back_and_the_agent_goes_on_from_there(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    asleep = "trap '' TERM; echo half > half.txt; sleep 600"
+    go_on = "cp $HIVE_PROMPT_FILE asked.txt"
+    run = f"if [ -e by-hand.txt ]; then {go_on}; else {asleep}; fi"
+    launched(module_hive, repository, "shared", run, "half.txt")
+    before = run_git(repository, "status", "--porcelain"), run_git(repository, "for-each-ref")
+    path, body = taken(hive, "shared-1")
+    assert (path / "half.txt").read_text() == "half\n"
+    assert body["found"] == run_git(path, "rev-parse", "HEAD")
+    assert "shared-1" in run_git(path, "branch", "--show-current")
+    assert taken(hive, "shared-1/work/work") == (path, body), "it is mine already"
+    assert "work/work is taken by admin-" in hive("why", "shared-1").output
+    assert "hive give shared-1/work/work" in hive("mission", "show", "shared-1").output
+    assert "hive give shared-1/work/work" in hive("land", "shared-1").output
+    assert "you have shared-1/work/work in " in hive("status").output
+    (path / "by-hand.txt").write_text("mine\n")
+    gave = hive("give", "shared-1", "--note", "mind the clock")
+    assert gave.exit_code == 0, gave.output
+    assert end_of(module_hive, "shared-1") == "succeeded"
+    assert (run_git(repository, "status", "--porcelain"), run_git(repository, "for-each-ref")) == (
+        before
+    ), "the person's checkout is as it was"
+    assert hive("land", "shared-1").exit_code == 0
+    assert (repository / "half.txt").exists() and (repository / "by-hand.txt").exists()
+    assert "mind the clock" in (repository / "asked.txt").read_text()
+    assert "Hive-Attempt: shared-1/work/work/2" in run_git(repository, "log", "--format=%B")
+    (done,) = json.loads(hive("mission", "show", "shared-1", "--json").stdout)["tasks"][1:2]
+    assert (done["attempt"], done["epoch"] >= 3) == (1, True), "no attempt was used up"
+
+
+def test_what_a_person_gives_as_done_passes_the_gates_like_any_work(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    run = "if [ -e bad.txt ]; then rm bad.txt; else touch begun.txt; sleep 600; fi"
+    launched(module_hive, repository, "done", run, "begun.txt")
+    path, _ = taken(hive, "done-1")
+    (path / "bad.txt").write_text("bad\n")
+    (path / "mine.txt").write_text("mine\n")
+    gave = hive("give", "done-1", "--done")
+    assert gave.exit_code == 0, gave.output
+    assert "its gates are next" in gave.output
+    assert end_of(module_hive, "done-1") == "succeeded"
+    told = hive("why", "done-1").output
+    assert "gave work/work back as done" in told
+    assert "work/work: the gate good ended with status 1" in told
+    assert hive("land", "done-1").exit_code == 0
+    assert (repository / "mine.txt").exists() and not (repository / "bad.txt").exists()
+
+
+def test_what_was_taken_when_its_mission_was_cancelled_stays_with_the_person(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    launched(module_hive, repository, "gone", "touch begun.txt; sleep 600", "begun.txt")
+    path, _ = taken(hive, "gone-1")
+    assert hive("cancel", "gone-1").exit_code == 0
+    assert end_of(module_hive, "gone-1") == "cancelled"
+    (path / "mine.txt").write_text("mine\n")
+    gave = hive("give", "gone-1")
+    assert gave.exit_code == 2
+    assert f"your worktree stays: {path}" in gave.stderr
+    assert (path / "mine.txt").exists()

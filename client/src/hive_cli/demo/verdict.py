@@ -7,7 +7,7 @@ import msgspec
 
 from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import BranchAdvanced, MissionSucceeded, TaskSettled, TasksPlanned
-from hive_contracts.plan import MergeDone
+from hive_contracts.outcome import MergeDone
 from hive_contracts.task import GatesJudged, LeaseLost, TaskPlanned
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from hive_cli.detect import ci, compiled
+from hive_cli.detect import around, ci, compiled
 from hive_cli.detect.findings import Detected, Gate, Project, Said, Step
 from hive_cli.detect.folder import Files, Folder, folders_with
 from hive_cli.detect.node import MARKERS as NODE
@@ -28,8 +28,15 @@ _LANGUAGES: Final[tuple[tuple[tuple[str, ...], Callable[[Folder], Project | None
 )
 
 
-def detect(files: Files) -> Detected:
-    """What these files tell of their repository. Never raises."""
+def detect(
+    files: Files,
+    ignored: Iterable[str] = (),
+    in_home: Callable[[str], bool] = lambda path: False,
+) -> Detected:
+    """What these files tell of their repository. Never raises.
+
+    `ignored`: paths of files that git ignores; `in_home`: whether a folder is in the home.
+    """
     projects = _projects(files)
     remarks: list[str] = []
     if len(projects) > MAX_PROJECTS:
@@ -47,14 +54,17 @@ def detect(files: Files) -> Detected:
         setup = [Step(_one_line([step.run for step in container]), container[0].where)]
     taken = {gate.run for gate in gates} | {step.run for step in setup}
     also = [command for command in (*said, *container) if command.run not in taken]
-    return Detected(
+    found = Detected(
         projects=tuple(projects),
         setup=tuple(setup),
         gates=tuple(gates),
         env={name: value for project in projects for name, value in project.env.items()},
         also=_distinct(also)[:MAX_ALSO],
+        copy=around.copies(ignored),
+        protect=around.protection(files),
         remarks=(*remarks, *problems),
     )
+    return msgspec.structs.replace(found, cache=around.caches(found, in_home))
 
 
 def programs(found: Detected) -> list[str]:

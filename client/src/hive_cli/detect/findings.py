@@ -43,6 +43,13 @@ class Said(msgspec.Struct, frozen=True):
     where: str
 
 
+class Proposal(msgspec.Struct, frozen=True):
+    """A path or glob for the repository file."""
+
+    path: str
+    why: str
+
+
 class Detected(msgspec.Struct, frozen=True):
     projects: tuple[Project, ...] = ()
     setup: tuple[Step, ...] = ()
@@ -50,5 +57,11 @@ class Detected(msgspec.Struct, frozen=True):
     env: dict[str, str] = {}
     also: tuple[Said, ...] = ()
     """What CI runs besides, for a person to choose from."""
+    copy: tuple[Proposal, ...] = ()
+    """Ignored files that it is likely to read."""
+    cache: tuple[Proposal, ...] = ()
+    """Caches of its tools that are in the home of whoever asks."""
+    protect: tuple[Proposal, ...] = ()
+    """What no work should change unseen, where more is found than is protected anyway."""
     remarks: tuple[str, ...] = ()
     """What could not be used, and why."""

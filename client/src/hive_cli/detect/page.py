@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-from hive_cli.detect.findings import Detected, Gate
+from hive_cli.detect.findings import Detected, Gate, Proposal
 
 _PLAIN: Final = re.compile(r"[A-Za-z./][A-Za-z0-9 ./_=+,@%&()-]*")
 _WIDTH: Final = 96
@@ -17,8 +17,11 @@ def page(found: Detected, agents: Iterable[str], schema: str = "") -> str:
     blocks = [
         _head(schema),
         _setup(found),
+        _copy(found),
+        _cache(found),
         _environment(found),
         _gates(found),
+        _protect(found),
         _agent(list(agents)),
         _also(found),
     ]
@@ -44,6 +47,42 @@ def _setup(found: Detected) -> str:
     why = "".join(_comment(f"{step.run}  because of {step.why}") for step in found.setup)
     command = " && ".join(step.run for step in found.setup)
     return explained + why + f"setup: {scalar(command)}\n"
+
+
+def _copy(found: Detected) -> str:
+    if not found.copy:
+        return ""
+    return _comment(
+        "Files that git ignores, so that a worktree lacks them. What is named here is copied into"
+        " each, and agents can read it: leave out what no work may see."
+    ) + _proposed("copy", found.copy)
+
+
+def _cache(found: Detected) -> str:
+    if not found.cache:
+        return ""
+    return _comment(
+        "Folders that all worktrees share, so that set-ups need not download again. What an agent"
+        " writes there, others find."
+    ) + _proposed("cache", found.cache)
+
+
+def _protect(found: Detected) -> str:
+    if not found.protect:
+        return ""
+    lines = "".join(_comment(f"{each.path}  {each.why}") for each in found.protect)
+    explained = _comment("Work that changes one of these waits for a person before it is merged.")
+    return explained + lines + f"protect: {_list(found.protect)}\n"
+
+
+def _proposed(key: str, proposals: Iterable[Proposal]) -> str:
+    """A line that is only proposed, and why each of it is."""
+    lines = "".join(_comment(f"{each.path}  {each.why}") for each in proposals)
+    return lines + f"# {key}: {_list(proposals)}\n"
+
+
+def _list(proposals: Iterable[Proposal]) -> str:
+    return f"[{', '.join(_quoted(each.path) for each in proposals)}]"
 
 
 def _environment(found: Detected) -> str:

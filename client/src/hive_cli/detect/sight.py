@@ -43,6 +43,15 @@ def files_of(top: Path) -> dict[str, str]:
     return files
 
 
+def ignored_of(top: Path) -> list[str]:
+    """Files that git ignores, but for those in folders that are ignored whole."""
+    listed = git(
+        top, "-c", "core.fsmonitor=false", "ls-files", "-z", "--others", "--ignored",
+        "--exclude-standard", "--directory",
+    ).stdout  # fmt: skip
+    return [path for path in listed.split("\0") if path and not path.endswith("/")]
+
+
 def _text(path: Path) -> str:
     """Empty for what is gone, no plain file, or too large."""
     try:

@@ -5,13 +5,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from hive_contracts.files.agents import Terms, terms_of
+from hive_contracts.files.definition import check_inside
 from hive_contracts.files.document import FileProblem
-from hive_contracts.files.flow import notify_of, paths_of, with_flow
+from hive_contracts.files.flow import budget_of, notify_of, paths_of, with_flow
 from hive_contracts.files.gates import command_or_named, read_gates
 from hive_contracts.files.graph import check_needs
 from hive_contracts.files.items import compile_source
 from hive_contracts.files.mission import (
-    AgentEntry,
     GateEntry,
     GateItem,
     Mission,
@@ -24,13 +25,16 @@ from hive_contracts.files.mission import (
 from hive_contracts.files.placeholders import check_template, items_to_check, plain
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.files.repository import RepositoryFile
+from hive_contracts.files.result import pull_request_of
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
+    MAX_PHASES,
     ApprovalGate,
     Commanded,
     CommandGate,
     ForEach,
     Gate,
+    GithubCheckGate,
     HttpGate,
     Listed,
     MetricGate,
@@ -45,7 +49,6 @@ from hive_contracts.plan import (
 SHORT_FORM: Final = "work"
 """The phase and task of a mission that is one prompt or one command."""
 
-MAX_PHASES: Final = 64
 MAX_PHASE_BYTES: Final = 40_000
 """Of one phase without its list of items: it is stored as one event."""
 MAX_OBJECTIVE: Final = 8_000
@@ -91,7 +94,7 @@ class _Compiler:
         self._repository_file = repository_file
         self._known: Mapping[str, CommandGate] = repository_file.named_gates
         self._agent = self._mission.agent or repository_file.agent or agent
-        self._check_agents()
+        self._agents = terms_of(self._mission.agents, self._places)
 
     def plan(
         self, repository: Repository | None, extra_gates: Sequence[str], no_gates: bool
@@ -117,6 +120,8 @@ class _Compiler:
             approvals=approvals,
             criteria=criteria,
             notify=notify_of(mission.notify, self._places),
+            budget=budget_of(mission.budget, self._places),
+            pull_request=pull_request_of(mission.result, self._places),
         )
 
     def _criteria(self, extra_gates: Sequence[str]) -> tuple[Gate, ...]:
@@ -202,6 +207,10 @@ class _Compiler:
             raise self._problem(
                 path, f"phase `{name}` has both tasks and a prompt, run or for_each", "keep one"
             )
+        if entry.output and (entry.tasks is not None or entry.for_each is not None):
+            raise self._problem(
+                (*path, "output"), "`output` is the file of one task", "write it in the task"
+            )
         if not single and not entry.tasks:
             raise self._problem(
                 path, f"phase `{name}` is empty", "give it a prompt, run, tasks or for_each"
@@ -211,7 +220,7 @@ class _Compiler:
         if entry.for_each is not None:
             phase = Phase(name, needs, for_each=self._for_each(name, entry, path, gates))
         elif single:
-            own = TaskEntry(prompt=entry.prompt, run=entry.run)
+            own = TaskEntry(prompt=entry.prompt, run=entry.run, output=entry.output)
             phase = Phase(name, needs, (self._task(name, own, entry, path, gates),))
         else:
             phase = Phase(name, needs, self._tasks(entry, path, gates))
@@ -260,17 +269,25 @@ class _Compiler:
             raise self._problem(
                 path, f"task `{name}` needs either a prompt or a command to run", "keep one of them"
             )
+        terms = self._terms_of(name, entry, phase, path) if entry.prompt else Terms("")
+        check_inside([entry.output], self._places.of(*path, "output"))
         spec = TaskSpec(
             name=name,
             prompt=entry.prompt,
             run=entry.run,
-            agent=self._agent_of(name, entry, phase, path) if entry.prompt else "",
+            agent=terms.profile,
             needs=tuple(dict.fromkeys(entry.needs)),
             gates=gates if entry.gates is None else self._gates(entry.gates, (*path, "gates")),
             timeouts=self._timeouts(entry.timeouts, phase.timeouts, self._mission.timeouts),
             retry=self._retry((entry.attempts, phase.attempts, self._mission.attempts), path),
             paths=self._paths(entry, phase, path, template=template),
             review=bool(phase.sends_back_to),
+            model=terms.model,
+            permissions=terms.rules,
+            read_only=terms.read_only,
+            output=entry.output,
+            exclusive=phase.exclusive if entry.exclusive is None else entry.exclusive,
+            on_failure=entry.on_failure or "",
         )
         return spec if template else self._without_placeholders(spec, path)
 
@@ -281,7 +298,7 @@ class _Compiler:
         levels = (entry.paths, phase.paths, self._mission.paths)
         return paths_of(levels, str if template else lambda text: plain(text, where), where)
 
-    def _agent_of(self, name: str, entry: TaskEntry, phase: PhaseEntry, path: Path) -> str:
+    def _terms_of(self, name: str, entry: TaskEntry, phase: PhaseEntry, path: Path) -> Terms:
         agent = entry.agent or phase.agent or self._agent
         if not agent:
             raise self._problem(
@@ -290,18 +307,7 @@ class _Compiler:
                 "write `agent: NAME` here or in .hive/repo.yaml, or a command as `run: …`",
             )
         self._check_name("agent", agent, path)
-        return self._profile(agent)
-
-    def _profile(self, agent: str) -> str:
-        """The profile behind a name of this file's own, or the name itself."""
-        entry = self._mission.agents.get(agent, agent)
-        return entry.use if isinstance(entry, AgentEntry) else entry
-
-    def _check_agents(self) -> None:
-        for name in self._mission.agents:
-            path: Path = ("agents", name)
-            self._check_name("agent", name, path)
-            self._check_name("profile", self._profile(name), path)
+        return self._agents.get(agent) or Terms(agent)
 
     def _worded(self, entry: Asking, path: Path) -> Asking:
         """The entry with the text of its prompt file as its prompt."""
@@ -328,7 +334,7 @@ class _Compiler:
         """The innermost level that says something wins, for each time-out by itself."""
         chosen = {"setup": float(self._repository_file.setup_timeout)}
         for level in reversed(levels):
-            for key in ("queue", "start", "run", "silence") if level else ():
+            for key in ("queue", "start", "run", "silence", "answer") if level else ():
                 value = getattr(level, key)
                 if value == 0:
                     raise FileProblem(
@@ -372,6 +378,8 @@ class _Compiler:
                 )
             case MetricGate(query=query):
                 return msgspec.structs.replace(gate, query=self._plain(query, path))
+            case GithubCheckGate():
+                return gate
 
     def _plain(self, text: str, path: Path) -> str:
         return plain(text, self._places.of(*path))

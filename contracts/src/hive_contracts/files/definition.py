@@ -8,11 +8,11 @@ import msgspec
 from hive_contracts.files.document import FileProblem
 from hive_contracts.files.reading import Duration, Places
 from hive_contracts.ids import SHORT_NAME
+from hive_contracts.pathspecs import MAX_PATTERN
 from hive_contracts.plan import CommandGate
 
 PROTECTED: Final = (".hive/**", ".github/**")
 """Paths that are protected where the repository file does not say which."""
-MAX_PATTERN: Final = 200
 
 
 class GateDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""The structs of the two files as people read them: each key, its form, its default, its meaning.
+"""The structs of the files as people read them: each key, its form, its default, its meaning.
 
 A key's meaning is the docstring below its field, which only the source has.
 """
@@ -14,12 +14,19 @@ from typing import Any, Final, Literal, Union
 
 import msgspec
 
+from hive_contracts.files.incidents import IncidentsFile
 from hive_contracts.files.mission import Mission
-from hive_contracts.files.reading import Duration
+from hive_contracts.files.policy import PolicyFile
+from hive_contracts.files.reading import Amount, Count, Duration, Part
 from hive_contracts.files.repository import RepositoryFile
 
-ROOTS: Final[dict[str, type[msgspec.Struct]]] = {"mission": Mission, "repository": RepositoryFile}
-"""The two files, by the names that people give them."""
+ROOTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "mission": Mission,
+    "repository": RepositoryFile,
+    "incidents": IncidentsFile,
+    "policy": PolicyFile,
+}
+"""The files, by the names that people give them."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -97,7 +104,18 @@ def form(wanted: Any) -> str:
         return f"mapping of names to {form(inner[1])}"
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         return title_of(wanted)
-    return {str: "text", int: "number", bool: "true or false", Duration: "duration"}[wanted]
+    return _FORMS[wanted]
+
+
+_FORMS: Final[dict[type, str]] = {
+    str: "text",
+    int: "number",
+    bool: "true or false",
+    Duration: "duration",
+    Count: "number, also as `300k` or `6M`",
+    Amount: "number",
+    Part: "part of 1, also as `80%`",
+}
 
 
 def duration(seconds: float) -> str:

@@ -1,20 +1,21 @@
 """How a phase goes: in what order, past what, and back to where."""
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Final
 
 import msgspec
 
+from hive_contracts.budget import Budget
 from hive_contracts.files.document import FileProblem
-from hive_contracts.files.mission import NotifyEntry, PhaseEntry
+from hive_contracts.files.mission import BudgetEntry, NotifyEntry, PhaseEntry
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.pathspecs import MAX_PATTERN, fault
-from hive_contracts.plan import Notify, Phase
-
-MAX_ROUNDS: Final = 20
-MAX_PATHS: Final = 50
-_URL: Final = re.compile(r"https?://[!-~]{1,2000}")
+from hive_contracts.plan import (
+    MAX_PATHS,
+    MAX_ROUNDS,
+    WEBHOOK,
+    Notify,
+    Phase,
+)
 
 
 def with_flow(
@@ -89,17 +90,32 @@ def notify_of(entry: NotifyEntry | None, places: Places) -> Notify | None:
     """Raises FileProblem."""
     if entry is None:
         return None
-    if _URL.fullmatch(entry.webhook) is None:
+    if WEBHOOK.fullmatch(entry.webhook) is None:
         raise FileProblem(
             "the webhook is no URL of http or https",
             places.of("notify", "webhook"),
             "write https://host/path",
         )
-    when = tuple(dict.fromkeys(kind for kind in entry.when if kind != "paused"))
-    if entry.when and not when:
+    return Notify(entry.webhook, tuple(dict.fromkeys(entry.when)))
+
+
+def budget_of(entry: BudgetEntry | None, places: Places) -> Budget | None:
+    """Raises FileProblem."""
+    if entry is None:
+        return None
+    written = {"usd": entry.usd, "tokens": entry.tokens, "wall": entry.wall}
+    for key, value in written.items():
+        if value == 0:
+            raise FileProblem(
+                f"a cap of 0 on {key} lets nothing begin",
+                places.of("budget", key),
+                "leave it out, or write how much",
+            )
+    if not any(written.values()):
         raise FileProblem(
-            "nothing is paused yet, so nobody would be told",
-            places.of("notify", "when"),
-            "write needs-you, done, or both",
+            "the budget caps nothing", places.of("budget"), "give it usd, tokens or wall"
         )
-    return Notify(entry.webhook, when)
+    return Budget(
+        float(entry.usd or 0), int(entry.tokens or 0), float(entry.wall or 0),
+        float(entry.warn or 0),
+    )  # fmt: skip

@@ -19,18 +19,17 @@ from hive_contracts.files.naming import MAX_NAME, command_name, short_name
 from hive_contracts.files.reading import nearest
 from hive_contracts.ids import SHORT_NAME
 from hive_contracts.plan import (
-    PROTECTED_GATE,
+    MAX_CHECK,
+    MAX_GATES,
+    ON_GITHUB,
+    RESERVED,
     ApprovalGate,
     CommandGate,
     Gate,
+    GithubCheckGate,
     HttpGate,
     MetricGate,
 )
-
-MAX_GATES: Final = 40
-"""In one list."""
-RESERVED: Final = frozenset({"base", "gates", "expand", PROTECTED_GATE})
-"""Names of the hive's own; a gate of the repository file may have them all the same."""
 
 
 def command_or_named(text: str, known: Mapping[str, CommandGate], where: str) -> CommandGate:
@@ -76,10 +75,11 @@ def read_gates(
     return tuple(gates)
 
 
-_KINDS: Final = ("run", "approval", "http", "metric")
+_KINDS: Final = ("run", "approval", "http", "metric", "github_check")
 _KEYS: Final = {
     "compare": "run",
     "report": "run",
+    "by": "approval",
     "status": "http",
     "contains": "http",
     "prometheus": "metric",
@@ -90,13 +90,19 @@ _METRIC: Final = re.compile(
 )
 
 
+def _judge(name: str) -> str:
+    """Logins on GitHub differ by more than letter case."""
+    return name.lower() if name.lower().startswith(ON_GITHUB) else name
+
+
 def _long_form(entry: GateEntry, where: str) -> Gate:
     kinds = [kind for kind in _KINDS if getattr(entry, kind).strip()]
     if len(kinds) != 1:
         raise FileProblem(
-            "a gate is a command, an approval, a URL or a metric",
+            "a gate is a command, an approval, a URL, a metric or a check on GitHub",
             where,
-            'write one of {run: "…"}, {approval: "…"}, {http: "…"} and {metric: "…"}',
+            'write one of {run: "…"}, {approval: "…"}, {http: "…"}, {metric: "…"} and '
+            '{github_check: "…"}',
         )
     (kind,) = kinds
     for key, owner in _KEYS.items():
@@ -115,13 +121,25 @@ def _long_form(entry: GateEntry, where: str) -> Gate:
 def _of_kind(kind: str, entry: GateEntry, where: str) -> Gate:
     match kind:
         case "approval":
-            return ApprovalGate(entry.name or short_name(entry.approval, kind), entry.approval)
+            name = entry.name or short_name(entry.approval, kind)
+            return ApprovalGate(
+                name, entry.approval, by=tuple(dict.fromkeys(map(_judge, entry.by)))
+            )
         case "http":
             _check_url(entry.http, where)
             name = entry.name or short_name(urlsplit(entry.http).netloc, kind)
             return HttpGate(name, entry.http, entry.status, entry.contains)
         case "metric":
             return _metric(entry, where)
+        case "github_check":
+            check = entry.github_check
+            if len(check) > MAX_CHECK or not check.isprintable():
+                raise FileProblem(
+                    f"{check[:80]!r} is no name of a check",
+                    where,
+                    f"write 1 to {MAX_CHECK} characters that can be seen, as GitHub shows it",
+                )
+            return GithubCheckGate(entry.name or short_name(check, "check"), check)
     check_inside([entry.report], where)
     return CommandGate(
         entry.name or command_name(entry.run, "gate"),

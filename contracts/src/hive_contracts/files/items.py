@@ -6,7 +6,12 @@ from hive_contracts.files.document import FileProblem
 from hive_contracts.files.mission import ForEachEntry
 from hive_contracts.files.reading import Path, Places
 from hive_contracts.globs import path_item
-from hive_contracts.plan import Commanded, Globbed, Item, Listed
+from hive_contracts.plan import (
+    Commanded,
+    Globbed,
+    Item,
+    Listed,
+)
 
 
 def compile_source(entry: ForEachEntry, places: Places, path: Path) -> Listed | Globbed | Commanded:

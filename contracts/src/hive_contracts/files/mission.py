@@ -1,22 +1,19 @@
 """The mission file: what a person wants done, as structs."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 
 from hive_contracts.files.document import parse_document
-from hive_contracts.files.reading import Duration, Places, read
+from hive_contracts.files.reading import Amount, Count, Duration, Part, Places, read
 
 
 class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parent of the structs here."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are documented and not supported by this version yet."""
-
 
 class GateEntry(Format, frozen=True):
-    """A gate in its long form: a command, a person's approval, a URL or a metric."""
+    """A gate in its long form: a command, an approval, a URL, a metric or a check on GitHub."""
 
     run: str = ""
     """Always a shell command, also without a space in it."""
@@ -25,12 +22,14 @@ class GateEntry(Format, frozen=True):
     name: str = ""
     """Default: made from the command or the question."""
     timeout: Duration | None = None
-    """A command's default is 30m, that of `http` and `metric` 1m; an approval without one waits for
-    ever."""
+    """A command's default is 30m, that of `http` and `metric` 1m, that of `github_check` 1h; an
+    approval without one waits for ever."""
     compare: Literal["base"] | None = None
     """`base`: the command passes where it is no worse than on the base commit."""
     report: str = ""
     """The JUnit XML that the command writes: a path or glob in the repository."""
+    by: tuple[str, ...] = ()
+    """Of an approval: names or roles of those who may answer. Default: anybody who may at all."""
 
     http: str = ""
     """A URL that the runner gets until it is answered with `status` and `contains`."""
@@ -42,8 +41,9 @@ class GateEntry(Format, frozen=True):
     """A PromQL expression, a comparison and a number, such as `rate(errors[5m]) < 0.01`."""
     prometheus: str = ""
     """The URL of the Prometheus server that is asked."""
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"by", "github_check"})
+    github_check: str = ""
+    """A check run or commit status on GitHub, by its exact name: it must succeed on the tip of the
+    pull request's branch. Only of a mission, with `result: pull_request`."""
 
 
 GateItem = str | GateEntry
@@ -51,7 +51,7 @@ GateItem = str | GateEntry
 
 
 class TimeoutsEntry(Format, frozen=True):
-    """The four time-outs of a task."""
+    """The time-outs of a task."""
 
     queue: Duration | None = None
     """Ready, until a runner has it; 1h."""
@@ -61,6 +61,8 @@ class TimeoutsEntry(Format, frozen=True):
     """At work; 30m."""
     silence: Duration | None = None
     """At work without a byte of output; 10m."""
+    answer: Duration | None = None
+    """A question of its agent, until a person has answered; default: for ever."""
 
 
 class TaskEntry(Format, frozen=True):
@@ -84,8 +86,13 @@ class TaskEntry(Format, frozen=True):
     """Each by itself; default: as the phase says."""
     paths: tuple[str, ...] | None = None
     """Where it may change something, as git's globs; default: as the phase says, else anywhere."""
+    output: str = ""
+    """A file, by its path, that must be there at the end; it is kept, and shown."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"output", "on_failure", "exclusive"})
+    on_failure: Literal["stop", "continue"] | None = None
+    """As in a phase, for this task alone; default: as the phase says."""
+    exclusive: bool | None = None
+    """No two of its attempts are ever at work at the same time; default: as the phase says."""
 
 
 class ForEachEntry(Format, frozen=True):
@@ -141,8 +148,10 @@ class PhaseEntry(Format, frozen=True):
     between are done again."""
     rounds: int | None = None
     """How often it may be sent back before the mission fails; 1."""
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"output", "exclusive"})
+    output: str = ""
+    """Of its one task: a file, by its path, that must be there at the end."""
+    exclusive: bool = False
+    """For tasks that say nothing themselves: no two attempts at one are ever at work together."""
 
 
 class PrerequisiteEntry(Format, frozen=True):
@@ -168,8 +177,13 @@ class AgentEntry(Format, frozen=True):
 
     use: str
     """The profile: its command is in hive.toml of the runner."""
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"model", "permissions", "write"})
+    model: str = ""
+    """Default: the agent's own."""
+    permissions: dict[str, Literal["allow", "deny", "ask"]] = {}
+    """What it may do: `read`, `edit`, `run`, `fetch`, `run:` and a pattern of a command, `*` for
+    all else. Default: as its profile says."""
+    write: bool = True
+    """`false`: a change of the worktree, but for `output`, fails the attempt."""
 
 
 class NotifyEntry(Format, frozen=True):
@@ -178,13 +192,52 @@ class NotifyEntry(Format, frozen=True):
     webhook: str
     """A URL that gets a signed POST. It is recorded, and so is any secret in it."""
     when: tuple[Literal["needs-you", "done", "paused"], ...] = ()
-    """Of what: a question to a person, the end. Default: both. Nothing is paused yet."""
+    """Of what: a question to a person, the end, a pause or a cap that comes near. Default: all."""
+
+
+class BudgetEntry(Format, frozen=True):
+    """What a mission may use. At a cap it is paused, and asks."""
+
+    usd: Amount | None = None
+    """US dollars: what is billed, and what is estimated at list prices."""
+    tokens: Count | None = None
+    """Read and written by agents; `300k`, `6M`."""
+    wall: Duration | None = None
+    """Time in which it could go on: not while it is paused, or waits for people."""
+    warn: Part | None = None
+    """The part of a cap at which people are told, once; `80%`."""
+
+
+class PullRequestEntry(Format, frozen=True):
+    """A pull request on GitHub; `pull_request: {}` takes all defaults."""
+
+    repository: str = ""
+    """`owner/name` on GitHub. Default: the remote `origin` of the mission's repository."""
+    base: str = ""
+    """The branch that it is to be merged into. Default: the one that the mission starts from."""
+    draft_until: Literal["success", "none"] = "success"
+    """`success`: a draft from the first merge on, made ready once all gates have passed. `none`:
+    opened only then."""
+    reviewers: tuple[str, ...] = ()
+    """Logins, and teams as `organisation/team`. GitHub itself asks the CODEOWNERS."""
+    labels: tuple[str, ...] = ()
+    """Put on it; those that do not exist yet are made."""
+    merge: Literal["never", "when_green", "queue"] = "never"
+    """`never`: people merge it. `when_green`: the hive does, once the mission has succeeded and the
+    repository's rules allow it. `queue`: the hive puts it into GitHub's merge queue."""
+    rounds: int = 3
+    """How often failed checks and reviews go back to an agent, before a person is asked: 0 to 20.
+    """
+    per: Literal["mission", "task"] = "mission"
+    """`mission`: one pull request for all. `task`: one for each task that changes something; a task
+    that needs another is based on that one's until it is merged."""
 
 
 class ResultEntry(Format, frozen=True):
-    """What becomes of the merged branch, in its long form: no key of it is supported yet."""
+    """What becomes of the merged branch, in its long form."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"pull_request"})
+    pull_request: PullRequestEntry | None = None
+    """It is pushed to GitHub, and a pull request is opened and kept up to date."""
 
 
 class Mission(Format, frozen=True):
@@ -218,15 +271,16 @@ class Mission(Format, frozen=True):
     """What must be so before the first phase; text is a mission's name."""
     success_criteria: tuple[GateItem, ...] | None = None
     """As `gates`; both may be given."""
-    result: Literal["branch"] | ResultEntry = "branch"
-    """`branch`: a local branch; nothing is pushed."""
+    result: Literal["branch", "pull_request"] | ResultEntry = "branch"
+    """`branch`: a local branch; nothing is pushed. `pull_request`: one on GitHub, with all its
+    defaults."""
 
     paths: tuple[str, ...] | None = None
     """For tasks and phases that say nothing themselves."""
     notify: NotifyEntry | None = None
-    """Who is told when it needs a person, and when it has ended."""
-
-    LATER: ClassVar[frozenset[str]] = frozenset({"budget"})
+    """Who is told when it needs a person, is paused, or has ended."""
+    budget: BudgetEntry | None = None
+    """What it may use; default: nothing is capped."""
 
 
 class MissionFile:

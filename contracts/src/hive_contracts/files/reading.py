@@ -8,7 +8,7 @@ is wanted, `30m` for a duration); meaning is not guessed.
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, Literal, TypeVar, Union
 
@@ -23,6 +23,10 @@ _DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(s|m|h|d)?\s*")
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,18}")
 MAX_DURATION: Final = 366 * 86400
 """Seconds; longer ones are a mistake, and would be no number for the clocks that count them."""
+_COUNT: Final = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kKM]?)\s*")
+_COUNTED: Final = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
+_AMOUNT: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*")
+_PART: Final = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*(%?)\s*")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _NAMES: Final = {
     "mapping": "a mapping",
@@ -37,6 +41,18 @@ _NAMES: Final = {
 
 class Duration(float):
     """Seconds; people write `90`, `30m`, `2h` or `1d`."""
+
+
+class Count(int):
+    """A whole number; people write `6000000`, `300k` or `6M`."""
+
+
+class Amount(float):
+    """A number that may have a fraction."""
+
+
+class Part(float):
+    """From 0 to 1; people write `80%` or `0.8`."""
 
 
 class Places:
@@ -118,7 +134,7 @@ class _Reader:
         values: dict[str, Any] = {}
         for key, child in node.content.items():
             if key not in fields:
-                raise _unknown_key(child, key, wanted, fields)
+                raise _unknown_key(child, key, fields)
             field = fields[key]
             values[field.name] = self.value(child, hints[field.name], (*path, key))
         for key, field in fields.items():
@@ -147,21 +163,63 @@ def _scalar(node: Node, wanted: type, path: Path) -> Any:
         return int(text)
     if wanted is Duration:
         return _duration(node, text, path)
+    if wanted in _NUMBERS:
+        return _number(node, text, wanted, path)
     raise _unexpected(node, _wanted_name(wanted), path)
 
 
-def _duration(node: Node, text: str, path: Path) -> Duration:
-    match = _DURATION.fullmatch(text)
+def count_of(text: str) -> Count | None:
+    """`6M` as 6,000,000; None where it is no whole number."""
+    match = _COUNT.fullmatch(text)
     if match is None:
+        return None
+    value = float(match[1]) * _COUNTED[match[2]]
+    return Count(value) if value == int(value) else None
+
+
+def amount_of(text: str) -> Amount | None:
+    match = _AMOUNT.fullmatch(text)
+    return Amount(match[1]) if match else None
+
+
+def duration_of(text: str) -> Duration | None:
+    """`2h` as 7,200; None where it is no duration."""
+    match = _DURATION.fullmatch(text)
+    return Duration(float(match[1]) * _UNITS[match[2]]) if match else None
+
+
+def _part_of(text: str) -> Part | None:
+    match = _PART.fullmatch(text)
+    value = float(match[1]) / (100 if match[2] else 1) if match else 2.0
+    return Part(value) if value <= 1 else None
+
+
+_NUMBERS: Final[Mapping[type, tuple[Callable[[str], Any], str, str]]] = {
+    Count: (count_of, "a whole number", "write such as 6000000, 300k or 6M"),
+    Amount: (amount_of, "an amount", "write such as 40 or 2.50"),
+    Part: (_part_of, "a part", "write such as 80%"),
+}
+
+
+def _number(node: Node, text: str, wanted: type, path: Path) -> Any:
+    parse, name, remedy = _NUMBERS[wanted]
+    value = parse(text)
+    if value is None:
+        raise node.problem(f"{text!r} is not {name}{_inside(path)}", remedy)
+    return value
+
+
+def _duration(node: Node, text: str, path: Path) -> Duration:
+    seconds = duration_of(text)
+    if seconds is None:
         raise node.problem(
             f"{text!r} is no duration{_inside(path)}", "write seconds, or such as 90s, 30m, 2h, 1d"
         )
-    seconds = float(match[1]) * _UNITS[match[2]]
     if seconds > MAX_DURATION:
         raise node.problem(
             f"the duration{_inside(path)} is longer than a year", "write a shorter one"
         )
-    return Duration(seconds)
+    return seconds
 
 
 def _choice(node: Node, choices: tuple[str, ...], path: Path) -> str:
@@ -174,14 +232,7 @@ def _choice(node: Node, choices: tuple[str, ...], path: Path) -> str:
     return str(node.content)
 
 
-def _unknown_key(
-    node: Node, key: str, wanted: type[msgspec.Struct], fields: Mapping[str, object]
-) -> FileProblem:
-    if key in getattr(wanted, "LATER", ()):
-        return node.problem(
-            f"`{key}` is not supported by this version yet",
-            "remove it, or wait for a later version",
-        )
+def _unknown_key(node: Node, key: str, fields: Mapping[str, object]) -> FileProblem:
     return node.problem(f"unknown key `{key}`", nearest(key, fields))
 
 
@@ -190,6 +241,8 @@ def _unexpected(node: Node, wanted: str, path: Path) -> FileProblem:
 
 
 def _wanted_name(wanted: type) -> str:
+    if wanted in _NUMBERS:
+        return _NUMBERS[wanted][1]
     known = {str: "text", int: "a whole number", bool: "true or false", Duration: "a duration"}
     return known[wanted]
 

@@ -1,4 +1,4 @@
-"""The page that lists every key of the two files, made from their structs."""
+"""The page that lists every key of the files, made from their structs."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,11 +8,11 @@ import msgspec
 from hive_contracts.files.described import ROOTS, Key, keys_of, structs_of, summary_of, title_of
 
 _HEAD: Final = """\
-# Every key of the two files
+# Every key of the files
 
 Made from the code by `make reference`; do not edit. What the keys do together is told in
-[the mission file](mission-file.md) and [the repository file](repository-file.md). Editors that read
-JSON Schema get the same from `hive schema`.
+[the mission file](mission-file.md), [the repository file](repository-file.md) and
+[health](health.md). Editors that read JSON Schema get the same from `hive schema`.
 
 Numbers and truth values stand for text where text is wanted, and a list of one needs no brackets. A
 duration is seconds, or such as `90s`, `30m`, `2h`, `1d`.
@@ -20,6 +20,8 @@ duration is seconds, or such as `90s`, `30m`, `2h`, `1d`.
 _FILES: Final = {
     "mission": "The mission file",
     "repository": "The repository file, `.hive/repo.yaml`",
+    "incidents": "The file of incidents, `incidents.yaml`",
+    "policy": "The error-budget policy, `policy.yaml`",
 }
 
 

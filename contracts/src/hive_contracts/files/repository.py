@@ -2,7 +2,7 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from hive_contracts.files.definition import (
     named_gate,
 )
 from hive_contracts.files.document import FileProblem, parse_document
+from hive_contracts.files.issues import OnGithub, check_issues
 from hive_contracts.files.reading import Duration, Path, Places, read
 from hive_contracts.plan import CommandGate
 from hive_contracts.template import placeholders
@@ -73,6 +74,10 @@ class RepositoryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The profile for tasks that name none."""
     protect: tuple[str, ...] = PROTECTED
     """Globs of paths that no work changes unless a person agrees; `!` in front takes away."""
+    tests: Literal["wait", "show"] = "wait"
+    """Whether work that changes or removes a test waits for a person, or is only shown to one."""
+    github: OnGithub = OnGithub()
+    """What the hive does here on GitHub, where it is connected. Read from the default branch."""
 
     @property
     def commands(self) -> dict[str, str]:
@@ -129,6 +134,7 @@ def parse_repository(text: str, where: str) -> RepositoryFile:
     check_definitions(file.gates, places)
     check_inside(file.protect, places.of("protect"))
     _check_environment(file.env, places)
+    check_issues(file.github.issues, places)
     _check_paths(file, places)
     return file
 

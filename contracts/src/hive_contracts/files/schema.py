@@ -1,4 +1,4 @@
-"""JSON Schemas of the two files, for editors: as strict in keys, and as lenient in forms, as the
+"""JSON Schemas of the files, for editors: as strict in keys, and as lenient in forms, as the
 reader is.
 
 Made from the structs field by field as `reading` reads them. msgspec's own schema would forbid what
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Union
 import msgspec
 
 from hive_contracts.files.described import ROOTS, keys_of, structs_of, summary_of
-from hive_contracts.files.reading import Duration
+from hive_contracts.files.reading import Amount, Count, Duration, Part
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SCALARS: Final[dict[type, dict[str, Any]]] = {
@@ -24,6 +24,19 @@ _SCALARS: Final[dict[type, dict[str, Any]]] = {
         "anyOf": [
             {"type": "number", "minimum": 0},
             {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(s|m|h|d)?\s*$"},
+        ]
+    },
+    Count: {
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[kKM]?\s*$"},
+        ]
+    },
+    Amount: {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]},
+    Part: {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 1},
+            {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%?\s*$"},
         ]
     },
 }

@@ -286,7 +286,7 @@ class ListRequest(_message.Message):
     at_least_position: _builtins.int
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Any of "running", "waiting", "succeeded", "failed", "refused", "cancelled"; none means all."""
+        """Any of "running", "waiting", "paused", "succeeded", "failed", "refused", "cancelled"; none means all."""
 
     def __init__(
         self,
@@ -432,6 +432,239 @@ class CancelResponse(_message.Message):
 Global___CancelResponse: _TypeAlias = CancelResponse  # noqa: Y015
 
 @_typing.final
+class RecordLandingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    commit: _builtins.str
+    """The tip that was landed."""
+    branch: _builtins.str
+    """The branch that it was landed into; empty where there is none."""
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        commit: _builtins.str = ...,
+        branch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "command_id", b"command_id", "commit", b"commit", "mission", b"mission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLandingRequest: _TypeAlias = RecordLandingRequest  # noqa: Y015
+
+@_typing.final
+class RecordLandingResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordLandingResponse: _TypeAlias = RecordLandingResponse  # noqa: Y015
+
+@_typing.final
+class DiscardRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "mission", b"mission", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardRequest: _TypeAlias = DiscardRequest  # noqa: Y015
+
+@_typing.final
+class DiscardResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardResponse: _TypeAlias = DiscardResponse  # noqa: Y015
+
+@_typing.final
+class PauseRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    reason: _builtins.str
+    now: _builtins.bool
+    """Stops what is at work, as nobody's fault; it is done again."""
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        now: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "mission", b"mission", "now", b"now", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseRequest: _TypeAlias = PauseRequest  # noqa: Y015
+
+@_typing.final
+class PauseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseResponse: _TypeAlias = PauseResponse  # noqa: Y015
+
+@_typing.final
+class ResumeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    ADD_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    @_builtins.property
+    def add(self) -> _plan_pb2.Budget:
+        """What each cap is raised by first; `warn` says nothing here."""
+
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        add: _plan_pb2.Budget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "command_id", b"command_id", "mission", b"mission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeRequest: _TypeAlias = ResumeRequest  # noqa: Y015
+
+@_typing.final
+class ResumeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeResponse: _TypeAlias = ResumeResponse  # noqa: Y015
+
+@_typing.final
+class RaiseBudgetRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    ADD_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    @_builtins.property
+    def add(self) -> _plan_pb2.Budget: ...
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        add: _plan_pb2.Budget | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["add", b"add"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "command_id", b"command_id", "mission", b"mission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RaiseBudgetRequest: _TypeAlias = RaiseBudgetRequest  # noqa: Y015
+
+@_typing.final
+class RaiseBudgetResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RaiseBudgetResponse: _TypeAlias = RaiseBudgetResponse  # noqa: Y015
+
+@_typing.final
 class RetryRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -529,6 +762,191 @@ class TellResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TellResponse: _TypeAlias = TellResponse  # noqa: Y015
+
+@_typing.final
+class TakeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    task: _builtins.str
+    """"phase/task" or "task"; empty where only one is open."""
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "mission", b"mission", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeRequest: _TypeAlias = TakeRequest  # noqa: Y015
+
+@_typing.final
+class TakeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    task: _builtins.str
+    """"phase/task": which one was taken."""
+    task_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        task: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "task", b"task", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeResponse: _TypeAlias = TakeResponse  # noqa: Y015
+
+@_typing.final
+class GiveRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    DROP_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    task: _builtins.str
+    """"phase/task", "task" or the task's id; empty where only one is open."""
+    epoch: _builtins.int
+    """Under which it was taken; 0 is whichever it is."""
+    commit: _builtins.str
+    """What the work goes on from, and its git bundle tip..commit; unset adds nothing to the tip."""
+    note: _builtins.str
+    """For the attempts that come after."""
+    done: _builtins.bool
+    """The commit is the result."""
+    drop: _builtins.bool
+    """As if it had never been taken."""
+    force: _builtins.bool
+    """Although another has it."""
+    @_builtins.property
+    def bundle(self) -> _plan_pb2.ArtifactRef: ...
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        task: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        commit: _builtins.str = ...,
+        bundle: _plan_pb2.ArtifactRef | None = ...,
+        note: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        drop: _builtins.bool = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "command_id", b"command_id", "commit", b"commit", "done", b"done", "drop", b"drop", "epoch", b"epoch", "force", b"force", "mission", b"mission", "note", b"note", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveRequest: _TypeAlias = GiveRequest  # noqa: Y015
+
+@_typing.final
+class GiveResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    task: _builtins.str
+    """"phase/task": which one was given."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveResponse: _TypeAlias = GiveResponse  # noqa: Y015
+
+@_typing.final
+class AnswerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    mission: _builtins.str
+    task: _builtins.str
+    """"phase/task" or "task"; empty where only one asks."""
+    text: _builtins.str
+    question: _builtins.str
+    """The question's id; empty is the one that waits."""
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        task: _builtins.str = ...,
+        text: _builtins.str = ...,
+        question: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "mission", b"mission", "question", b"question", "task", b"task", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRequest: _TypeAlias = AnswerRequest  # noqa: Y015
+
+@_typing.final
+class AnswerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    task: _builtins.str
+    """"phase/task": whose question was answered."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        task: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerResponse: _TypeAlias = AnswerResponse  # noqa: Y015
 
 @_typing.final
 class ApproveRequest(_message.Message):
@@ -642,8 +1060,8 @@ class MissionSummary(_message.Message):
     name: _builtins.str
     type: _builtins.str
     status: _builtins.str
-    """"running", "waiting" (for a person or a prerequisite), "succeeded", "failed",
-    "refused" or "cancelled".
+    """"running", "waiting" (for a person or a prerequisite), "paused", "succeeded",
+    "failed", "refused" or "cancelled".
     """
     reason: _builtins.str
     tasks: _builtins.int
@@ -687,6 +1105,12 @@ class Mission(_message.Message):
     APPROVALS_FIELD_NUMBER: _builtins.int
     UNMET_PREREQUISITES_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
+    LANDED_FIELD_NUMBER: _builtins.int
+    RELEASED_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
     objective: _builtins.str
     traceparent: _builtins.str
     """W3C trace context of the mission's trace."""
@@ -704,6 +1128,30 @@ class Mission(_message.Message):
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingApproval]: ...
     @_builtins.property
     def unmet_prerequisites(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def origin(self) -> _plan_pb2.Origin:
+        """The issue that it was launched for; unset without one."""
+
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingQuestion]:
+        """What agents ask, and nobody has answered yet."""
+
+    @_builtins.property
+    def landed(self) -> Global___Landing:
+        """The last landing; unset where it was never landed."""
+
+    @_builtins.property
+    def released(self) -> Global___Release:
+        """Unset while its work is kept."""
+
+    @_builtins.property
+    def pause(self) -> Global___Pause:
+        """Set while it is paused."""
+
+    @_builtins.property
+    def budget(self) -> Global___BudgetView:
+        """Unset without a budget."""
+
     def __init__(
         self,
         *,
@@ -716,14 +1164,150 @@ class Mission(_message.Message):
         approvals: _abc.Iterable[Global___PendingApproval] | None = ...,
         unmet_prerequisites: _abc.Iterable[_builtins.str] | None = ...,
         traceparent: _builtins.str = ...,
+        origin: _plan_pb2.Origin | None = ...,
+        questions: _abc.Iterable[Global___PendingQuestion] | None = ...,
+        landed: Global___Landing | None = ...,
+        released: Global___Release | None = ...,
+        pause: Global___Pause | None = ...,
+        budget: Global___BudgetView | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["repository", b"repository", "summary", b"summary", "tip", b"tip"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "landed", b"landed", "origin", b"origin", "pause", b"pause", "released", b"released", "repository", b"repository", "summary", b"summary", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "objective", b"objective", "phases", b"phases", "repository", b"repository", "summary", b"summary", "tasks", b"tasks", "tip", b"tip", "traceparent", b"traceparent", "unmet_prerequisites", b"unmet_prerequisites"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "budget", b"budget", "landed", b"landed", "objective", b"objective", "origin", b"origin", "pause", b"pause", "phases", b"phases", "questions", b"questions", "released", b"released", "repository", b"repository", "summary", b"summary", "tasks", b"tasks", "tip", b"tip", "traceparent", b"traceparent", "unmet_prerequisites", b"unmet_prerequisites"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Mission: _TypeAlias = Mission  # noqa: Y015
+
+@_typing.final
+class Landing(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    commit: _builtins.str
+    branch: _builtins.str
+    by: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        commit: _builtins.str = ...,
+        branch: _builtins.str = ...,
+        by: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "branch", b"branch", "by", b"by", "commit", b"commit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Landing: _TypeAlias = Landing  # noqa: Y015
+
+@_typing.final
+class Release(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "by", b"by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Release: _TypeAlias = Release  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    CAP_FIELD_NUMBER: _builtins.int
+    PAUSED_AT_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    by: _builtins.str
+    cap: _builtins.str
+    """The cap that was reached: "usd", "tokens" or "wall"; empty where a person did it."""
+    @_builtins.property
+    def paused_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        by: _builtins.str = ...,
+        cap: _builtins.str = ...,
+        paused_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paused_at", b"paused_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "cap", b"cap", "paused_at", b"paused_at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
+class BudgetView(_message.Message):
+    """Where a budget stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPS_FIELD_NUMBER: _builtins.int
+    BILLED_USD_FIELD_NUMBER: _builtins.int
+    ESTIMATED_USD_FIELD_NUMBER: _builtins.int
+    UNKNOWN_USD_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_TOKENS_FIELD_NUMBER: _builtins.int
+    RESERVED_USD_FIELD_NUMBER: _builtins.int
+    RESERVED_TOKENS_FIELD_NUMBER: _builtins.int
+    billed_usd: _builtins.float
+    estimated_usd: _builtins.float
+    unknown_usd: _builtins.float
+    """Counted as used for attempts that did not say what they cost, or vanished."""
+    tokens: _builtins.int
+    unknown_tokens: _builtins.int
+    reserved_usd: _builtins.float
+    """What attempts at work may use."""
+    reserved_tokens: _builtins.int
+    @_builtins.property
+    def caps(self) -> _plan_pb2.Budget: ...
+    def __init__(
+        self,
+        *,
+        caps: _plan_pb2.Budget | None = ...,
+        billed_usd: _builtins.float = ...,
+        estimated_usd: _builtins.float = ...,
+        unknown_usd: _builtins.float = ...,
+        tokens: _builtins.int = ...,
+        unknown_tokens: _builtins.int = ...,
+        reserved_usd: _builtins.float = ...,
+        reserved_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["billed_usd", b"billed_usd", "caps", b"caps", "estimated_usd", b"estimated_usd", "reserved_tokens", b"reserved_tokens", "reserved_usd", b"reserved_usd", "tokens", b"tokens", "unknown_tokens", b"unknown_tokens", "unknown_usd", b"unknown_usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BudgetView: _TypeAlias = BudgetView  # noqa: Y015
 
 @_typing.final
 class PhaseView(_message.Message):
@@ -773,13 +1357,14 @@ class TaskView(_message.Message):
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     MERGED_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     name: _builtins.str
     phase: _builtins.str
     kind: _builtins.str
     status: _builtins.str
-    """"queued", "leased", "running", "backing-off", "awaiting-approval",
-    "succeeded", "failed" or "cancelled".
+    """"queued", "leased", "running", "backing-off", "awaiting-approval", "awaiting-check",
+    "awaiting-answer", "taken", "succeeded", "failed" or "cancelled".
     """
     epoch: _builtins.int
     attempt: _builtins.int
@@ -802,6 +1387,10 @@ class TaskView(_message.Message):
     def usage(self) -> _plan_pb2.Usage:
         """Of all its attempts so far; unset where no agent told of any."""
 
+    @_builtins.property
+    def taken(self) -> Global___TakenView:
+        """With status "taken"."""
+
     def __init__(
         self,
         *,
@@ -822,14 +1411,59 @@ class TaskView(_message.Message):
         changed_at: _timestamp_pb2.Timestamp | None = ...,
         merged: _builtins.bool = ...,
         usage: _plan_pb2.Usage | None = ...,
+        taken: Global___TakenView | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "failure", b"failure", "planned_at", b"planned_at", "result", b"result", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "failure", b"failure", "planned_at", b"planned_at", "result", b"result", "taken", b"taken", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "changed_at", b"changed_at", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "kind", b"kind", "merged", b"merged", "name", b"name", "phase", b"phase", "planned_at", b"planned_at", "result", b"result", "runner_id", b"runner_id", "status", b"status", "step", b"step", "task_id", b"task_id", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "attempts", b"attempts", "changed_at", b"changed_at", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "kind", b"kind", "merged", b"merged", "name", b"name", "phase", b"phase", "planned_at", b"planned_at", "result", b"result", "runner_id", b"runner_id", "status", b"status", "step", b"step", "taken", b"taken", "task_id", b"task_id", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskView: _TypeAlias = TaskView  # noqa: Y015
+
+@_typing.final
+class TakenView(_message.Message):
+    """Who has a task, and what they start from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    TIP_FIELD_NUMBER: _builtins.int
+    AWAITED_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    epoch: _builtins.int
+    awaited: _builtins.bool
+    """Whether what its agent left is still awaited."""
+    lost: _builtins.str
+    """Why nothing of it will come, where it was awaited in vain."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def tip(self) -> _plan_pb2.Tip: ...
+    @_builtins.property
+    def found(self) -> _plan_pb2.HandedOver: ...
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        epoch: _builtins.int = ...,
+        tip: _plan_pb2.Tip | None = ...,
+        awaited: _builtins.bool = ...,
+        lost: _builtins.str = ...,
+        found: _plan_pb2.HandedOver | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found", b"found", "since", b"since", "tip", b"tip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "by", b"by", "epoch", b"epoch", "found", b"found", "lost", b"lost", "since", b"since", "tip", b"tip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakenView: _TypeAlias = TakenView  # noqa: Y015
 
 @_typing.final
 class PendingApproval(_message.Message):
@@ -839,11 +1473,16 @@ class PendingApproval(_message.Message):
     GATE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     gate: _builtins.str
     text: _builtins.str
     @_builtins.property
     def requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or roles of those who may answer; none is anybody."""
+
     def __init__(
         self,
         *,
@@ -851,11 +1490,51 @@ class PendingApproval(_message.Message):
         gate: _builtins.str = ...,
         text: _builtins.str = ...,
         requested_at: _timestamp_pb2.Timestamp | None = ...,
+        by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["requested_at", b"requested_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate", "requested_at", b"requested_at", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "gate", b"gate", "requested_at", b"requested_at", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PendingApproval: _TypeAlias = PendingApproval  # noqa: Y015
+
+@_typing.final
+class PendingQuestion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    AT_WORK_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    id: _builtins.str
+    text: _builtins.str
+    at_work: _builtins.bool
+    """Whether its attempt waits for the answer at work."""
+    @_builtins.property
+    def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only answers that there are; none takes any text."""
+
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        options: _abc.Iterable[_builtins.str] | None = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        at_work: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "at_work", b"at_work", "id", b"id", "options", b"options", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PendingQuestion: _TypeAlias = PendingQuestion  # noqa: Y015

@@ -69,6 +69,31 @@ class MissionServiceStub:
                 request_serializer=hive_dot_v1_dot_mission__pb2.CancelRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_mission__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.RecordLanding = channel.unary_unary(
+                '/hive.v1.MissionService/RecordLanding',
+                request_serializer=hive_dot_v1_dot_mission__pb2.RecordLandingRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.RecordLandingResponse.FromString,
+                _registered_method=True)
+        self.Discard = channel.unary_unary(
+                '/hive.v1.MissionService/Discard',
+                request_serializer=hive_dot_v1_dot_mission__pb2.DiscardRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.DiscardResponse.FromString,
+                _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/hive.v1.MissionService/Pause',
+                request_serializer=hive_dot_v1_dot_mission__pb2.PauseRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.PauseResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/hive.v1.MissionService/Resume',
+                request_serializer=hive_dot_v1_dot_mission__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.ResumeResponse.FromString,
+                _registered_method=True)
+        self.RaiseBudget = channel.unary_unary(
+                '/hive.v1.MissionService/RaiseBudget',
+                request_serializer=hive_dot_v1_dot_mission__pb2.RaiseBudgetRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.RaiseBudgetResponse.FromString,
+                _registered_method=True)
         self.Approve = channel.unary_unary(
                 '/hive.v1.MissionService/Approve',
                 request_serializer=hive_dot_v1_dot_mission__pb2.ApproveRequest.SerializeToString,
@@ -88,6 +113,21 @@ class MissionServiceStub:
                 '/hive.v1.MissionService/Tell',
                 request_serializer=hive_dot_v1_dot_mission__pb2.TellRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_mission__pb2.TellResponse.FromString,
+                _registered_method=True)
+        self.Take = channel.unary_unary(
+                '/hive.v1.MissionService/Take',
+                request_serializer=hive_dot_v1_dot_mission__pb2.TakeRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.TakeResponse.FromString,
+                _registered_method=True)
+        self.Give = channel.unary_unary(
+                '/hive.v1.MissionService/Give',
+                request_serializer=hive_dot_v1_dot_mission__pb2.GiveRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.GiveResponse.FromString,
+                _registered_method=True)
+        self.Answer = channel.unary_unary(
+                '/hive.v1.MissionService/Answer',
+                request_serializer=hive_dot_v1_dot_mission__pb2.AnswerRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_mission__pb2.AnswerResponse.FromString,
                 _registered_method=True)
 
 
@@ -140,6 +180,40 @@ class MissionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordLanding(self, request, context):
+        """An ended mission's branch is in a branch of the caller's own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Discard(self, request, context):
+        """What an ended mission made and nobody landed may go.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Nothing more of it is begun; what is at work goes on to its end, or is stopped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RaiseBudget(self, request, context):
+        """Raises caps; a mission that is paused at one of them goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Approve(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -161,6 +235,28 @@ class MissionServiceServicer:
 
     def Tell(self, request, context):
         """A hint for the attempts of a task that are still to begin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Take(self, request, context):
+        """Ends the turn of a task's agent, if one is at work, and gives the task to the caller: nobody
+        else works on it until it is given back. What the agent left comes into the task's view.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Give(self, request, context):
+        """Hands a taken task back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Answer(self, request, context):
+        """A person's answer to the question of a task's agent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,6 +300,31 @@ def add_MissionServiceServicer_to_server(servicer, server):
                     request_deserializer=hive_dot_v1_dot_mission__pb2.CancelRequest.FromString,
                     response_serializer=hive_dot_v1_dot_mission__pb2.CancelResponse.SerializeToString,
             ),
+            'RecordLanding': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordLanding,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.RecordLandingRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.RecordLandingResponse.SerializeToString,
+            ),
+            'Discard': grpc.unary_unary_rpc_method_handler(
+                    servicer.Discard,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.DiscardRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.DiscardResponse.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.PauseRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.PauseResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.ResumeRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.ResumeResponse.SerializeToString,
+            ),
+            'RaiseBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.RaiseBudget,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.RaiseBudgetRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.RaiseBudgetResponse.SerializeToString,
+            ),
             'Approve': grpc.unary_unary_rpc_method_handler(
                     servicer.Approve,
                     request_deserializer=hive_dot_v1_dot_mission__pb2.ApproveRequest.FromString,
@@ -223,6 +344,21 @@ def add_MissionServiceServicer_to_server(servicer, server):
                     servicer.Tell,
                     request_deserializer=hive_dot_v1_dot_mission__pb2.TellRequest.FromString,
                     response_serializer=hive_dot_v1_dot_mission__pb2.TellResponse.SerializeToString,
+            ),
+            'Take': grpc.unary_unary_rpc_method_handler(
+                    servicer.Take,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.TakeRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.TakeResponse.SerializeToString,
+            ),
+            'Give': grpc.unary_unary_rpc_method_handler(
+                    servicer.Give,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.GiveRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.GiveResponse.SerializeToString,
+            ),
+            'Answer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Answer,
+                    request_deserializer=hive_dot_v1_dot_mission__pb2.AnswerRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_mission__pb2.AnswerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -425,6 +561,141 @@ class MissionService:
             _registered_method=True)
 
     @staticmethod
+    def RecordLanding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/RecordLanding',
+            hive_dot_v1_dot_mission__pb2.RecordLandingRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.RecordLandingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Discard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Discard',
+            hive_dot_v1_dot_mission__pb2.DiscardRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.DiscardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Pause',
+            hive_dot_v1_dot_mission__pb2.PauseRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.PauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Resume',
+            hive_dot_v1_dot_mission__pb2.ResumeRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RaiseBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/RaiseBudget',
+            hive_dot_v1_dot_mission__pb2.RaiseBudgetRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.RaiseBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Approve(request,
             target,
             options=(),
@@ -522,6 +793,87 @@ class MissionService:
             '/hive.v1.MissionService/Tell',
             hive_dot_v1_dot_mission__pb2.TellRequest.SerializeToString,
             hive_dot_v1_dot_mission__pb2.TellResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Take(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Take',
+            hive_dot_v1_dot_mission__pb2.TakeRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.TakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Give(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Give',
+            hive_dot_v1_dot_mission__pb2.GiveRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.GiveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Answer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.MissionService/Answer',
+            hive_dot_v1_dot_mission__pb2.AnswerRequest.SerializeToString,
+            hive_dot_v1_dot_mission__pb2.AnswerResponse.FromString,
             options,
             channel_credentials,
             insecure,

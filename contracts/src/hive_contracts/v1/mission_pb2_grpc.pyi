@@ -43,12 +43,29 @@ class MissionServiceStub:
     Watch: _grpc.UnaryStreamMultiCallable[_mission_pb2.WatchRequest, _mission_pb2.WatchResponse]
     """The mission as it is, then as it changes, until it has ended."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]
+    RecordLanding: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RecordLandingRequest, _mission_pb2.RecordLandingResponse]
+    """An ended mission's branch is in a branch of the caller's own."""
+    Discard: _grpc.UnaryUnaryMultiCallable[_mission_pb2.DiscardRequest, _mission_pb2.DiscardResponse]
+    """What an ended mission made and nobody landed may go."""
+    Pause: _grpc.UnaryUnaryMultiCallable[_mission_pb2.PauseRequest, _mission_pb2.PauseResponse]
+    """Nothing more of it is begun; what is at work goes on to its end, or is stopped."""
+    Resume: _grpc.UnaryUnaryMultiCallable[_mission_pb2.ResumeRequest, _mission_pb2.ResumeResponse]
+    RaiseBudget: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RaiseBudgetRequest, _mission_pb2.RaiseBudgetResponse]
+    """Raises caps; a mission that is paused at one of them goes on."""
     Approve: _grpc.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]
     Reject: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]
     Retry: _grpc.UnaryUnaryMultiCallable[_mission_pb2.RetryRequest, _mission_pb2.RetryResponse]
     """Launches the plan of a mission that has ended once more, from the same base."""
     Tell: _grpc.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]
     """A hint for the attempts of a task that are still to begin."""
+    Take: _grpc.UnaryUnaryMultiCallable[_mission_pb2.TakeRequest, _mission_pb2.TakeResponse]
+    """Ends the turn of a task's agent, if one is at work, and gives the task to the caller: nobody
+    else works on it until it is given back. What the agent left comes into the task's view.
+    """
+    Give: _grpc.UnaryUnaryMultiCallable[_mission_pb2.GiveRequest, _mission_pb2.GiveResponse]
+    """Hands a taken task back."""
+    Answer: _grpc.UnaryUnaryMultiCallable[_mission_pb2.AnswerRequest, _mission_pb2.AnswerResponse]
+    """A person's answer to the question of a task's agent."""
 
 @_typing.type_check_only
 class MissionServiceAsyncStub(MissionServiceStub):
@@ -65,12 +82,29 @@ class MissionServiceAsyncStub(MissionServiceStub):
     Watch: _aio.UnaryStreamMultiCallable[_mission_pb2.WatchRequest, _mission_pb2.WatchResponse]  # type: ignore[assignment]
     """The mission as it is, then as it changes, until it has ended."""
     Cancel: _aio.UnaryUnaryMultiCallable[_mission_pb2.CancelRequest, _mission_pb2.CancelResponse]  # type: ignore[assignment]
+    RecordLanding: _aio.UnaryUnaryMultiCallable[_mission_pb2.RecordLandingRequest, _mission_pb2.RecordLandingResponse]  # type: ignore[assignment]
+    """An ended mission's branch is in a branch of the caller's own."""
+    Discard: _aio.UnaryUnaryMultiCallable[_mission_pb2.DiscardRequest, _mission_pb2.DiscardResponse]  # type: ignore[assignment]
+    """What an ended mission made and nobody landed may go."""
+    Pause: _aio.UnaryUnaryMultiCallable[_mission_pb2.PauseRequest, _mission_pb2.PauseResponse]  # type: ignore[assignment]
+    """Nothing more of it is begun; what is at work goes on to its end, or is stopped."""
+    Resume: _aio.UnaryUnaryMultiCallable[_mission_pb2.ResumeRequest, _mission_pb2.ResumeResponse]  # type: ignore[assignment]
+    RaiseBudget: _aio.UnaryUnaryMultiCallable[_mission_pb2.RaiseBudgetRequest, _mission_pb2.RaiseBudgetResponse]  # type: ignore[assignment]
+    """Raises caps; a mission that is paused at one of them goes on."""
     Approve: _aio.UnaryUnaryMultiCallable[_mission_pb2.ApproveRequest, _mission_pb2.ApproveResponse]  # type: ignore[assignment]
     Reject: _aio.UnaryUnaryMultiCallable[_mission_pb2.RejectRequest, _mission_pb2.RejectResponse]  # type: ignore[assignment]
     Retry: _aio.UnaryUnaryMultiCallable[_mission_pb2.RetryRequest, _mission_pb2.RetryResponse]  # type: ignore[assignment]
     """Launches the plan of a mission that has ended once more, from the same base."""
     Tell: _aio.UnaryUnaryMultiCallable[_mission_pb2.TellRequest, _mission_pb2.TellResponse]  # type: ignore[assignment]
     """A hint for the attempts of a task that are still to begin."""
+    Take: _aio.UnaryUnaryMultiCallable[_mission_pb2.TakeRequest, _mission_pb2.TakeResponse]  # type: ignore[assignment]
+    """Ends the turn of a task's agent, if one is at work, and gives the task to the caller: nobody
+    else works on it until it is given back. What the agent left comes into the task's view.
+    """
+    Give: _aio.UnaryUnaryMultiCallable[_mission_pb2.GiveRequest, _mission_pb2.GiveResponse]  # type: ignore[assignment]
+    """Hands a taken task back."""
+    Answer: _aio.UnaryUnaryMultiCallable[_mission_pb2.AnswerRequest, _mission_pb2.AnswerResponse]  # type: ignore[assignment]
+    """A person's answer to the question of a task's agent."""
 
 class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -128,6 +162,45 @@ class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_mission_pb2.CancelResponse, _abc.Awaitable[_mission_pb2.CancelResponse]]: ...
 
     @_abc_1.abstractmethod
+    def RecordLanding(
+        self,
+        request: _mission_pb2.RecordLandingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.RecordLandingResponse, _abc.Awaitable[_mission_pb2.RecordLandingResponse]]:
+        """An ended mission's branch is in a branch of the caller's own."""
+
+    @_abc_1.abstractmethod
+    def Discard(
+        self,
+        request: _mission_pb2.DiscardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.DiscardResponse, _abc.Awaitable[_mission_pb2.DiscardResponse]]:
+        """What an ended mission made and nobody landed may go."""
+
+    @_abc_1.abstractmethod
+    def Pause(
+        self,
+        request: _mission_pb2.PauseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.PauseResponse, _abc.Awaitable[_mission_pb2.PauseResponse]]:
+        """Nothing more of it is begun; what is at work goes on to its end, or is stopped."""
+
+    @_abc_1.abstractmethod
+    def Resume(
+        self,
+        request: _mission_pb2.ResumeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.ResumeResponse, _abc.Awaitable[_mission_pb2.ResumeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def RaiseBudget(
+        self,
+        request: _mission_pb2.RaiseBudgetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.RaiseBudgetResponse, _abc.Awaitable[_mission_pb2.RaiseBudgetResponse]]:
+        """Raises caps; a mission that is paused at one of them goes on."""
+
+    @_abc_1.abstractmethod
     def Approve(
         self,
         request: _mission_pb2.ApproveRequest,
@@ -156,5 +229,31 @@ class MissionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_mission_pb2.TellResponse, _abc.Awaitable[_mission_pb2.TellResponse]]:
         """A hint for the attempts of a task that are still to begin."""
+
+    @_abc_1.abstractmethod
+    def Take(
+        self,
+        request: _mission_pb2.TakeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.TakeResponse, _abc.Awaitable[_mission_pb2.TakeResponse]]:
+        """Ends the turn of a task's agent, if one is at work, and gives the task to the caller: nobody
+        else works on it until it is given back. What the agent left comes into the task's view.
+        """
+
+    @_abc_1.abstractmethod
+    def Give(
+        self,
+        request: _mission_pb2.GiveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.GiveResponse, _abc.Awaitable[_mission_pb2.GiveResponse]]:
+        """Hands a taken task back."""
+
+    @_abc_1.abstractmethod
+    def Answer(
+        self,
+        request: _mission_pb2.AnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mission_pb2.AnswerResponse, _abc.Awaitable[_mission_pb2.AnswerResponse]]:
+        """A person's answer to the question of a task's agent."""
 
 def add_MissionServiceServicer_to_server(servicer: MissionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

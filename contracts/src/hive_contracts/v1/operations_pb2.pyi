@@ -398,3 +398,1550 @@ class ListRunnersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRunnersResponse: _TypeAlias = ListRunnersResponse  # noqa: Y015
+
+@_typing.final
+class HealthRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthRequest: _TypeAlias = HealthRequest  # noqa: Y015
+
+@_typing.final
+class HealthResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    trouble: _builtins.str
+    """Why it could not."""
+    @_builtins.property
+    def report(self) -> Global___HealthReport:
+        """Unset where health could not be asked: then nothing is known."""
+
+    def __init__(
+        self,
+        *,
+        report: Global___HealthReport | None = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthResponse: _TypeAlias = HealthResponse  # noqa: Y015
+
+@_typing.final
+class HealthReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    BUS_FIELD_NUMBER: _builtins.int
+    LISTENING_S_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    RUNNERS_FIELD_NUMBER: _builtins.int
+    STANDINGS_FIELD_NUMBER: _builtins.int
+    SYMPTOMS_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    listening_s: _builtins.float
+    """For how many seconds health has been able to hear."""
+    @_builtins.property
+    def members(self) -> _containers.RepeatedCompositeFieldContainer[Global___HealthMember]: ...
+    @_builtins.property
+    def bus(self) -> Global___BusSeen: ...
+    @_builtins.property
+    def record(self) -> Global___RecordSeen: ...
+    @_builtins.property
+    def runners(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunnerMember]: ...
+    @_builtins.property
+    def standings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Standing]: ...
+    @_builtins.property
+    def symptoms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Symptom]:
+        """The gravest first."""
+
+    @_builtins.property
+    def capacity(self) -> Global___Capacity: ...
+    def __init__(
+        self,
+        *,
+        members: _abc.Iterable[Global___HealthMember] | None = ...,
+        bus: Global___BusSeen | None = ...,
+        listening_s: _builtins.float = ...,
+        record: Global___RecordSeen | None = ...,
+        runners: _abc.Iterable[Global___RunnerMember] | None = ...,
+        standings: _abc.Iterable[Global___Standing] | None = ...,
+        symptoms: _abc.Iterable[Global___Symptom] | None = ...,
+        capacity: Global___Capacity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bus", b"bus", "capacity", b"capacity", "record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bus", b"bus", "capacity", b"capacity", "listening_s", b"listening_s", "members", b"members", "record", b"record", "runners", b"runners", "standings", b"standings", "symptoms", b"symptoms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthReport: _TypeAlias = HealthReport  # noqa: Y015
+
+@_typing.final
+class CapacityRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CapacityRequest: _TypeAlias = CapacityRequest  # noqa: Y015
+
+@_typing.final
+class CapacityResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    RUNNERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def capacity(self) -> Global___Capacity: ...
+    @_builtins.property
+    def runners(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunnerMember]: ...
+    def __init__(
+        self,
+        *,
+        capacity: Global___Capacity | None = ...,
+        runners: _abc.Iterable[Global___RunnerMember] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "runners", b"runners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CapacityResponse: _TypeAlias = CapacityResponse  # noqa: Y015
+
+@_typing.final
+class Capacity(_message.Message):
+    """How many runners are wanted. Nobody has to follow it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNERS_DESIRED_FIELD_NUMBER: _builtins.int
+    RUNNERS_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    WORKING_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    runners_desired: _builtins.int
+    """As recorded last; unset where nobody has counted yet."""
+    runners: _builtins.int
+    """Those that are heard and take work, and their slots."""
+    slots: _builtins.int
+    waiting: _builtins.int
+    """Tasks that wait for a slot, and that hold one."""
+    working: _builtins.int
+    reason: _builtins.str
+    """Why it does not follow the demand now; empty where it does."""
+    @_builtins.property
+    def agents(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgentDemand]: ...
+    def __init__(
+        self,
+        *,
+        runners_desired: _builtins.int | None = ...,
+        runners: _builtins.int = ...,
+        slots: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        working: _builtins.int = ...,
+        agents: _abc.Iterable[Global___AgentDemand] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_runners_desired", b"_runners_desired", "runners_desired", b"runners_desired"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_runners_desired", b"_runners_desired", "agents", b"agents", "reason", b"reason", "runners", b"runners", "runners_desired", b"runners_desired", "slots", b"slots", "waiting", b"waiting", "working", b"working"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__runners_desired: _TypeAlias = _typing.Literal["runners_desired"]  # noqa: Y015
+    _WhichOneofArgType__runners_desired: _TypeAlias = _typing.Literal["_runners_desired", b"_runners_desired"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__runners_desired) -> _WhichOneofReturnType__runners_desired | None: ...
+
+Global___Capacity: _TypeAlias = Capacity  # noqa: Y015
+
+@_typing.final
+class AgentDemand(_message.Message):
+    """What tasks whose next step needs one profile want of runners."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGENT_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    WORKING_FIELD_NUMBER: _builtins.int
+    RUNNERS_DESIRED_FIELD_NUMBER: _builtins.int
+    SERVED_FIELD_NUMBER: _builtins.int
+    agent: _builtins.str
+    """Empty where any runner will do."""
+    waiting: _builtins.int
+    working: _builtins.int
+    runners_desired: _builtins.int
+    """With that profile; 0 for the empty one, which is in the whole only."""
+    served: _builtins.bool
+    """Whether a runner that is heard has it."""
+    def __init__(
+        self,
+        *,
+        agent: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+        working: _builtins.int = ...,
+        runners_desired: _builtins.int = ...,
+        served: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "runners_desired", b"runners_desired", "served", b"served", "waiting", b"waiting", "working", b"working"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgentDemand: _TypeAlias = AgentDemand  # noqa: Y015
+
+@_typing.final
+class HealthMember(_message.Message):
+    """A process of a service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    HEARD_S_AGO_FIELD_NUMBER: _builtins.int
+    UP_S_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    instance: _builtins.str
+    """Empty where no instance of a service was ever heard."""
+    state: _builtins.str
+    """"alive", "silent" or "unknown"."""
+    heard_s_ago: _builtins.float
+    up_s: _builtins.float
+    ready: _builtins.bool
+    reason: _builtins.str
+    """Why it is not alive or not ready."""
+    host: _builtins.str
+    version: _builtins.str
+    @_builtins.property
+    def needs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Need]: ...
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        instance: _builtins.str = ...,
+        state: _builtins.str = ...,
+        heard_s_ago: _builtins.float | None = ...,
+        up_s: _builtins.float | None = ...,
+        ready: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        host: _builtins.str = ...,
+        version: _builtins.str = ...,
+        needs: _abc.Iterable[Global___Need] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "heard_s_ago", b"heard_s_ago", "up_s", b"up_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "heard_s_ago", b"heard_s_ago", "host", b"host", "instance", b"instance", "needs", b"needs", "ready", b"ready", "reason", b"reason", "service", b"service", "state", b"state", "up_s", b"up_s", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__heard_s_ago: _TypeAlias = _typing.Literal["heard_s_ago"]  # noqa: Y015
+    _WhichOneofArgType__heard_s_ago: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago"]  # noqa: Y015
+    _WhichOneofReturnType__up_s: _TypeAlias = _typing.Literal["up_s"]  # noqa: Y015
+    _WhichOneofArgType__up_s: _TypeAlias = _typing.Literal["_up_s", b"_up_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__heard_s_ago) -> _WhichOneofReturnType__heard_s_ago | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__up_s) -> _WhichOneofReturnType__up_s | None: ...
+
+Global___HealthMember: _TypeAlias = HealthMember  # noqa: Y015
+
+@_typing.final
+class Need(_message.Message):
+    """Something that a process depends on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NEEDED_FIELD_NUMBER: _builtins.int
+    IS_SET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    ok: _builtins.bool
+    reason: _builtins.str
+    needed: _builtins.bool
+    is_set: _builtins.bool
+    """False where nobody has set it up: then that it is not there is no trouble."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        ok: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        needed: _builtins.bool = ...,
+        is_set: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_set", b"is_set", "name", b"name", "needed", b"needed", "ok", b"ok", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Need: _TypeAlias = Need  # noqa: Y015
+
+@_typing.final
+class RunnerMember(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    WORKING_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    HEARD_S_AGO_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    runner_id: _builtins.str
+    name: _builtins.str
+    state: _builtins.str
+    """"alive", "silent", "unknown" or "ended"."""
+    slots: _builtins.int
+    working: _builtins.int
+    heard_s_ago: _builtins.float
+    ready: _builtins.bool
+    """Whether it takes work."""
+    reason: _builtins.str
+    @_builtins.property
+    def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds of agents that it has installed and logged in."""
+
+    def __init__(
+        self,
+        *,
+        runner_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        state: _builtins.str = ...,
+        slots: _builtins.int = ...,
+        working: _builtins.int = ...,
+        agents: _abc.Iterable[_builtins.str] | None = ...,
+        heard_s_ago: _builtins.float | None = ...,
+        ready: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "heard_s_ago", b"heard_s_ago"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "agents", b"agents", "heard_s_ago", b"heard_s_ago", "name", b"name", "ready", b"ready", "reason", b"reason", "runner_id", b"runner_id", "slots", b"slots", "state", b"state", "working", b"working"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__heard_s_ago: _TypeAlias = _typing.Literal["heard_s_ago"]  # noqa: Y015
+    _WhichOneofArgType__heard_s_ago: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__heard_s_ago) -> _WhichOneofReturnType__heard_s_ago | None: ...
+
+Global___RunnerMember: _TypeAlias = RunnerMember  # noqa: Y015
+
+@_typing.final
+class BusSeen(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    LAST_POSITION_FIELD_NUMBER: _builtins.int
+    MOVED_S_AGO_FIELD_NUMBER: _builtins.int
+    HOLES_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """"alive", "silent" or "unknown"."""
+    stream: _builtins.str
+    last_position: _builtins.int
+    moved_s_ago: _builtins.float
+    holes: _builtins.int
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        stream: _builtins.str = ...,
+        last_position: _builtins.int | None = ...,
+        moved_s_ago: _builtins.float | None = ...,
+        holes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_position", b"_last_position", "_moved_s_ago", b"_moved_s_ago", "last_position", b"last_position", "moved_s_ago", b"moved_s_ago"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_position", b"_last_position", "_moved_s_ago", b"_moved_s_ago", "holes", b"holes", "last_position", b"last_position", "moved_s_ago", b"moved_s_ago", "state", b"state", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__last_position: _TypeAlias = _typing.Literal["last_position"]  # noqa: Y015
+    _WhichOneofArgType__last_position: _TypeAlias = _typing.Literal["_last_position", b"_last_position"]  # noqa: Y015
+    _WhichOneofReturnType__moved_s_ago: _TypeAlias = _typing.Literal["moved_s_ago"]  # noqa: Y015
+    _WhichOneofArgType__moved_s_ago: _TypeAlias = _typing.Literal["_moved_s_ago", b"_moved_s_ago"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_position) -> _WhichOneofReturnType__last_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__moved_s_ago) -> _WhichOneofReturnType__moved_s_ago | None: ...
+
+Global___BusSeen: _TypeAlias = BusSeen  # noqa: Y015
+
+@_typing.final
+class RecordSeen(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HEAD_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """"alive", "silent" or "unknown"."""
+    reason: _builtins.str
+    head: _builtins.int
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        head: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordSeen: _TypeAlias = RecordSeen  # noqa: Y015
+
+@_typing.final
+class Standing(_message.Message):
+    """How far a projection or an effect has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    BEHIND_FIELD_NUMBER: _builtins.int
+    BEHIND_S_FIELD_NUMBER: _builtins.int
+    STILL_S_FIELD_NUMBER: _builtins.int
+    STOPPED_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    name: _builtins.str
+    position: _builtins.int
+    behind: _builtins.int
+    behind_s: _builtins.float
+    still_s: _builtins.float
+    stopped: _builtins.str
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        name: _builtins.str = ...,
+        position: _builtins.int = ...,
+        behind: _builtins.int = ...,
+        behind_s: _builtins.float = ...,
+        still_s: _builtins.float = ...,
+        stopped: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind", b"behind", "behind_s", b"behind_s", "name", b"name", "position", b"position", "service", b"service", "still_s", b"still_s", "stopped", b"stopped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Standing: _TypeAlias = Standing  # noqa: Y015
+
+@_typing.final
+class Symptom(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    FOR_S_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Such as "stuck-consumer" or "disk-filling"."""
+    about: _builtins.str
+    text: _builtins.str
+    remedy: _builtins.str
+    for_s: _builtins.float
+    instance: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        about: _builtins.str = ...,
+        text: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        for_s: _builtins.float = ...,
+        instance: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "for_s", b"for_s", "instance", b"instance", "kind", b"kind", "remedy", b"remedy", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Symptom: _TypeAlias = Symptom  # noqa: Y015
+
+@_typing.final
+class ObjectivesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectivesRequest: _TypeAlias = ObjectivesRequest  # noqa: Y015
+
+@_typing.final
+class ObjectivesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTIVES_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    problem: _builtins.str
+    """What is wrong with a file of one; those that ship are shown then."""
+    @_builtins.property
+    def objectives(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectiveStanding]: ...
+    def __init__(
+        self,
+        *,
+        objectives: _abc.Iterable[Global___ObjectiveStanding] | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["objectives", b"objectives", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectivesResponse: _TypeAlias = ObjectivesResponse  # noqa: Y015
+
+@_typing.final
+class ObjectiveStanding(_message.Message):
+    """A service level objective at one moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    GOOD_QUERY_FIELD_NUMBER: _builtins.int
+    BAD_QUERY_FIELD_NUMBER: _builtins.int
+    TOTAL_QUERY_FIELD_NUMBER: _builtins.int
+    BAD_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    BUDGET_LEFT_FIELD_NUMBER: _builtins.int
+    SURELY_BURNT_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    BURNS_FIELD_NUMBER: _builtins.int
+    FIRING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    title: _builtins.str
+    description: _builtins.str
+    target: _builtins.float
+    """The share of events that is to be good."""
+    window_s: _builtins.int
+    good_query: _builtins.str
+    bad_query: _builtins.str
+    total_query: _builtins.str
+    bad: _builtins.float
+    """Events in the window."""
+    total: _builtins.float
+    budget_left: _builtins.float
+    """Of the whole, 1 to 0, negative where it is overdrawn; unset where nothing happened yet."""
+    surely_burnt: _builtins.float
+    """The share of the budget that is used up with this confidence."""
+    confidence: _builtins.float
+    @_builtins.property
+    def burns(self) -> _containers.RepeatedCompositeFieldContainer[Global___BurnRate]: ...
+    @_builtins.property
+    def firing(self) -> _containers.RepeatedCompositeFieldContainer[Global___FiringAlert]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        target: _builtins.float = ...,
+        window_s: _builtins.int = ...,
+        good_query: _builtins.str = ...,
+        bad_query: _builtins.str = ...,
+        total_query: _builtins.str = ...,
+        bad: _builtins.float = ...,
+        total: _builtins.float = ...,
+        budget_left: _builtins.float | None = ...,
+        surely_burnt: _builtins.float = ...,
+        confidence: _builtins.float = ...,
+        burns: _abc.Iterable[Global___BurnRate] | None = ...,
+        firing: _abc.Iterable[Global___FiringAlert] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_budget_left", b"_budget_left", "budget_left", b"budget_left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_budget_left", b"_budget_left", "bad", b"bad", "bad_query", b"bad_query", "budget_left", b"budget_left", "burns", b"burns", "confidence", b"confidence", "description", b"description", "firing", b"firing", "good_query", b"good_query", "name", b"name", "surely_burnt", b"surely_burnt", "target", b"target", "title", b"title", "total", b"total", "total_query", b"total_query", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__budget_left: _TypeAlias = _typing.Literal["budget_left"]  # noqa: Y015
+    _WhichOneofArgType__budget_left: _TypeAlias = _typing.Literal["_budget_left", b"_budget_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__budget_left) -> _WhichOneofReturnType__budget_left | None: ...
+
+Global___ObjectiveStanding: _TypeAlias = ObjectiveStanding  # noqa: Y015
+
+@_typing.final
+class BurnRate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    window_s: _builtins.int
+    rate: _builtins.float
+    """Unset where nothing happened in it."""
+    def __init__(
+        self,
+        *,
+        window_s: _builtins.int = ...,
+        rate: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "rate", b"rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rate", b"_rate", "rate", b"rate", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
+
+Global___BurnRate: _TypeAlias = BurnRate  # noqa: Y015
+
+@_typing.final
+class FiringAlert(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    FACTOR_FIELD_NUMBER: _builtins.int
+    severity: _builtins.str
+    """"page" or "ticket"."""
+    window_s: _builtins.int
+    factor: _builtins.float
+    """The rate of burning above which it is told."""
+    def __init__(
+        self,
+        *,
+        severity: _builtins.str = ...,
+        window_s: _builtins.int = ...,
+        factor: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["factor", b"factor", "severity", b"severity", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FiringAlert: _TypeAlias = FiringAlert  # noqa: Y015
+
+@_typing.final
+class BaselinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    """How far back attempts count, 1 to 100; 0 is 28."""
+    def __init__(
+        self,
+        *,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaselinesRequest: _TypeAlias = BaselinesRequest  # noqa: Y015
+
+@_typing.final
+class BaselinesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASELINES_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    problem: _builtins.str
+    """Why nothing is known."""
+    left_out: _builtins.int
+    """Older attempts that were too many to look at."""
+    @_builtins.property
+    def baselines(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptBaseline]:
+        """For each work, model and prompt; the one that was used last first."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptChange]:
+        """The newest first."""
+
+    def __init__(
+        self,
+        *,
+        baselines: _abc.Iterable[Global___AttemptBaseline] | None = ...,
+        changes: _abc.Iterable[Global___AttemptChange] | None = ...,
+        problem: _builtins.str = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "changes", b"changes", "left_out", b"left_out", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaselinesResponse: _TypeAlias = BaselinesResponse  # noqa: Y015
+
+@_typing.final
+class AttemptBaseline(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_FIELD_NUMBER: _builtins.int
+    LAST_AT_FIELD_NUMBER: _builtins.int
+    SECONDS_P50_FIELD_NUMBER: _builtins.int
+    SECONDS_P95_FIELD_NUMBER: _builtins.int
+    USD_MEAN_FIELD_NUMBER: _builtins.int
+    TOKENS_MEAN_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    mission: _builtins.str
+    """Without the number of its run."""
+    phase: _builtins.str
+    profile: _builtins.str
+    model: _builtins.str
+    """Empty is the agent's own default."""
+    prompt: _builtins.str
+    """The first characters of its digest."""
+    attempts: _builtins.int
+    succeeded: _builtins.int
+    seconds_p50: _builtins.float
+    seconds_p95: _builtins.float
+    usd_mean: _builtins.float
+    """Of those that told what they cost."""
+    tokens_mean: _builtins.float
+    @_builtins.property
+    def last_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        phase: _builtins.str = ...,
+        profile: _builtins.str = ...,
+        model: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+        succeeded: _builtins.int = ...,
+        last_at: _timestamp_pb2.Timestamp | None = ...,
+        seconds_p50: _builtins.float | None = ...,
+        seconds_p95: _builtins.float | None = ...,
+        usd_mean: _builtins.float | None = ...,
+        tokens_mean: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "last_at", b"last_at", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "attempts", b"attempts", "last_at", b"last_at", "mission", b"mission", "model", b"model", "phase", b"phase", "profile", b"profile", "prompt", b"prompt", "repository", b"repository", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "succeeded", b"succeeded", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seconds_p50: _TypeAlias = _typing.Literal["seconds_p50"]  # noqa: Y015
+    _WhichOneofArgType__seconds_p50: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50"]  # noqa: Y015
+    _WhichOneofReturnType__seconds_p95: _TypeAlias = _typing.Literal["seconds_p95"]  # noqa: Y015
+    _WhichOneofArgType__seconds_p95: _TypeAlias = _typing.Literal["_seconds_p95", b"_seconds_p95"]  # noqa: Y015
+    _WhichOneofReturnType__tokens_mean: _TypeAlias = _typing.Literal["tokens_mean"]  # noqa: Y015
+    _WhichOneofArgType__tokens_mean: _TypeAlias = _typing.Literal["_tokens_mean", b"_tokens_mean"]  # noqa: Y015
+    _WhichOneofReturnType__usd_mean: _TypeAlias = _typing.Literal["usd_mean"]  # noqa: Y015
+    _WhichOneofArgType__usd_mean: _TypeAlias = _typing.Literal["_usd_mean", b"_usd_mean"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_p50) -> _WhichOneofReturnType__seconds_p50 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_p95) -> _WhichOneofReturnType__seconds_p95 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_mean) -> _WhichOneofReturnType__tokens_mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__usd_mean) -> _WhichOneofReturnType__usd_mean | None: ...
+
+Global___AttemptBaseline: _TypeAlias = AttemptBaseline  # noqa: Y015
+
+@_typing.final
+class AttemptChange(_message.Message):
+    """A metric of the same work that changed for good."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    WORSE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_BEFORE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_AFTER_FIELD_NUMBER: _builtins.int
+    CAUSES_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    mission: _builtins.str
+    phase: _builtins.str
+    profile: _builtins.str
+    metric: _builtins.str
+    """"success", "seconds", "usd" or "tokens"."""
+    before: _builtins.float
+    """The share of attempts that succeeded, or the median of the others."""
+    after: _builtins.float
+    worse: _builtins.bool
+    attempts_before: _builtins.int
+    attempts_after: _builtins.int
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When the first attempt after the change ended."""
+
+    @_builtins.property
+    def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeCause]:
+        """The nearest first."""
+
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        phase: _builtins.str = ...,
+        profile: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        before: _builtins.float = ...,
+        after: _builtins.float = ...,
+        worse: _builtins.bool = ...,
+        attempts_before: _builtins.int = ...,
+        attempts_after: _builtins.int = ...,
+        causes: _abc.Iterable[Global___ChangeCause] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "attempts_after", b"attempts_after", "attempts_before", b"attempts_before", "before", b"before", "causes", b"causes", "metric", b"metric", "mission", b"mission", "phase", b"phase", "profile", b"profile", "repository", b"repository", "worse", b"worse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttemptChange: _TypeAlias = AttemptChange  # noqa: Y015
+
+@_typing.final
+class ChangeCause(_message.Message):
+    """What was another just before a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """"model", "prompt", "gates" or "version"."""
+    before: _builtins.str
+    after: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "before", b"before", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeCause: _TypeAlias = ChangeCause  # noqa: Y015
+
+@_typing.final
+class ListIncidentsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMIT_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """At most so many; 0 is 50."""
+    def __init__(
+        self,
+        *,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIncidentsRequest: _TypeAlias = ListIncidentsRequest  # noqa: Y015
+
+@_typing.final
+class ListIncidentsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCIDENTS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    problem: _builtins.str
+    """What is wrong with the file of incidents; the last one that was right counts."""
+    @_builtins.property
+    def incidents(self) -> _containers.RepeatedCompositeFieldContainer[Global___IncidentSummary]: ...
+    def __init__(
+        self,
+        *,
+        incidents: _abc.Iterable[Global___IncidentSummary] | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incidents", b"incidents", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIncidentsResponse: _TypeAlias = ListIncidentsResponse  # noqa: Y015
+
+@_typing.final
+class IncidentSummary(_message.Message):
+    """Moments are milliseconds since 1970; 0 is never."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    FIRING_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    OPENED_MS_FIELD_NUMBER: _builtins.int
+    RESOLVED_MS_FIELD_NUMBER: _builtins.int
+    REOPENED_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    incident_id: _builtins.str
+    name: _builtins.str
+    """What people call it: record-away-3."""
+    cause: _builtins.str
+    """What its alerts have in common."""
+    title: _builtins.str
+    severity: _builtins.str
+    """"page" or "ticket"."""
+    status: _builtins.str
+    """"open", "acknowledged", "mitigated" or "resolved"."""
+    firing: _builtins.int
+    since_ms: _builtins.int
+    """When the first of its alerts began."""
+    opened_ms: _builtins.int
+    resolved_ms: _builtins.int
+    reopened: _builtins.int
+    """How often."""
+    remedy: _builtins.str
+    mission: _builtins.str
+    """Its runbook's, by its short name."""
+    def __init__(
+        self,
+        *,
+        incident_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        title: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        status: _builtins.str = ...,
+        firing: _builtins.int = ...,
+        since_ms: _builtins.int = ...,
+        opened_ms: _builtins.int = ...,
+        resolved_ms: _builtins.int = ...,
+        reopened: _builtins.int = ...,
+        remedy: _builtins.str = ...,
+        mission: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "firing", b"firing", "incident_id", b"incident_id", "mission", b"mission", "name", b"name", "opened_ms", b"opened_ms", "remedy", b"remedy", "reopened", b"reopened", "resolved_ms", b"resolved_ms", "severity", b"severity", "since_ms", b"since_ms", "status", b"status", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncidentSummary: _TypeAlias = IncidentSummary  # noqa: Y015
+
+@_typing.final
+class ShowIncidentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCIDENT_FIELD_NUMBER: _builtins.int
+    incident: _builtins.str
+    """Its short name or id."""
+    def __init__(
+        self,
+        *,
+        incident: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incident", b"incident"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowIncidentRequest: _TypeAlias = ShowIncidentRequest  # noqa: Y015
+
+@_typing.final
+class ShowIncidentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def report(self) -> Global___IncidentReport: ...
+    def __init__(
+        self,
+        *,
+        report: Global___IncidentReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowIncidentResponse: _TypeAlias = ShowIncidentResponse  # noqa: Y015
+
+@_typing.final
+class IncidentReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_MS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
+    MITIGATED_MS_FIELD_NUMBER: _builtins.int
+    MITIGATED_BY_FIELD_NUMBER: _builtins.int
+    RESOLVED_BY_FIELD_NUMBER: _builtins.int
+    PEOPLE_FIELD_NUMBER: _builtins.int
+    TIMELINE_FIELD_NUMBER: _builtins.int
+    HAPPENED_FIELD_NUMBER: _builtins.int
+    MISSIONS_FIELD_NUMBER: _builtins.int
+    MISSIONS_MORE_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    acknowledged_ms: _builtins.int
+    acknowledged_by: _builtins.str
+    mitigated_ms: _builtins.int
+    mitigated_by: _builtins.str
+    resolved_by: _builtins.str
+    """Empty where its alerts had been quiet for long enough."""
+    missions_more: _builtins.int
+    left_out: _builtins.str
+    """What was not looked at, and why."""
+    @_builtins.property
+    def summary(self) -> Global___IncidentSummary: ...
+    @_builtins.property
+    def alerts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertSeen]: ...
+    @_builtins.property
+    def people(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def timeline(self) -> _containers.RepeatedCompositeFieldContainer[Global___TimelineEntry]: ...
+    @_builtins.property
+    def happened(self) -> _containers.RepeatedCompositeFieldContainer[Global___Happened]:
+        """What the record has between its first alert, a little earlier, and its end."""
+
+    @_builtins.property
+    def missions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Short names of missions of which something failed, lost its runner or was paused then."""
+
+    def __init__(
+        self,
+        *,
+        summary: Global___IncidentSummary | None = ...,
+        alerts: _abc.Iterable[Global___AlertSeen] | None = ...,
+        acknowledged_ms: _builtins.int = ...,
+        acknowledged_by: _builtins.str = ...,
+        mitigated_ms: _builtins.int = ...,
+        mitigated_by: _builtins.str = ...,
+        resolved_by: _builtins.str = ...,
+        people: _abc.Iterable[_builtins.str] | None = ...,
+        timeline: _abc.Iterable[Global___TimelineEntry] | None = ...,
+        happened: _abc.Iterable[Global___Happened] | None = ...,
+        missions: _abc.Iterable[_builtins.str] | None = ...,
+        missions_more: _builtins.int = ...,
+        left_out: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "acknowledged_ms", b"acknowledged_ms", "alerts", b"alerts", "happened", b"happened", "left_out", b"left_out", "missions", b"missions", "missions_more", b"missions_more", "mitigated_by", b"mitigated_by", "mitigated_ms", b"mitigated_ms", "people", b"people", "resolved_by", b"resolved_by", "summary", b"summary", "timeline", b"timeline"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncidentReport: _TypeAlias = IncidentReport  # noqa: Y015
+
+@_typing.final
+class AlertSeen(_message.Message):
+    """What somebody raised an alarm about. Its texts come from elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    about: _builtins.str
+    text: _builtins.str
+    remedy: _builtins.str
+    severity: _builtins.str
+    """"page" or "ticket"."""
+    source: _builtins.str
+    """"health", "objectives" or "alertmanager"."""
+    since_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        about: _builtins.str = ...,
+        text: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        source: _builtins.str = ...,
+        since_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "name", b"name", "remedy", b"remedy", "severity", b"severity", "since_ms", b"since_ms", "source", b"source", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertSeen: _TypeAlias = AlertSeen  # noqa: Y015
+
+@_typing.final
+class TimelineEntry(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    what: _builtins.str
+    """The event's type, or a word for what else is known."""
+    text: _builtins.str
+    by: _builtins.str
+    position: _builtins.int
+    """In the record; 0 for what is not recorded."""
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        what: _builtins.str = ...,
+        text: _builtins.str = ...,
+        by: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "by", b"by", "position", b"position", "text", b"text", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimelineEntry: _TypeAlias = TimelineEntry  # noqa: Y015
+
+@_typing.final
+class Happened(_message.Message):
+    """Events of one type that lie in the incident's time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_MS_FIELD_NUMBER: _builtins.int
+    LAST_MS_FIELD_NUMBER: _builtins.int
+    FIRST_POSITION_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    count: _builtins.int
+    first_ms: _builtins.int
+    last_ms: _builtins.int
+    first_position: _builtins.int
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        count: _builtins.int = ...,
+        first_ms: _builtins.int = ...,
+        last_ms: _builtins.int = ...,
+        first_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first_ms", b"first_ms", "first_position", b"first_position", "last_ms", b"last_ms", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Happened: _TypeAlias = Happened  # noqa: Y015
+
+@_typing.final
+class TellIncidentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    INCIDENT_FIELD_NUMBER: _builtins.int
+    VERB_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ANYWAY_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    incident: _builtins.str
+    """Its short name or id."""
+    verb: _builtins.str
+    """"acknowledge", "mitigate", "resolve" or "note"."""
+    note: _builtins.str
+    anyway: _builtins.bool
+    """Resolve it though alerts fire."""
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        incident: _builtins.str = ...,
+        verb: _builtins.str = ...,
+        note: _builtins.str = ...,
+        anyway: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anyway", b"anyway", "command_id", b"command_id", "incident", b"incident", "note", b"note", "verb", b"verb"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellIncidentRequest: _TypeAlias = TellIncidentRequest  # noqa: Y015
+
+@_typing.final
+class TellIncidentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    @_builtins.property
+    def summary(self) -> Global___IncidentSummary: ...
+    def __init__(
+        self,
+        *,
+        summary: Global___IncidentSummary | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TellIncidentResponse: _TypeAlias = TellIncidentResponse  # noqa: Y015
+
+@_typing.final
+class ShowPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowPolicyRequest: _TypeAlias = ShowPolicyRequest  # noqa: Y015
+
+@_typing.final
+class ShowPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def report(self) -> Global___PolicyReport: ...
+    def __init__(
+        self,
+        *,
+        report: Global___PolicyReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowPolicyResponse: _TypeAlias = ShowPolicyResponse  # noqa: Y015
+
+@_typing.final
+class Restraints(_message.Message):
+    """What is demanded while an error budget is low."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOTS_SHARE_FIELD_NUMBER: _builtins.int
+    SLOTS_MOST_FIELD_NUMBER: _builtins.int
+    APPROVE_FIELD_NUMBER: _builtins.int
+    FREEZE_LANDING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PINS_FIELD_NUMBER: _builtins.int
+    slots_share: _builtins.float
+    """Of all slots, so many may hold agents' work at a time; at least one."""
+    slots_most: _builtins.int
+    """At most so many, whatever the share; 0 is no limit."""
+    approve: _builtins.bool
+    """A person is asked before work is merged into its mission's branch."""
+    freeze_landing: _builtins.bool
+    reason: _builtins.str
+    """Why; empty where nothing is demanded."""
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pin]:
+        """A pinned model is leased in place of the mission's; work of another prompt waits for a person."""
+
+    def __init__(
+        self,
+        *,
+        slots_share: _builtins.float = ...,
+        slots_most: _builtins.int = ...,
+        approve: _builtins.bool = ...,
+        freeze_landing: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        pins: _abc.Iterable[Global___Pin] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve", b"approve", "freeze_landing", b"freeze_landing", "pins", b"pins", "reason", b"reason", "slots_most", b"slots_most", "slots_share", b"slots_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Restraints: _TypeAlias = Restraints  # noqa: Y015
+
+@_typing.final
+class Pin(_message.Message):
+    """What a work has to go on with: what it had before it became worse."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    MISSION_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    INSTEAD_OF_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    mission: _builtins.str
+    """Without the number of its run."""
+    phase: _builtins.str
+    profile: _builtins.str
+    what: _builtins.str
+    """`model` or `prompt`."""
+    to: _builtins.str
+    """The model, empty for the agent's own default; or the prompt's digest."""
+    instead_of: _builtins.str
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        mission: _builtins.str = ...,
+        phase: _builtins.str = ...,
+        profile: _builtins.str = ...,
+        what: _builtins.str = ...,
+        to: _builtins.str = ...,
+        instead_of: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instead_of", b"instead_of", "mission", b"mission", "phase", b"phase", "profile", b"profile", "repository", b"repository", "to", b"to", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pin: _TypeAlias = Pin  # noqa: Y015
+
+@_typing.final
+class BudgetSeen(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    SURELY_LEFT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    left: _builtins.float
+    """Unset where nothing happened yet."""
+    surely_left: _builtins.float
+    """At most so much is left, with the objective's confidence."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        left: _builtins.float | None = ...,
+        surely_left: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_left", b"_left", "left", b"left"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left", b"_left", "left", b"left", "name", b"name", "surely_left", b"surely_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__left: _TypeAlias = _typing.Literal["left"]  # noqa: Y015
+    _WhichOneofArgType__left: _TypeAlias = _typing.Literal["_left", b"_left"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__left) -> _WhichOneofReturnType__left | None: ...
+
+Global___BudgetSeen: _TypeAlias = BudgetSeen  # noqa: Y015
+
+@_typing.final
+class PolicyStateShown(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ENTERED_MS_FIELD_NUMBER: _builtins.int
+    DEMANDS_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    PINS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    entered_ms: _builtins.int
+    """Milliseconds since 1970; 0 where the hive is not in it."""
+    @_builtins.property
+    def demands(self) -> Global___Restraints: ...
+    @_builtins.property
+    def because(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetSeen]:
+        """The budgets that it looks at, as they were when it was entered."""
+
+    @_builtins.property
+    def pins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it pins of works that became worse: `model`, `prompt`."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        entered_ms: _builtins.int = ...,
+        demands: Global___Restraints | None = ...,
+        because: _abc.Iterable[Global___BudgetSeen] | None = ...,
+        pins: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["demands", b"demands"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "demands", b"demands", "entered_ms", b"entered_ms", "name", b"name", "pins", b"pins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyStateShown: _TypeAlias = PolicyStateShown  # noqa: Y015
+
+@_typing.final
+class PolicyReport(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENFORCED_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
+    WOULD_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    OVERRIDE_BY_FIELD_NUMBER: _builtins.int
+    OVERRIDE_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    OVERRIDE_REASON_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    enforced: _builtins.bool
+    """False is a dry run."""
+    override_by: _builtins.str
+    """Empty where there is no override."""
+    override_until_ms: _builtins.int
+    override_reason: _builtins.str
+    problem: _builtins.str
+    """What is wrong with the file, or why it could not be looked at."""
+    @_builtins.property
+    def in_force(self) -> Global___Restraints:
+        """What has to be obeyed now."""
+
+    @_builtins.property
+    def would(self) -> Global___Restraints:
+        """What would have to be, were it no dry run and nobody had overridden it."""
+
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyStateShown]: ...
+    def __init__(
+        self,
+        *,
+        enforced: _builtins.bool = ...,
+        in_force: Global___Restraints | None = ...,
+        would: Global___Restraints | None = ...,
+        states: _abc.Iterable[Global___PolicyStateShown] | None = ...,
+        override_by: _builtins.str = ...,
+        override_until_ms: _builtins.int = ...,
+        override_reason: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["in_force", b"in_force", "would", b"would"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["enforced", b"enforced", "in_force", b"in_force", "override_by", b"override_by", "override_reason", b"override_reason", "override_until_ms", b"override_until_ms", "problem", b"problem", "states", b"states", "would", b"would"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyReport: _TypeAlias = PolicyReport  # noqa: Y015
+
+@_typing.final
+class OverridePolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMAND_ID_FIELD_NUMBER: _builtins.int
+    FOR_S_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    command_id: _builtins.str
+    for_s: _builtins.float
+    """An override for so many seconds; 0 ends one."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        command_id: _builtins.str = ...,
+        for_s: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "for_s", b"for_s", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverridePolicyRequest: _TypeAlias = OverridePolicyRequest  # noqa: Y015
+
+@_typing.final
+class OverridePolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    @_builtins.property
+    def report(self) -> Global___PolicyReport: ...
+    def __init__(
+        self,
+        *,
+        report: Global___PolicyReport | None = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverridePolicyResponse: _TypeAlias = OverridePolicyResponse  # noqa: Y015

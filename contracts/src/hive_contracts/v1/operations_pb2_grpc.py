@@ -64,6 +64,51 @@ class OperationsServiceStub:
                 request_serializer=hive_dot_v1_dot_operations__pb2.ListRunnersRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_operations__pb2.ListRunnersResponse.FromString,
                 _registered_method=True)
+        self.Health = channel.unary_unary(
+                '/hive.v1.OperationsService/Health',
+                request_serializer=hive_dot_v1_dot_operations__pb2.HealthRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.HealthResponse.FromString,
+                _registered_method=True)
+        self.Objectives = channel.unary_unary(
+                '/hive.v1.OperationsService/Objectives',
+                request_serializer=hive_dot_v1_dot_operations__pb2.ObjectivesRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.ObjectivesResponse.FromString,
+                _registered_method=True)
+        self.Baselines = channel.unary_unary(
+                '/hive.v1.OperationsService/Baselines',
+                request_serializer=hive_dot_v1_dot_operations__pb2.BaselinesRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.BaselinesResponse.FromString,
+                _registered_method=True)
+        self.Capacity = channel.unary_unary(
+                '/hive.v1.OperationsService/Capacity',
+                request_serializer=hive_dot_v1_dot_operations__pb2.CapacityRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.CapacityResponse.FromString,
+                _registered_method=True)
+        self.ListIncidents = channel.unary_unary(
+                '/hive.v1.OperationsService/ListIncidents',
+                request_serializer=hive_dot_v1_dot_operations__pb2.ListIncidentsRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.ListIncidentsResponse.FromString,
+                _registered_method=True)
+        self.ShowIncident = channel.unary_unary(
+                '/hive.v1.OperationsService/ShowIncident',
+                request_serializer=hive_dot_v1_dot_operations__pb2.ShowIncidentRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.ShowIncidentResponse.FromString,
+                _registered_method=True)
+        self.TellIncident = channel.unary_unary(
+                '/hive.v1.OperationsService/TellIncident',
+                request_serializer=hive_dot_v1_dot_operations__pb2.TellIncidentRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.TellIncidentResponse.FromString,
+                _registered_method=True)
+        self.ShowPolicy = channel.unary_unary(
+                '/hive.v1.OperationsService/ShowPolicy',
+                request_serializer=hive_dot_v1_dot_operations__pb2.ShowPolicyRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.ShowPolicyResponse.FromString,
+                _registered_method=True)
+        self.OverridePolicy = channel.unary_unary(
+                '/hive.v1.OperationsService/OverridePolicy',
+                request_serializer=hive_dot_v1_dot_operations__pb2.OverridePolicyRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_operations__pb2.OverridePolicyResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer:
@@ -107,6 +152,69 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Health(self, request, context):
+        """Who is alive and ready, and what is wrong, by name, with what to do about it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Objectives(self, request, context):
+        """How each service level objective stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Baselines(self, request, context):
+        """What agents usually need for the same work, and where that changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Capacity(self, request, context):
+        """How many runners are wanted, and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIncidents(self, request, context):
+        """Incidents: those that are not resolved first, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowIncident(self, request, context):
+        """One incident with its timeline, and what the record has of its time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TellIncident(self, request, context):
+        """Acknowledge, mitigate or resolve it, or note something.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowPolicy(self, request, context):
+        """What follows from used-up error budgets, and what of it is in force.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OverridePolicy(self, request, context):
+        """Lets all go on for a while, whatever the policy demands; or ends that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +247,51 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.ListRunners,
                     request_deserializer=hive_dot_v1_dot_operations__pb2.ListRunnersRequest.FromString,
                     response_serializer=hive_dot_v1_dot_operations__pb2.ListRunnersResponse.SerializeToString,
+            ),
+            'Health': grpc.unary_unary_rpc_method_handler(
+                    servicer.Health,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.HealthRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.HealthResponse.SerializeToString,
+            ),
+            'Objectives': grpc.unary_unary_rpc_method_handler(
+                    servicer.Objectives,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.ObjectivesRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.ObjectivesResponse.SerializeToString,
+            ),
+            'Baselines': grpc.unary_unary_rpc_method_handler(
+                    servicer.Baselines,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.BaselinesRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.BaselinesResponse.SerializeToString,
+            ),
+            'Capacity': grpc.unary_unary_rpc_method_handler(
+                    servicer.Capacity,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.CapacityRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.CapacityResponse.SerializeToString,
+            ),
+            'ListIncidents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIncidents,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.ListIncidentsRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.ListIncidentsResponse.SerializeToString,
+            ),
+            'ShowIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowIncident,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.ShowIncidentRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.ShowIncidentResponse.SerializeToString,
+            ),
+            'TellIncident': grpc.unary_unary_rpc_method_handler(
+                    servicer.TellIncident,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.TellIncidentRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.TellIncidentResponse.SerializeToString,
+            ),
+            'ShowPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowPolicy,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.ShowPolicyRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.ShowPolicyResponse.SerializeToString,
+            ),
+            'OverridePolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.OverridePolicy,
+                    request_deserializer=hive_dot_v1_dot_operations__pb2.OverridePolicyRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_operations__pb2.OverridePolicyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -303,6 +456,249 @@ class OperationsService:
             '/hive.v1.OperationsService/ListRunners',
             hive_dot_v1_dot_operations__pb2.ListRunnersRequest.SerializeToString,
             hive_dot_v1_dot_operations__pb2.ListRunnersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Health(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/Health',
+            hive_dot_v1_dot_operations__pb2.HealthRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.HealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Objectives(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/Objectives',
+            hive_dot_v1_dot_operations__pb2.ObjectivesRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.ObjectivesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Baselines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/Baselines',
+            hive_dot_v1_dot_operations__pb2.BaselinesRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.BaselinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Capacity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/Capacity',
+            hive_dot_v1_dot_operations__pb2.CapacityRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.CapacityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIncidents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/ListIncidents',
+            hive_dot_v1_dot_operations__pb2.ListIncidentsRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.ListIncidentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/ShowIncident',
+            hive_dot_v1_dot_operations__pb2.ShowIncidentRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.ShowIncidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TellIncident(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/TellIncident',
+            hive_dot_v1_dot_operations__pb2.TellIncidentRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.TellIncidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/ShowPolicy',
+            hive_dot_v1_dot_operations__pb2.ShowPolicyRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.ShowPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OverridePolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.OperationsService/OverridePolicy',
+            hive_dot_v1_dot_operations__pb2.OverridePolicyRequest.SerializeToString,
+            hive_dot_v1_dot_operations__pb2.OverridePolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

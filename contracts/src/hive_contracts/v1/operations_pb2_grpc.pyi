@@ -39,6 +39,24 @@ class OperationsServiceStub:
     RebuildBus: _grpc.UnaryUnaryMultiCallable[_operations_pb2.RebuildBusRequest, _operations_pb2.RebuildBusResponse]
     """Makes the event stream anew from the record."""
     ListRunners: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ListRunnersRequest, _operations_pb2.ListRunnersResponse]
+    Health: _grpc.UnaryUnaryMultiCallable[_operations_pb2.HealthRequest, _operations_pb2.HealthResponse]
+    """Who is alive and ready, and what is wrong, by name, with what to do about it."""
+    Objectives: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ObjectivesRequest, _operations_pb2.ObjectivesResponse]
+    """How each service level objective stands."""
+    Baselines: _grpc.UnaryUnaryMultiCallable[_operations_pb2.BaselinesRequest, _operations_pb2.BaselinesResponse]
+    """What agents usually need for the same work, and where that changed."""
+    Capacity: _grpc.UnaryUnaryMultiCallable[_operations_pb2.CapacityRequest, _operations_pb2.CapacityResponse]
+    """How many runners are wanted, and why."""
+    ListIncidents: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ListIncidentsRequest, _operations_pb2.ListIncidentsResponse]
+    """Incidents: those that are not resolved first, the newest first."""
+    ShowIncident: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ShowIncidentRequest, _operations_pb2.ShowIncidentResponse]
+    """One incident with its timeline, and what the record has of its time."""
+    TellIncident: _grpc.UnaryUnaryMultiCallable[_operations_pb2.TellIncidentRequest, _operations_pb2.TellIncidentResponse]
+    """Acknowledge, mitigate or resolve it, or note something."""
+    ShowPolicy: _grpc.UnaryUnaryMultiCallable[_operations_pb2.ShowPolicyRequest, _operations_pb2.ShowPolicyResponse]
+    """What follows from used-up error budgets, and what of it is in force."""
+    OverridePolicy: _grpc.UnaryUnaryMultiCallable[_operations_pb2.OverridePolicyRequest, _operations_pb2.OverridePolicyResponse]
+    """Lets all go on for a while, whatever the policy demands; or ends that."""
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
@@ -51,6 +69,24 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     RebuildBus: _aio.UnaryUnaryMultiCallable[_operations_pb2.RebuildBusRequest, _operations_pb2.RebuildBusResponse]  # type: ignore[assignment]
     """Makes the event stream anew from the record."""
     ListRunners: _aio.UnaryUnaryMultiCallable[_operations_pb2.ListRunnersRequest, _operations_pb2.ListRunnersResponse]  # type: ignore[assignment]
+    Health: _aio.UnaryUnaryMultiCallable[_operations_pb2.HealthRequest, _operations_pb2.HealthResponse]  # type: ignore[assignment]
+    """Who is alive and ready, and what is wrong, by name, with what to do about it."""
+    Objectives: _aio.UnaryUnaryMultiCallable[_operations_pb2.ObjectivesRequest, _operations_pb2.ObjectivesResponse]  # type: ignore[assignment]
+    """How each service level objective stands."""
+    Baselines: _aio.UnaryUnaryMultiCallable[_operations_pb2.BaselinesRequest, _operations_pb2.BaselinesResponse]  # type: ignore[assignment]
+    """What agents usually need for the same work, and where that changed."""
+    Capacity: _aio.UnaryUnaryMultiCallable[_operations_pb2.CapacityRequest, _operations_pb2.CapacityResponse]  # type: ignore[assignment]
+    """How many runners are wanted, and why."""
+    ListIncidents: _aio.UnaryUnaryMultiCallable[_operations_pb2.ListIncidentsRequest, _operations_pb2.ListIncidentsResponse]  # type: ignore[assignment]
+    """Incidents: those that are not resolved first, the newest first."""
+    ShowIncident: _aio.UnaryUnaryMultiCallable[_operations_pb2.ShowIncidentRequest, _operations_pb2.ShowIncidentResponse]  # type: ignore[assignment]
+    """One incident with its timeline, and what the record has of its time."""
+    TellIncident: _aio.UnaryUnaryMultiCallable[_operations_pb2.TellIncidentRequest, _operations_pb2.TellIncidentResponse]  # type: ignore[assignment]
+    """Acknowledge, mitigate or resolve it, or note something."""
+    ShowPolicy: _aio.UnaryUnaryMultiCallable[_operations_pb2.ShowPolicyRequest, _operations_pb2.ShowPolicyResponse]  # type: ignore[assignment]
+    """What follows from used-up error budgets, and what of it is in force."""
+    OverridePolicy: _aio.UnaryUnaryMultiCallable[_operations_pb2.OverridePolicyRequest, _operations_pb2.OverridePolicyResponse]  # type: ignore[assignment]
+    """Lets all go on for a while, whatever the policy demands; or ends that."""
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -96,5 +132,77 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_pb2.ListRunnersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.ListRunnersResponse, _abc.Awaitable[_operations_pb2.ListRunnersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Health(
+        self,
+        request: _operations_pb2.HealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.HealthResponse, _abc.Awaitable[_operations_pb2.HealthResponse]]:
+        """Who is alive and ready, and what is wrong, by name, with what to do about it."""
+
+    @_abc_1.abstractmethod
+    def Objectives(
+        self,
+        request: _operations_pb2.ObjectivesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.ObjectivesResponse, _abc.Awaitable[_operations_pb2.ObjectivesResponse]]:
+        """How each service level objective stands."""
+
+    @_abc_1.abstractmethod
+    def Baselines(
+        self,
+        request: _operations_pb2.BaselinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.BaselinesResponse, _abc.Awaitable[_operations_pb2.BaselinesResponse]]:
+        """What agents usually need for the same work, and where that changed."""
+
+    @_abc_1.abstractmethod
+    def Capacity(
+        self,
+        request: _operations_pb2.CapacityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.CapacityResponse, _abc.Awaitable[_operations_pb2.CapacityResponse]]:
+        """How many runners are wanted, and why."""
+
+    @_abc_1.abstractmethod
+    def ListIncidents(
+        self,
+        request: _operations_pb2.ListIncidentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.ListIncidentsResponse, _abc.Awaitable[_operations_pb2.ListIncidentsResponse]]:
+        """Incidents: those that are not resolved first, the newest first."""
+
+    @_abc_1.abstractmethod
+    def ShowIncident(
+        self,
+        request: _operations_pb2.ShowIncidentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.ShowIncidentResponse, _abc.Awaitable[_operations_pb2.ShowIncidentResponse]]:
+        """One incident with its timeline, and what the record has of its time."""
+
+    @_abc_1.abstractmethod
+    def TellIncident(
+        self,
+        request: _operations_pb2.TellIncidentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.TellIncidentResponse, _abc.Awaitable[_operations_pb2.TellIncidentResponse]]:
+        """Acknowledge, mitigate or resolve it, or note something."""
+
+    @_abc_1.abstractmethod
+    def ShowPolicy(
+        self,
+        request: _operations_pb2.ShowPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.ShowPolicyResponse, _abc.Awaitable[_operations_pb2.ShowPolicyResponse]]:
+        """What follows from used-up error budgets, and what of it is in force."""
+
+    @_abc_1.abstractmethod
+    def OverridePolicy(
+        self,
+        request: _operations_pb2.OverridePolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.OverridePolicyResponse, _abc.Awaitable[_operations_pb2.OverridePolicyResponse]]:
+        """Lets all go on for a while, whatever the policy demands; or ends that."""
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

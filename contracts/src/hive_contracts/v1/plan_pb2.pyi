@@ -49,26 +49,67 @@ class Repository(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     BASE_FIELD_NUMBER: _builtins.int
     BRANCH_FIELD_NUMBER: _builtins.int
+    CHAIN_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """What git fetches from: a URL, or an absolute path on the runner's machine."""
     base: _builtins.str
     """The commit that the mission starts from."""
     branch: _builtins.str
     """The branch that the base was the head of, for people."""
+    chain: _builtins.str
+    """Digest of the manifest of a bundle that ends in the base, where the hive has the repository."""
     def __init__(
         self,
         *,
         url: _builtins.str = ...,
         base: _builtins.str = ...,
         branch: _builtins.str = ...,
+        chain: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "chain", b"chain", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Repository: _TypeAlias = Repository  # noqa: Y015
+
+@_typing.final
+class Origin(_message.Message):
+    """The issue on GitHub that a mission is for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUE_ID_FIELD_NUMBER: _builtins.int
+    ISSUE_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    issue_id: _builtins.str
+    """Of the stream issue-<issue_id>."""
+    issue: _builtins.str
+    """owner/name#7, at the launch."""
+    url: _builtins.str
+    title: _builtins.str
+    """As somebody wrote it on GitHub."""
+    by: _builtins.str
+    """Who had it launched: github:LOGIN."""
+    def __init__(
+        self,
+        *,
+        issue_id: _builtins.str = ...,
+        issue: _builtins.str = ...,
+        url: _builtins.str = ...,
+        title: _builtins.str = ...,
+        by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "issue", b"issue", "issue_id", b"issue_id", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Origin: _TypeAlias = Origin  # noqa: Y015
 
 @_typing.final
 class Tip(_message.Message):
@@ -106,11 +147,14 @@ class Timeouts(_message.Message):
     RUN_FIELD_NUMBER: _builtins.int
     SILENCE_FIELD_NUMBER: _builtins.int
     SETUP_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
     queue: _builtins.float
     start: _builtins.float
     run: _builtins.float
     silence: _builtins.float
     setup: _builtins.float
+    answer: _builtins.float
+    """A question of its agent; 0 waits for ever."""
     def __init__(
         self,
         *,
@@ -119,11 +163,14 @@ class Timeouts(_message.Message):
         run: _builtins.float | None = ...,
         silence: _builtins.float | None = ...,
         setup: _builtins.float | None = ...,
+        answer: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_queue", b"_queue", "_run", b"_run", "_setup", b"_setup", "_silence", b"_silence", "_start", b"_start", "queue", b"queue", "run", b"run", "setup", b"setup", "silence", b"silence", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_answer", b"_answer", "_queue", b"_queue", "_run", b"_run", "_setup", b"_setup", "_silence", b"_silence", "_start", b"_start", "answer", b"answer", "queue", b"queue", "run", b"run", "setup", b"setup", "silence", b"silence", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue", b"_queue", "_run", b"_run", "_setup", b"_setup", "_silence", b"_silence", "_start", b"_start", "queue", b"queue", "run", b"run", "setup", b"setup", "silence", b"silence", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answer", b"_answer", "_queue", b"_queue", "_run", b"_run", "_setup", b"_setup", "_silence", b"_silence", "_start", b"_start", "answer", b"answer", "queue", b"queue", "run", b"run", "setup", b"setup", "silence", b"silence", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__answer: _TypeAlias = _typing.Literal["answer"]  # noqa: Y015
+    _WhichOneofArgType__answer: _TypeAlias = _typing.Literal["_answer", b"_answer"]  # noqa: Y015
     _WhichOneofReturnType__queue: _TypeAlias = _typing.Literal["queue"]  # noqa: Y015
     _WhichOneofArgType__queue: _TypeAlias = _typing.Literal["_queue", b"_queue"]  # noqa: Y015
     _WhichOneofReturnType__run: _TypeAlias = _typing.Literal["run"]  # noqa: Y015
@@ -134,6 +181,8 @@ class Timeouts(_message.Message):
     _WhichOneofArgType__silence: _TypeAlias = _typing.Literal["_silence", b"_silence"]  # noqa: Y015
     _WhichOneofReturnType__start: _TypeAlias = _typing.Literal["start"]  # noqa: Y015
     _WhichOneofArgType__start: _TypeAlias = _typing.Literal["_start", b"_start"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__answer) -> _WhichOneofReturnType__answer | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__queue) -> _WhichOneofReturnType__queue | None: ...
     @_typing.overload
@@ -226,20 +275,26 @@ class ApprovalGate(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     text: _builtins.str
     timeout: _builtins.float
     """0 waits for ever."""
+    @_builtins.property
+    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names or roles of those who may answer; none is anybody."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         text: _builtins.str = ...,
         timeout: _builtins.float = ...,
+        by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "name", b"name", "text", b"text", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -326,6 +381,36 @@ class MetricGate(_message.Message):
 Global___MetricGate: _TypeAlias = MetricGate  # noqa: Y015
 
 @_typing.final
+class GithubCheckGate(_message.Message):
+    """A check run or commit status on GitHub, at the pushed tip of the mission's branch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    check: _builtins.str
+    """Its name there, exactly."""
+    timeout: _builtins.float
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        check: _builtins.str = ...,
+        timeout: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_timeout", b"_timeout", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_timeout", b"_timeout", "check", b"check", "name", b"name", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__timeout: _TypeAlias = _typing.Literal["timeout"]  # noqa: Y015
+    _WhichOneofArgType__timeout: _TypeAlias = _typing.Literal["_timeout", b"_timeout"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout) -> _WhichOneofReturnType__timeout | None: ...
+
+Global___GithubCheckGate: _TypeAlias = GithubCheckGate  # noqa: Y015
+
+@_typing.final
 class Gate(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -333,6 +418,7 @@ class Gate(_message.Message):
     APPROVAL_FIELD_NUMBER: _builtins.int
     HTTP_FIELD_NUMBER: _builtins.int
     METRIC_FIELD_NUMBER: _builtins.int
+    GITHUB_CHECK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def command(self) -> Global___CommandGate: ...
     @_builtins.property
@@ -341,6 +427,8 @@ class Gate(_message.Message):
     def http(self) -> Global___HttpGate: ...
     @_builtins.property
     def metric(self) -> Global___MetricGate: ...
+    @_builtins.property
+    def github_check(self) -> Global___GithubCheckGate: ...
     def __init__(
         self,
         *,
@@ -348,12 +436,13 @@ class Gate(_message.Message):
         approval: Global___ApprovalGate | None = ...,
         http: Global___HttpGate | None = ...,
         metric: Global___MetricGate | None = ...,
+        github_check: Global___GithubCheckGate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "command", b"command", "http", b"http", "kind", b"kind", "metric", b"metric"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "command", b"command", "github_check", b"github_check", "http", b"http", "kind", b"kind", "metric", b"metric"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "command", b"command", "http", b"http", "kind", b"kind", "metric", b"metric"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "command", b"command", "github_check", b"github_check", "http", b"http", "kind", b"kind", "metric", b"metric"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["command", "approval", "http", "metric"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["command", "approval", "http", "metric", "github_check"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -375,12 +464,28 @@ class TaskSpec(_message.Message):
     RETRY_FIELD_NUMBER: _builtins.int
     PATHS_FIELD_NUMBER: _builtins.int
     REVIEW_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
+    READ_ONLY_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_FIELD_NUMBER: _builtins.int
+    ON_FAILURE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     prompt: _builtins.str
     run: _builtins.str
     agent: _builtins.str
     review: _builtins.bool
     """It may list defects, and need not change anything."""
+    model: _builtins.str
+    """Of its agent; empty is the agent's own default."""
+    read_only: _builtins.bool
+    """A change of the worktree, but for `output`, fails the attempt."""
+    output: _builtins.str
+    """A file that must be there at the end."""
+    exclusive: _builtins.bool
+    """No two of its attempts are ever at work at the same time."""
+    on_failure: _builtins.str
+    """"stop" or "continue"; empty is as the phase says."""
     @_builtins.property
     def needs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -392,6 +497,10 @@ class TaskSpec(_message.Message):
     @_builtins.property
     def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Git's glob pathspecs; none is anywhere."""
+
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]:
+        """What its agent may do; none is as the profile has it."""
 
     def __init__(
         self,
@@ -406,14 +515,71 @@ class TaskSpec(_message.Message):
         retry: Global___Retry | None = ...,
         paths: _abc.Iterable[_builtins.str] | None = ...,
         review: _builtins.bool = ...,
+        model: _builtins.str = ...,
+        permissions: _abc.Iterable[Global___Rule] | None = ...,
+        read_only: _builtins.bool = ...,
+        output: _builtins.str = ...,
+        exclusive: _builtins.bool = ...,
+        on_failure: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "gates", b"gates", "name", b"name", "needs", b"needs", "paths", b"paths", "prompt", b"prompt", "retry", b"retry", "review", b"review", "run", b"run", "timeouts", b"timeouts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "exclusive", b"exclusive", "gates", b"gates", "model", b"model", "name", b"name", "needs", b"needs", "on_failure", b"on_failure", "output", b"output", "paths", b"paths", "permissions", b"permissions", "prompt", b"prompt", "read_only", b"read_only", "retry", b"retry", "review", b"review", "run", b"run", "timeouts", b"timeouts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TaskSpec: _TypeAlias = TaskSpec  # noqa: Y015
+
+@_typing.final
+class Rule(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHAT_FIELD_NUMBER: _builtins.int
+    RULING_FIELD_NUMBER: _builtins.int
+    what: _builtins.str
+    """"read", "edit", "run", "fetch", "*" or "run:PATTERN"."""
+    ruling: _builtins.str
+    """"allow", "deny" or "ask"."""
+    def __init__(
+        self,
+        *,
+        what: _builtins.str = ...,
+        ruling: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ruling", b"ruling", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class Question(_message.Message):
+    """What an agent asks a person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    @_builtins.property
+    def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only answers that there are; none takes any text."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        options: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Question: _TypeAlias = Question  # noqa: Y015
 
 @_typing.final
 class Item(_message.Message):
@@ -637,6 +803,8 @@ class Plan(_message.Message):
     APPROVALS_FIELD_NUMBER: _builtins.int
     CRITERIA_FIELD_NUMBER: _builtins.int
     NOTIFY_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
+    PULL_REQUEST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     objective: _builtins.str
@@ -652,6 +820,12 @@ class Plan(_message.Message):
     def criteria(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gate]: ...
     @_builtins.property
     def notify(self) -> Global___Notify: ...
+    @_builtins.property
+    def budget(self) -> Global___Budget: ...
+    @_builtins.property
+    def pull_request(self) -> Global___PullRequestWish:
+        """The result is a pull request; unset is a branch that is pushed nowhere."""
+
     def __init__(
         self,
         *,
@@ -664,14 +838,132 @@ class Plan(_message.Message):
         approvals: _abc.Iterable[Global___ApprovalGate] | None = ...,
         criteria: _abc.Iterable[Global___Gate] | None = ...,
         notify: Global___Notify | None = ...,
+        budget: Global___Budget | None = ...,
+        pull_request: Global___PullRequestWish | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["notify", b"notify", "repository", b"repository"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "notify", b"notify", "pull_request", b"pull_request", "repository", b"repository"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "criteria", b"criteria", "name", b"name", "notify", b"notify", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "repository", b"repository", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "budget", b"budget", "criteria", b"criteria", "name", b"name", "notify", b"notify", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "pull_request", b"pull_request", "repository", b"repository", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class PullRequestWish(_message.Message):
+    """A pull request on GitHub as the mission's result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    DRAFT_UNTIL_FIELD_NUMBER: _builtins.int
+    REVIEWERS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    MERGE_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
+    PER_FIELD_NUMBER: _builtins.int
+    repository: _builtins.str
+    """owner/name; empty is the one that the mission's repository is fetched from."""
+    base: _builtins.str
+    """The branch that it is to be merged into; empty is the one that the mission started from."""
+    draft_until: _builtins.str
+    """"success" (a draft until then) or "none" (opened when the mission has succeeded)."""
+    merge: _builtins.str
+    """Who merges: "never" the hive, "when_green" the hive, "queue" GitHub's merge queue."""
+    rounds: _builtins.int
+    """How often failed checks and reviews go back to an agent; unset is 3."""
+    per: _builtins.str
+    """"mission" (one for all) or "task" (one for each task that changed something)."""
+    @_builtins.property
+    def reviewers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Logins, and teams as organisation/team."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        repository: _builtins.str = ...,
+        base: _builtins.str = ...,
+        draft_until: _builtins.str = ...,
+        reviewers: _abc.Iterable[_builtins.str] | None = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        merge: _builtins.str = ...,
+        rounds: _builtins.int | None = ...,
+        per: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rounds", b"_rounds", "rounds", b"rounds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rounds", b"_rounds", "base", b"base", "draft_until", b"draft_until", "labels", b"labels", "merge", b"merge", "per", b"per", "repository", b"repository", "reviewers", b"reviewers", "rounds", b"rounds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__rounds: _TypeAlias = _typing.Literal["rounds"]  # noqa: Y015
+    _WhichOneofArgType__rounds: _TypeAlias = _typing.Literal["_rounds", b"_rounds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rounds) -> _WhichOneofReturnType__rounds | None: ...
+
+Global___PullRequestWish: _TypeAlias = PullRequestWish  # noqa: Y015
+
+@_typing.final
+class Budget(_message.Message):
+    """What a mission may use; 0 is no cap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USD_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    WALL_FIELD_NUMBER: _builtins.int
+    WARN_FIELD_NUMBER: _builtins.int
+    usd: _builtins.float
+    """US dollars: billed, and estimated at list prices."""
+    tokens: _builtins.int
+    """Read and written together."""
+    wall: _builtins.float
+    """Seconds in which it could go on without people."""
+    warn: _builtins.float
+    """The part of a cap, from 0 to 1, at which people are told once."""
+    def __init__(
+        self,
+        *,
+        usd: _builtins.float = ...,
+        tokens: _builtins.int = ...,
+        wall: _builtins.float = ...,
+        warn: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens", "usd", b"usd", "wall", b"wall", "warn", b"warn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Budget: _TypeAlias = Budget  # noqa: Y015
+
+@_typing.final
+class AttemptCap(_message.Message):
+    """What one attempt may use; 0 is no cap."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USD_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    usd: _builtins.float
+    tokens: _builtins.int
+    last: _builtins.bool
+    """Whether it is all that was left of the mission's budget."""
+    def __init__(
+        self,
+        *,
+        usd: _builtins.float = ...,
+        tokens: _builtins.int = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "tokens", b"tokens", "usd", b"usd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttemptCap: _TypeAlias = AttemptCap  # noqa: Y015
 
 @_typing.final
 class Notify(_message.Message):
@@ -684,7 +976,7 @@ class Notify(_message.Message):
     webhook: _builtins.str
     @_builtins.property
     def when(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """"needs-you" and "done"; none is both."""
+        """"needs-you", "paused" and "done"; none is all of them."""
 
     def __init__(
         self,
@@ -966,6 +1258,7 @@ class WorkDone(_message.Message):
     TESTS_FIELD_NUMBER: _builtins.int
     TEST_FILES_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
+    MADE_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     no_change: _builtins.str
     files: _builtins.int
@@ -995,6 +1288,10 @@ class WorkDone(_message.Message):
     def agent(self) -> Global___AgentRun:
         """Unset for a plain command."""
 
+    @_builtins.property
+    def made(self) -> Global___Given:
+        """The file that the task was to make, its `output`."""
+
     def __init__(
         self,
         *,
@@ -1012,14 +1309,68 @@ class WorkDone(_message.Message):
         tests: _abc.Iterable[Global___FileChange] | None = ...,
         test_files: _builtins.int = ...,
         agent: Global___AgentRun | None = ...,
+        made: Global___Given | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "output", b"output", "setup", b"setup"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "made", b"made", "output", b"output", "setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "setup", b"setup", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "made", b"made", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "setup", b"setup", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkDone: _TypeAlias = WorkDone  # noqa: Y015
+
+@_typing.final
+class Asked(_message.Message):
+    """An agent ended its turn with a question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    WORK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def question(self) -> Global___Question: ...
+    @_builtins.property
+    def work(self) -> Global___WorkDone:
+        """What it made so far."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___Question | None = ...,
+        work: Global___WorkDone | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "work", b"work"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "work", b"work"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Asked: _TypeAlias = Asked  # noqa: Y015
+
+@_typing.final
+class Given(_message.Message):
+    """A file that a task made: its `output`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    @_builtins.property
+    def file(self) -> Global___ArtifactRef: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        file: Global___ArtifactRef | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Given: _TypeAlias = Given  # noqa: Y015
 
 @_typing.final
 class MergeDone(_message.Message):
@@ -1105,6 +1456,7 @@ class Failure(_message.Message):
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
     SETUP_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
+    SET_UP_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """"agent", "gate", "no-change", "timeout", "conflict", "infrastructure",
     "limit" or "permanent".
@@ -1112,6 +1464,8 @@ class Failure(_message.Message):
     detail: _builtins.str
     tail: _builtins.str
     retry_after: _builtins.float
+    set_up: _builtins.str
+    """How the repository's set-up ended, where that is what failed."""
     @_builtins.property
     def output(self) -> Global___ArtifactRef: ...
     @_builtins.property
@@ -1135,10 +1489,11 @@ class Failure(_message.Message):
         retry_after: _builtins.float = ...,
         setup: Global___ArtifactRef | None = ...,
         agent: Global___AgentRun | None = ...,
+        set_up: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "output", b"output", "setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "setup", b"setup", "tail", b"tail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "files", b"files", "kind", b"kind", "output", b"output", "retry_after", b"retry_after", "set_up", b"set_up", "setup", b"setup", "tail", b"tail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1175,3 +1530,72 @@ class MergeOf(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MergeOf: _TypeAlias = MergeOf  # noqa: Y015
+
+@_typing.final
+class HandedOver(_message.Message):
+    """What was there of an attempt when a person took its task over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    SETUP_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    commit: _builtins.str
+    """Empty where nothing was changed by then."""
+    @_builtins.property
+    def bundle(self) -> Global___ArtifactRef:
+        """The git bundle tip..commit."""
+
+    @_builtins.property
+    def output(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def setup(self) -> Global___ArtifactRef: ...
+    @_builtins.property
+    def agent(self) -> Global___AgentRun: ...
+    def __init__(
+        self,
+        *,
+        commit: _builtins.str = ...,
+        bundle: Global___ArtifactRef | None = ...,
+        output: Global___ArtifactRef | None = ...,
+        setup: Global___ArtifactRef | None = ...,
+        agent: Global___AgentRun | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "output", b"output", "setup", b"setup"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "output", b"output", "setup", b"setup"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HandedOver: _TypeAlias = HandedOver  # noqa: Y015
+
+@_typing.final
+class Start(_message.Message):
+    """What a person left: work goes on from there and not from the tip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMIT_FIELD_NUMBER: _builtins.int
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    commit: _builtins.str
+    finished: _builtins.bool
+    """Whether it is the result, handed in as it is."""
+    @_builtins.property
+    def bundle(self) -> Global___ArtifactRef: ...
+    def __init__(
+        self,
+        *,
+        commit: _builtins.str = ...,
+        bundle: Global___ArtifactRef | None = ...,
+        finished: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "commit", b"commit", "finished", b"finished"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Start: _TypeAlias = Start  # noqa: Y015

@@ -122,20 +122,24 @@ class Holding(_message.Message):
     TASK_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     epoch: _builtins.int
     state: _builtins.str
     """"starting", "running" or "reported"."""
+    asks: _builtins.str
+    """The question, by its id, for whose answer it waits at work."""
     def __init__(
         self,
         *,
         task_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
         state: _builtins.str = ...,
+        asks: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "state", b"state", "task_id", b"task_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "epoch", b"epoch", "state", b"state", "task_id", b"task_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,6 +157,9 @@ class Beat(_message.Message):
     DRAINING_FIELD_NUMBER: _builtins.int
     HOLDING_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    HANDLERS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
     runner_id: _builtins.str
     session_id: _builtins.str
     name: _builtins.str
@@ -160,10 +167,20 @@ class Beat(_message.Message):
     draining: _builtins.bool
     closed: _builtins.str
     """Why it takes no new work for now; empty while it does."""
+    number: _builtins.int
+    """Counted by the runner; the orders that answer it say it again."""
     @_builtins.property
     def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def holding(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]: ...
+    @_builtins.property
+    def handlers(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepsDone]:
+        """What it did since its process began, for the hive's metrics: told every few
+        seconds, and not in the beats between.
+        """
+
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokensUsed]: ...
     def __init__(
         self,
         *,
@@ -175,14 +192,90 @@ class Beat(_message.Message):
         draining: _builtins.bool = ...,
         holding: _abc.Iterable[Global___Holding] | None = ...,
         closed: _builtins.str = ...,
+        number: _builtins.int = ...,
+        handlers: _abc.Iterable[Global___StepsDone] | None = ...,
+        tokens: _abc.Iterable[Global___TokensUsed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "closed", b"closed", "draining", b"draining", "holding", b"holding", "name", b"name", "runner_id", b"runner_id", "session_id", b"session_id", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "closed", b"closed", "draining", b"draining", "handlers", b"handlers", "holding", b"holding", "name", b"name", "number", b"number", "runner_id", b"runner_id", "session_id", b"session_id", "slots", b"slots", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Beat: _TypeAlias = Beat  # noqa: Y015
+
+@_typing.final
+class StepsDone(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    BUSY_FIELD_NUMBER: _builtins.int
+    OLDEST_S_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    BUCKETS_FIELD_NUMBER: _builtins.int
+    SLOWEST_S_FIELD_NUMBER: _builtins.int
+    SLOWEST_TRACE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"prepare", "turn", "gate", "merge" or "report"."""
+    done: _builtins.int
+    failed: _builtins.int
+    busy: _builtins.int
+    oldest_s: _builtins.float
+    seconds: _builtins.float
+    slowest_s: _builtins.float
+    slowest_trace: _builtins.str
+    @_builtins.property
+    def buckets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        done: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        busy: _builtins.int = ...,
+        oldest_s: _builtins.float = ...,
+        seconds: _builtins.float = ...,
+        buckets: _abc.Iterable[_builtins.int] | None = ...,
+        slowest_s: _builtins.float = ...,
+        slowest_trace: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buckets", b"buckets", "busy", b"busy", "done", b"done", "failed", b"failed", "name", b"name", "oldest_s", b"oldest_s", "seconds", b"seconds", "slowest_s", b"slowest_s", "slowest_trace", b"slowest_trace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepsDone: _TypeAlias = StepsDone  # noqa: Y015
+
+@_typing.final
+class TokensUsed(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    input: _builtins.int
+    cached: _builtins.int
+    output: _builtins.int
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        input: _builtins.int = ...,
+        cached: _builtins.int = ...,
+        output: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "input", b"input", "output", b"output", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokensUsed: _TypeAlias = TokensUsed  # noqa: Y015
 
 @_typing.final
 class Report(_message.Message):
@@ -199,6 +292,10 @@ class Report(_message.Message):
     GATES_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     DECLINED_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    HANDOVER_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
     command_id: _builtins.str
     """UUIDv7: the report takes effect once under it."""
     task_id: _builtins.str
@@ -218,6 +315,18 @@ class Report(_message.Message):
     def failure(self) -> _plan_pb2.Failure: ...
     @_builtins.property
     def declined(self) -> Global___LeaseDeclined: ...
+    @_builtins.property
+    def usage(self) -> Global___UsageTold: ...
+    @_builtins.property
+    def handover(self) -> _plan_pb2.HandedOver: ...
+    @_builtins.property
+    def asked(self) -> _plan_pb2.Asked:
+        """The turn ended with a question."""
+
+    @_builtins.property
+    def asks(self) -> Global___AttemptAsks:
+        """The attempt asks, and waits at work."""
+
     def __init__(
         self,
         *,
@@ -232,12 +341,16 @@ class Report(_message.Message):
         gates: _plan_pb2.GatesRun | None = ...,
         failure: _plan_pb2.Failure | None = ...,
         declined: Global___LeaseDeclined | None = ...,
+        usage: Global___UsageTold | None = ...,
+        handover: _plan_pb2.HandedOver | None = ...,
+        asked: _plan_pb2.Asked | None = ...,
+        asks: Global___AttemptAsks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["declined", b"declined", "failure", b"failure", "gates", b"gates", "items", b"items", "merge", b"merge", "report", b"report", "started", b"started", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "asks", b"asks", "declined", b"declined", "failure", b"failure", "gates", b"gates", "handover", b"handover", "items", b"items", "merge", b"merge", "report", b"report", "started", b"started", "usage", b"usage", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "declined", b"declined", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "items", b"items", "merge", b"merge", "report", b"report", "started", b"started", "task_id", b"task_id", "traceparent", b"traceparent", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "asks", b"asks", "command_id", b"command_id", "declined", b"declined", "epoch", b"epoch", "failure", b"failure", "gates", b"gates", "handover", b"handover", "items", b"items", "merge", b"merge", "report", b"report", "started", b"started", "task_id", b"task_id", "traceparent", b"traceparent", "usage", b"usage", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_report: _TypeAlias = _typing.Literal["started", "work", "merge", "items", "gates", "failure", "declined"]  # noqa: Y015
+    _WhichOneofReturnType_report: _TypeAlias = _typing.Literal["started", "work", "merge", "items", "gates", "failure", "declined", "usage", "handover", "asked", "asks"]  # noqa: Y015
     _WhichOneofArgType_report: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_report) -> _WhichOneofReturnType_report | None: ...
 
@@ -259,23 +372,131 @@ class AttemptStarted(_message.Message):
 Global___AttemptStarted: _TypeAlias = AttemptStarted  # noqa: Y015
 
 @_typing.final
+class AttemptAsks(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Of the question, unlike that of any other of the task."""
+    @_builtins.property
+    def question(self) -> _plan_pb2.Question: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        question: _plan_pb2.Question | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttemptAsks: _TypeAlias = AttemptAsks  # noqa: Y015
+
+@_typing.final
+class Answered(_message.Message):
+    """A question of an earlier turn, and its answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    question: _builtins.str
+    text: _builtins.str
+    by: _builtins.str
+    def __init__(
+        self,
+        *,
+        question: _builtins.str = ...,
+        text: _builtins.str = ...,
+        by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "question", b"question", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Answered: _TypeAlias = Answered  # noqa: Y015
+
+@_typing.final
+class Reply(_message.Message):
+    """The answer to a question that an attempt waits for at work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    epoch: _builtins.int
+    question: _builtins.str
+    """Its id."""
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        question: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "question", b"question", "task_id", b"task_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reply: _TypeAlias = Reply  # noqa: Y015
+
+@_typing.final
 class LeaseDeclined(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
+    BEGUN_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    begun: _builtins.bool
+    """Whether anything of it had begun."""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
+        begun: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun", b"begun", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeaseDeclined: _TypeAlias = LeaseDeclined  # noqa: Y015
+
+@_typing.final
+class UsageTold(_message.Message):
+    """What the agent of an attempt used that the hive stopped."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def usage(self) -> _plan_pb2.Usage: ...
+    def __init__(
+        self,
+        *,
+        usage: _plan_pb2.Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsageTold: _TypeAlias = UsageTold  # noqa: Y015
 
 @_typing.final
 class Receipt(_message.Message):
@@ -317,6 +538,9 @@ class Lease(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     HINTS_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
+    CAP_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     step: _builtins.str
     """"work", "gates", "merge" or "expand"."""
@@ -336,6 +560,18 @@ class Lease(_message.Message):
     def hints(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What people told it, in order."""
 
+    @_builtins.property
+    def cap(self) -> _plan_pb2.AttemptCap:
+        """What the agent may use until it is stopped; unset sets no bound."""
+
+    @_builtins.property
+    def start(self) -> _plan_pb2.Start:
+        """With step "work": what a person left, where one had taken the task."""
+
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Answered]:
+        """What its turns asked, and were answered, in order."""
+
     def __init__(
         self,
         *,
@@ -349,10 +585,13 @@ class Lease(_message.Message):
         traceparent: _builtins.str = ...,
         hints: _abc.Iterable[_builtins.str] | None = ...,
         session: _builtins.str = ...,
+        cap: _plan_pb2.AttemptCap | None = ...,
+        start: _plan_pb2.Start | None = ...,
+        answers: _abc.Iterable[Global___Answered] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "feedback", b"feedback", "gates", b"gates", "result", b"result", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "result", b"result", "start", b"start", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "hints", b"hints", "result", b"result", "session", b"session", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "attempt", b"attempt", "cap", b"cap", "epoch", b"epoch", "failure", b"failure", "feedback", b"feedback", "gates", b"gates", "hints", b"hints", "result", b"result", "session", b"session", "start", b"start", "step", b"step", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_feedback: _TypeAlias = _typing.Literal["failure", "gates"]  # noqa: Y015
     _WhichOneofArgType_feedback: _TypeAlias = _typing.Literal["feedback", b"feedback"]  # noqa: Y015
@@ -376,6 +615,7 @@ class LeasedTask(_message.Message):
     MERGE_FIELD_NUMBER: _builtins.int
     EXPAND_FIELD_NUMBER: _builtins.int
     BASELINES_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     mission_id: _builtins.str
     mission: _builtins.str
@@ -395,6 +635,10 @@ class LeasedTask(_message.Message):
     def expand(self) -> _plan_pb2.Globbed: ...
     @_builtins.property
     def baselines(self) -> _containers.RepeatedCompositeFieldContainer[_plan_pb2.Baseline]: ...
+    @_builtins.property
+    def given(self) -> _containers.RepeatedCompositeFieldContainer[_plan_pb2.Given]:
+        """Without a repository: what the tasks before it made."""
+
     def __init__(
         self,
         *,
@@ -410,10 +654,11 @@ class LeasedTask(_message.Message):
         merge: _plan_pb2.MergeOf | None = ...,
         expand: _plan_pb2.Globbed | None = ...,
         baselines: _abc.Iterable[_plan_pb2.Baseline] | None = ...,
+        given: _abc.Iterable[_plan_pb2.Given] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expand", b"expand", "merge", b"merge", "repository", b"repository", "spec", b"spec", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "expand", b"expand", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "expand", b"expand", "given", b"given", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -431,12 +676,28 @@ class Orders(_message.Message):
     LEASES_FIELD_NUMBER: _builtins.int
     KEEP_FIELD_NUMBER: _builtins.int
     BEAT_SECONDS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    SESSION_TTL_FIELD_NUMBER: _builtins.int
+    HAND_OVER_FIELD_NUMBER: _builtins.int
+    REPLIES_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     beat_seconds: _builtins.float
+    answers: _builtins.int
+    """The number of the beat that was heard."""
+    session_ttl: _builtins.float
+    """Seconds of silence after which the session's leases go to others."""
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]: ...
     @_builtins.property
     def keep(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]: ...
+    @_builtins.property
+    def hand_over(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """A person has taken these: what is there is to be reported, and nothing more be done."""
+
+    @_builtins.property
+    def replies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reply]:
+        """To questions for which attempts wait at work."""
+
     def __init__(
         self,
         *,
@@ -444,10 +705,14 @@ class Orders(_message.Message):
         leases: _abc.Iterable[Global___Lease] | None = ...,
         keep: _abc.Iterable[Global___Holding] | None = ...,
         beat_seconds: _builtins.float = ...,
+        answers: _builtins.int = ...,
+        session_ttl: _builtins.float = ...,
+        hand_over: _abc.Iterable[Global___Holding] | None = ...,
+        replies: _abc.Iterable[Global___Reply] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat_seconds", b"beat_seconds", "keep", b"keep", "leases", b"leases", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "beat_seconds", b"beat_seconds", "hand_over", b"hand_over", "keep", b"keep", "leases", b"leases", "replies", b"replies", "session_id", b"session_id", "session_ttl", b"session_ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,6 +762,77 @@ class PutArtifactResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutArtifactResponse: _TypeAlias = PutArtifactResponse  # noqa: Y015
+
+@_typing.final
+class AskReleasesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 1000."""
+
+    def __init__(
+        self,
+        *,
+        task_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task_ids", b"task_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskReleasesRequest: _TypeAlias = AskReleasesRequest  # noqa: Y015
+
+@_typing.final
+class AskReleasesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___TaskRelease]:
+        """Of the tasks that were asked about, those of which something may go."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___TaskRelease] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskReleasesResponse: _TypeAlias = AskReleasesResponse  # noqa: Y015
+
+@_typing.final
+class TaskRelease(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    all: _builtins.bool
+    """All that its attempts left."""
+    commit: _builtins.str
+    """The work that was landed; empty where `all` says enough."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        all: _builtins.bool = ...,
+        commit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "commit", b"commit", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TaskRelease: _TypeAlias = TaskRelease  # noqa: Y015
 
 @_typing.final
 class GetArtifactRequest(_message.Message):

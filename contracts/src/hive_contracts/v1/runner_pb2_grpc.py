@@ -49,6 +49,11 @@ class RunnerServiceStub:
                 request_serializer=hive_dot_v1_dot_runner__pb2.GetArtifactRequest.SerializeToString,
                 response_deserializer=hive_dot_v1_dot_runner__pb2.GetArtifactResponse.FromString,
                 _registered_method=True)
+        self.AskReleases = channel.unary_unary(
+                '/hive.v1.RunnerService/AskReleases',
+                request_serializer=hive_dot_v1_dot_runner__pb2.AskReleasesRequest.SerializeToString,
+                response_deserializer=hive_dot_v1_dot_runner__pb2.AskReleasesResponse.FromString,
+                _registered_method=True)
 
 
 class RunnerServiceServicer:
@@ -74,6 +79,13 @@ class RunnerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AskReleases(self, request, context):
+        """Which of the work that a runner keeps may go, because people landed or released it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunnerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -91,6 +103,11 @@ def add_RunnerServiceServicer_to_server(servicer, server):
                     servicer.GetArtifact,
                     request_deserializer=hive_dot_v1_dot_runner__pb2.GetArtifactRequest.FromString,
                     response_serializer=hive_dot_v1_dot_runner__pb2.GetArtifactResponse.SerializeToString,
+            ),
+            'AskReleases': grpc.unary_unary_rpc_method_handler(
+                    servicer.AskReleases,
+                    request_deserializer=hive_dot_v1_dot_runner__pb2.AskReleasesRequest.FromString,
+                    response_serializer=hive_dot_v1_dot_runner__pb2.AskReleasesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -174,6 +191,33 @@ class RunnerService:
             '/hive.v1.RunnerService/GetArtifact',
             hive_dot_v1_dot_runner__pb2.GetArtifactRequest.SerializeToString,
             hive_dot_v1_dot_runner__pb2.GetArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskReleases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hive.v1.RunnerService/AskReleases',
+            hive_dot_v1_dot_runner__pb2.AskReleasesRequest.SerializeToString,
+            hive_dot_v1_dot_runner__pb2.AskReleasesResponse.FromString,
             options,
             channel_credentials,
             insecure,

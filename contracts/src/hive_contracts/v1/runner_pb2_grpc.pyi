@@ -36,6 +36,8 @@ class RunnerServiceStub:
     PutArtifact: _grpc.StreamUnaryMultiCallable[_runner_pb2.PutArtifactRequest, _runner_pb2.PutArtifactResponse]
     """One artifact, in pieces of at most 256 KiB; the first names its digest and size."""
     GetArtifact: _grpc.UnaryStreamMultiCallable[_runner_pb2.GetArtifactRequest, _runner_pb2.GetArtifactResponse]
+    AskReleases: _grpc.UnaryUnaryMultiCallable[_runner_pb2.AskReleasesRequest, _runner_pb2.AskReleasesResponse]
+    """Which of the work that a runner keeps may go, because people landed or released it."""
 
 @_typing.type_check_only
 class RunnerServiceAsyncStub(RunnerServiceStub):
@@ -45,6 +47,8 @@ class RunnerServiceAsyncStub(RunnerServiceStub):
     PutArtifact: _aio.StreamUnaryMultiCallable[_runner_pb2.PutArtifactRequest, _runner_pb2.PutArtifactResponse]  # type: ignore[assignment]
     """One artifact, in pieces of at most 256 KiB; the first names its digest and size."""
     GetArtifact: _aio.UnaryStreamMultiCallable[_runner_pb2.GetArtifactRequest, _runner_pb2.GetArtifactResponse]  # type: ignore[assignment]
+    AskReleases: _aio.UnaryUnaryMultiCallable[_runner_pb2.AskReleasesRequest, _runner_pb2.AskReleasesResponse]  # type: ignore[assignment]
+    """Which of the work that a runner keeps may go, because people landed or released it."""
 
 class RunnerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -69,5 +73,13 @@ class RunnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runner_pb2.GetArtifactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_runner_pb2.GetArtifactResponse], _abc.AsyncIterator[_runner_pb2.GetArtifactResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AskReleases(
+        self,
+        request: _runner_pb2.AskReleasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_runner_pb2.AskReleasesResponse, _abc.Awaitable[_runner_pb2.AskReleasesResponse]]:
+        """Which of the work that a runner keeps may go, because people landed or released it."""
 
 def add_RunnerServiceServicer_to_server(servicer: RunnerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

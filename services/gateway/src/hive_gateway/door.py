@@ -1,5 +1,5 @@
-"""What each gRPC call passes through: the token, the trace, the deadline, the counters, and what an
-error becomes.
+"""What each gRPC call passes through: the token, the room that is left, the trace, the deadline,
+the counters, and what an error becomes.
 """
 
 import asyncio
@@ -17,12 +17,24 @@ from hive_contracts.wire import Misfit
 from hive_gateway.metrics import Metrics
 from hive_gateway.refusals import Refusal, abort
 from hive_gateway.tokens import Caller, Tokens, admit, is_open
-from hive_shared.eventstore.errors import StoreError
+from hive_gateway.traced import serving_call
+from hive_shared.clock import Clock
+from hive_shared.eventstore.errors import StoreError, StoreUnavailable
 
 DEFAULT_SECONDS: Final = 30.0
 """How long a call may take whose caller named no deadline."""
 _MARGIN_SECONDS: Final = 0.05
 """Kept back from the caller's deadline, so that it hears a reason and no bare time-out."""
+
+MAX_CALLS: Final = 4096
+"""Calls and streams at a time. Where more are asked for than can be served, those that came
+first are: who is sent away at once tries again, who waits too long is served for nobody."""
+
+HOLD_SECONDS: Final = 8.0
+"""How long a call may wait while the record is away, if its caller waits so long: PostgreSQL is
+back in a second or two after a crash."""
+HOLD_PAUSE: Final = 0.2
+"""Between two tries."""
 
 _log = logging.getLogger("hive.gateway")
 
@@ -30,13 +42,15 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Context = aio.ServicerContext[Any, Any]
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct):
     """Who calls, and what came with the call."""
 
     caller: Caller
     traceparent: str
     timeout: float
     """Seconds that are left."""
+    begun: str = ""
+    """The context of the trace that this call began, where it came with none."""
 
 
 _current: ContextVar[Call] = ContextVar("call")
@@ -48,9 +62,13 @@ def current_call() -> Call:
 
 
 class Door(aio.ServerInterceptor):
-    def __init__(self, tokens: Tokens, metrics: Metrics) -> None:
+    def __init__(
+        self, tokens: Tokens, metrics: Metrics, clock: Clock, calls: int = MAX_CALLS
+    ) -> None:
         self._tokens = tokens
         self._metrics = metrics
+        self._clock = clock
+        self._room = calls
         self._guarded: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -80,10 +98,14 @@ class Door(aio.ServerInterceptor):
     def _single(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> Any:
             begun = asyncio.get_running_loop().time()
-            code = "OK"
+            code, trace, entered = "OK", "", None
             try:
-                with self._entered(method, context):
-                    return await behaviour(request, context)
+                with (
+                    self._entered(method, context) as entered,
+                    serving_call(method, entered.traceparent, _refusal_for) as step,
+                ):
+                    trace = step.traceparent
+                    return await self._held(behaviour, request, context)
             except Exception as error:  # noqa: BLE001  # the caller is told, the log has it
                 refusal = _refusal_for(error, method)
                 code = refusal.status_code.name
@@ -93,9 +115,22 @@ class Door(aio.ServerInterceptor):
                 raise
             finally:
                 took = asyncio.get_running_loop().time() - begun
-                self._metrics.ended(method, code, took)
+                trace = trace or (entered.begun if entered else "")
+                self._metrics.ended(method, code, took, trace)
 
         return call
+
+    async def _held(self, behaviour: Any, request: Any, context: Context) -> Any:
+        """Its answer; where the record is away, as soon as it is back. Every call may be repeated:
+        a change is made under the caller's command id, once however often it is asked for."""
+        until = self._clock.monotonic() + min(HOLD_SECONDS, current_call().timeout)
+        while True:
+            try:
+                return await behaviour(request, context)
+            except StoreUnavailable:
+                if self._clock.monotonic() + HOLD_PAUSE > until:
+                    raise
+                await self._clock.sleep(HOLD_PAUSE)
 
     def _stream(self, method: str, behaviour: Any) -> Any:
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
@@ -105,6 +140,8 @@ class Door(aio.ServerInterceptor):
                 with self._entered(method, context):
                     async with contextlib.aclosing(behaviour(request, context)) as responses:
                         async for response in responses:
+                            # A stream may outlive its caller's token.
+                            self._tokens.caller(_authorization(context))
                             yield response
             except Exception as error:  # noqa: BLE001  # the caller is told, the log has it
                 refusal = _refusal_for(error, method)
@@ -120,20 +157,34 @@ class Door(aio.ServerInterceptor):
         return call
 
     @contextlib.contextmanager
-    def _entered(self, method: str, context: Context) -> Iterator[None]:
+    def _entered(self, method: str, context: Context) -> Iterator[Call]:
         """Let the caller in. Raises Refusal."""
         sent = dict(cast("tuple[tuple[str, str], ...]", context.invocation_metadata() or ()))
-        caller = self._tokens.caller(sent.get("authorization"))
+        caller = self._tokens.caller(_authorization(context))
         admit(caller, method)
+        if not self._room:
+            raise Refusal(
+                "busy",
+                "this gateway has as many calls as it can hold",
+                remedy="repeat it in a moment, under the same command id",
+            )
         left = context.time_remaining()
         timeout = DEFAULT_SECONDS if left is None else max(left - _MARGIN_SECONDS, 0.001)
-        reset = _current.set(Call(caller, sent.get("traceparent", ""), timeout))
+        call = Call(caller, sent.get("traceparent", ""), timeout)
+        reset = _current.set(call)
+        self._room -= 1
         try:
-            yield
+            yield call
         finally:
+            self._room += 1
             # A stream may be closed in another task than the one that began it.
             with contextlib.suppress(ValueError):
                 _current.reset(reset)
+
+
+def _authorization(context: Context) -> str | None:
+    sent = cast("tuple[tuple[str, str], ...]", context.invocation_metadata() or ())
+    return dict(sent).get("authorization")
 
 
 def _parts(handler: Handler) -> tuple[Any, Any]:

@@ -7,12 +7,15 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as grpc_health
 from nats.aio.client import Client
 
+from hive_contracts.heartbeat import Need
 from hive_gateway.logs.tails import Tails
 from hive_gateway.orchestrator import Orchestrator
+from hive_gateway.people import People
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreError
 from hive_shared.eventstore.port import EventStore
 from hive_shared.projection import Progress
+from hive_shared.vitals import MAX_REASON
 
 EVERY_SECONDS: Final = 2.0
 IMPATIENT_SECONDS: Final = 0.25
@@ -32,6 +35,8 @@ class Check(msgspec.Struct, frozen=True):
     """Empty where it is well."""
     needed: bool = True
     """Whether the gateway is not ready without it."""
+    is_set: bool = True
+    """False where no settings name one."""
 
 
 class Dependencies:
@@ -44,6 +49,7 @@ class Dependencies:
         orchestrator: Orchestrator,
         progress: Progress,
         tails: Tails,
+        people: People,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -51,6 +57,7 @@ class Dependencies:
         self._orchestrator = orchestrator
         self._progress = progress
         self._tails = tails
+        self._people = people
         self._clock = clock
         self.checks: tuple[Check, ...] = ()
         self._looked_at = float("-inf")
@@ -59,6 +66,13 @@ class Dependencies:
     @property
     def ready(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks if check.needed)
+
+    def needs(self) -> list[Need]:
+        """The last look, as a heartbeat tells it."""
+        return [
+            Need(check.name, check.ok, check.reason[:MAX_REASON], check.needed, check.is_set)
+            for check in self.checks
+        ]
 
     async def run(self, services: tuple[str, ...]) -> None:
         """Look until cancelled; `services` are the gRPC services whose health this is."""
@@ -88,7 +102,8 @@ class Dependencies:
                 _unless(self._orchestrator.answers, "it does not answer"),
             ),
             self._views(),
-            Check("tails", not self._tails.reason, self._tails.reason, needed=False),
+            self._live_output(),
+            self._tokens(),
         )
         self._looked_at = self._clock.monotonic()
 
@@ -98,6 +113,14 @@ class Dependencies:
         except StoreError as error:
             return Check("record", False, str(error))
         return Check("record", True)
+
+    def _live_output(self) -> Check:
+        reason, is_set = self._tails.reason, self._tails.is_set
+        return Check("tails", not reason, reason, needed=False, is_set=is_set)
+
+    def _tokens(self) -> Check:
+        self._people.now()
+        return Check("people", not self._people.problem, self._people.problem, needed=False)
 
     def _views(self) -> Check:
         status = self._progress.status()

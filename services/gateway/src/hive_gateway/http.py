@@ -2,7 +2,9 @@
 
     /health          open; the process answers
     /health/ready    open; 200 or 503, with reasons for whoever has a token
-    /metrics         with the admin's token
+    /metrics         with the token of an admin, approver or viewer; of this gateway
+    /metrics/hive    the same of the whole hive: ask one gateway, and not each of them
+    /capacity        with the admin's token; how many runners are wanted, and who is at work
 
 Each request must name this host in its Host header: a page in a browser could otherwise have any
 name resolved to this address and speak to it.
@@ -16,7 +18,8 @@ from typing import Any, Final
 
 import msgspec
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -25,6 +28,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hive_contracts.health import Capacity, RunnerMember
+from hive_gateway.asking_health import AskingHealth
 from hive_gateway.health import Check, Dependencies
 from hive_gateway.metrics import Metrics
 from hive_gateway.ports import port_in_use
@@ -33,7 +38,8 @@ from hive_gateway.tokens import Tokens
 from hive_shared.wake import first_of
 
 SELF: Final = ("localhost", "127.0.0.1", "::1")
-_STATUS: Final = {"unauthenticated": 401, "not-allowed": 403}
+_OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_STATUS: Final = {"unauthenticated": 401, "revoked": 401, "not-allowed": 403, "unavailable": 503}
 
 
 class OwnNames:
@@ -58,13 +64,26 @@ class OwnNames:
         await self._app(scope, receive, send)
 
 
+class CapacityPage(msgspec.Struct, frozen=True):
+    """What scalers read."""
+
+    capacity: Capacity
+    runners: tuple[RunnerMember, ...]
+
+
 class Pages:
     def __init__(
-        self, dependencies: Dependencies, tokens: Tokens, metrics: Metrics, version: str
+        self,
+        dependencies: Dependencies,
+        tokens: Tokens,
+        metrics: Metrics,
+        health: AskingHealth,
+        version: str,
     ) -> None:
         self._dependencies = dependencies
         self._tokens = tokens
         self._metrics = metrics
+        self._whole = health
         self._alive = _json(200, {"status": "healthy", "service": "gateway", "version": version})
 
     def app(self, names: Collection[str]) -> ASGIApp:
@@ -72,6 +91,8 @@ class Pages:
             Route("/health", self._health),
             Route("/health/ready", self._ready),
             Route("/metrics", self._show_metrics),
+            Route("/metrics/hive", self._show_hive),
+            Route("/capacity", self._show_capacity),
         ]
         handlers = {Refusal: _refused, HTTPException: _no_page}
         return OwnNames(Starlette(routes=routes, exception_handlers=handlers), names)
@@ -84,7 +105,7 @@ class Pages:
         ready = self._dependencies.ready
         body: dict[str, Any] = {"status": "ready" if ready else "not ready"}
         try:
-            self._admin(request)
+            self._person(request)
         except Refusal:
             body["checks"] = [
                 Check(check.name, check.ok, needed=check.needed)
@@ -95,13 +116,26 @@ class Pages:
         return _json(200 if ready else 503, body)
 
     async def _show_metrics(self, request: Request) -> Response:
-        self._admin(request)
-        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        self._person(request)
+        accept = request.headers.get("accept", "")
+        generate, content_type = choose_encoder(accept)
+        return Response(generate(self._metrics.registry), media_type=content_type)
 
-    def _admin(self, request: Request) -> None:
+    async def _show_hive(self, request: Request) -> Response:
+        self._person(request)
+        openmetrics = "application/openmetrics-text" in request.headers.get("accept", "")
+        text = await self._whole.metrics(openmetrics=openmetrics)
+        return Response(text, media_type=_OPENMETRICS if openmetrics else CONTENT_TYPE_PLAIN_0_0_4)
+
+    async def _show_capacity(self, request: Request) -> Response:
+        self._person(request)
+        seen = await self._whole.seen()
+        return _json(200, CapacityPage(seen.capacity, seen.runners))
+
+    def _person(self, request: Request) -> None:
         """Raises Refusal."""
         caller = self._tokens.caller(request.headers.get("authorization"))
-        if caller.role != "admin":
+        if caller.role == "runner":
             raise Refusal("not-allowed", "a runner's token opens RunnerService alone")
 
 
@@ -146,7 +180,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))

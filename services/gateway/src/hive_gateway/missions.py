@@ -4,36 +4,65 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 from grpc import aio
 
+from hive_contracts.again import origin_of, plan_again
+from hive_contracts.budget import Budget
 from hive_contracts.codec import AnyEvent, decode_known
-from hive_contracts.ids import is_id
-from hive_contracts.mission import CancelMission, ExtendMission, LaunchMission
-from hive_contracts.plan import Plan
+from hive_contracts.ids import is_commit, is_id
+from hive_contracts.mission import (
+    CancelMission,
+    ExtendMission,
+    LaunchMission,
+    PauseMission,
+    RaiseBudget,
+    RecordLanding,
+    ReleaseMission,
+    ResumeMission,
+)
+from hive_contracts.plan import ArtifactRef, Plan
 from hive_contracts.subjects import stream_name
 from hive_contracts.submit import Accepted, Submission, Submittable
-from hive_contracts.task import ApproveGate, RejectGate, TellTask
+from hive_contracts.task import (
+    AnswerQuestion,
+    ApproveGate,
+    GiveTask,
+    RejectGate,
+    TakeTask,
+    TellTask,
+)
 from hive_contracts.v1 import mission_pb2, mission_pb2_grpc, plan_pb2
-from hive_gateway.again import plan_again
+from hive_contracts.wire import Misfit, from_proto
+from hive_gateway.answers import choose_asking
 from hive_gateway.approvals import Asked, choose
 from hive_gateway.door import Call, current_call
-from hive_gateway.launching import check_agents, check_command_id, names_agents, plan_of
+from hive_gateway.launching import (
+    check_agents,
+    check_command_id,
+    check_judges,
+    names_agents,
+    needs_github,
+    plan_of,
+)
 from hive_gateway.naming import choose_open
 from hive_gateway.refusals import Refusal
 from hive_gateway.submitter import Submitter
+from hive_gateway.traced import call_span
 from hive_gateway.views.messages import mission_message, summary_message
 from hive_gateway.views.reader import ViewsReader
-from hive_gateway.views.rows import MISSION_STATUSES
+from hive_gateway.views.rows import MISSION_STATUSES, TaskRow
 from hive_gateway.watching import Watchers
 from hive_shared.eventstore.port import EventStore
 from hive_shared.profiles import Profile
-from hive_shared.telemetry import span
+from hive_shared.telemetry import current
 
 MAX_LAUNCHES: Final = 256
 """Launches in one LaunchMany."""
+_SERVICE: Final = "hive.v1.MissionService"
 MAX_LISTED: Final = 500
 
 Context = aio.ServicerContext[Any, Any]
@@ -47,12 +76,18 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         watchers: Watchers,
         store: EventStore,
         profiles: Mapping[str, Profile],
+        judges: Callable[[], Collection[str]],
+        github: Callable[[str], Awaitable[None]],
     ) -> None:
+        """`judges` tells the names and roles of those who can answer a gate. `github` raises
+        Refusal where GitHub cannot be had for what it is given."""
         self._submitter = submitter
         self._views = views
         self._watchers = watchers
         self._store = store
         self._profiles = profiles
+        self._judges = judges
+        self._github = github
 
     # --- commands
 
@@ -130,7 +165,10 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         return await self._runnable(plan_of(message, self._profiles))
 
     async def _runnable(self, plan: Plan) -> Plan:
-        """The plan, if its agents are where a runner is. Raises Refusal."""
+        """The plan, if there is who can do and judge it. Raises Refusal."""
+        check_judges(plan, self._judges())
+        if what := needs_github(plan):
+            await self._github(what)
         if names_agents(plan):
             runners = await self._views.runners()
             connected = [runner.agents for runner in runners if runner.status == "connected"]
@@ -153,12 +191,67 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         accepted = await self._submit("Cancel", request.command_id, command, current_call())
         return mission_pb2.CancelResponse(position=accepted.position)
 
+    async def RecordLanding(
+        self, request: mission_pb2.RecordLandingRequest, context: Context
+    ) -> mission_pb2.RecordLandingResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        if not is_commit(request.commit):
+            raise Refusal("invalid", f"{request.commit[:80]!r} is no commit", "commit")
+        id = await self._mission_id(request.mission)
+        command = RecordLanding(id, request.commit, request.branch, call.caller.actor)
+        accepted = await self._submit("RecordLanding", request.command_id, command, call)
+        return mission_pb2.RecordLandingResponse(position=accepted.position)
+
+    async def Discard(
+        self, request: mission_pb2.DiscardRequest, context: Context
+    ) -> mission_pb2.DiscardResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        id = await self._mission_id(request.mission)
+        command = ReleaseMission(id, call.caller.actor, request.reason)
+        accepted = await self._submit("Discard", request.command_id, command, call)
+        return mission_pb2.DiscardResponse(position=accepted.position)
+
+    async def Pause(
+        self, request: mission_pb2.PauseRequest, context: Context
+    ) -> mission_pb2.PauseResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        id = await self._mission_id(request.mission)
+        command = PauseMission(id, call.caller.actor, request.reason, request.now)
+        accepted = await self._submit("Pause", request.command_id, command, call)
+        return mission_pb2.PauseResponse(position=accepted.position)
+
+    async def Resume(
+        self, request: mission_pb2.ResumeRequest, context: Context
+    ) -> mission_pb2.ResumeResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        add = _budget(request.add) if request.HasField("add") else None
+        id = await self._mission_id(request.mission)
+        command = ResumeMission(id, call.caller.actor, add)
+        accepted = await self._submit("Resume", request.command_id, command, call)
+        return mission_pb2.ResumeResponse(position=accepted.position)
+
+    async def RaiseBudget(
+        self, request: mission_pb2.RaiseBudgetRequest, context: Context
+    ) -> mission_pb2.RaiseBudgetResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        id = await self._mission_id(request.mission)
+        command = RaiseBudget(id, _budget(request.add), call.caller.actor)
+        accepted = await self._submit("RaiseBudget", request.command_id, command, call)
+        return mission_pb2.RaiseBudgetResponse(position=accepted.position)
+
     async def Approve(
         self, request: mission_pb2.ApproveRequest, context: Context
     ) -> mission_pb2.ApproveResponse:
         call = current_call()
         asked = await self._asked(request)
-        command = ApproveGate(asked.task_id, asked.gate, call.caller.actor, request.note)
+        command = ApproveGate(
+            asked.task_id, asked.gate, call.caller.actor, request.note, call.caller.role
+        )
         accepted = await self._submit("Approve", request.command_id, command, call)
         return mission_pb2.ApproveResponse(position=accepted.position)
 
@@ -167,7 +260,9 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
     ) -> mission_pb2.RejectResponse:
         call = current_call()
         asked = await self._asked(request)
-        command = RejectGate(asked.task_id, asked.gate, call.caller.actor, request.note)
+        command = RejectGate(
+            asked.task_id, asked.gate, call.caller.actor, request.note, call.caller.role
+        )
         accepted = await self._submit("Reject", request.command_id, command, call)
         return mission_pb2.RejectResponse(position=accepted.position)
 
@@ -184,8 +279,9 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
                 "mission",
                 f"hive cancel {mission.name}",
             )
-        plan = plan_again(await self._history(mission.mission_id))
-        command = LaunchMission("", await self._runnable(plan))
+        history = await self._history(mission.mission_id)
+        plan, origin = plan_again(history), origin_of(history)
+        command = LaunchMission("", await self._runnable(plan), origin=origin)
         accepted = await self._submit("Retry", request.command_id, command, current_call())
         return mission_pb2.RetryResponse(
             mission_id=accepted.id, name=accepted.name, position=accepted.position
@@ -205,13 +301,71 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         call = current_call()
         check_command_id(request.command_id)
         await self._catch_up()
-        mission = await self._views.find(request.mission)
-        task = choose_open(
-            await self._views.open_work(mission.mission_id), request.task, mission.name
-        )
+        task = await self._open_task(request.mission, request.task)
         command = TellTask(task.task_id, request.text, call.caller.actor)
         accepted = await self._submit("Tell", request.command_id, command, call)
         return mission_pb2.TellResponse(
+            position=accepted.position, task=f"{task.phase}/{task.name}"
+        )
+
+    async def Take(
+        self, request: mission_pb2.TakeRequest, context: Context
+    ) -> mission_pb2.TakeResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        await self._catch_up()
+        task = await self._open_task(request.mission, request.task)
+        command = TakeTask(task.task_id, call.caller.actor)
+        accepted = await self._submit("Take", request.command_id, command, call)
+        return mission_pb2.TakeResponse(
+            position=accepted.position, task=f"{task.phase}/{task.name}", task_id=task.task_id
+        )
+
+    async def Give(
+        self, request: mission_pb2.GiveRequest, context: Context
+    ) -> mission_pb2.GiveResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        await self._catch_up()
+        task = await self._open_task(request.mission, request.task)
+        command = GiveTask(
+            task.task_id,
+            call.caller.actor,
+            request.epoch,
+            request.commit,
+            from_proto(request.bundle, ArtifactRef) if request.HasField("bundle") else None,
+            request.note,
+            request.done,
+            request.drop,
+            request.force,
+        )
+        accepted = await self._submit("Give", request.command_id, command, call)
+        return mission_pb2.GiveResponse(
+            position=accepted.position, task=f"{task.phase}/{task.name}"
+        )
+
+    async def _open_task(self, mission: str, task: str) -> TaskRow:
+        """Raises Refusal where it is not clear which is meant."""
+        if is_id(task):  # also one that has ended: what is sent again is answered as it was
+            view = await self._views.mission(mission, [task])
+            for row in view.tasks:
+                if row.task_id == task:
+                    return row
+        found = await self._views.find(mission)
+        return choose_open(await self._views.open_work(found.mission_id), task, found.name)
+
+    async def Answer(
+        self, request: mission_pb2.AnswerRequest, context: Context
+    ) -> mission_pb2.AnswerResponse:
+        call = current_call()
+        check_command_id(request.command_id)
+        await self._catch_up()
+        mission = await self._views.find(request.mission)
+        asking = await self._views.asking(mission.mission_id)
+        task = choose_asking(asking, request.task, request.command_id, mission.name)
+        command = AnswerQuestion(task.task_id, request.text, call.caller.actor, request.question)
+        accepted = await self._submit("Answer", request.command_id, command, call)
+        return mission_pb2.AnswerResponse(
             position=accepted.position, task=f"{task.phase}/{task.name}"
         )
 
@@ -237,8 +391,12 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
     async def _submit(
         self, name: str, command_id: str, command: Submittable, call: Call
     ) -> Accepted:
-        with span(f"gateway {name}", call.traceparent) as step:
-            submission = Submission(command_id, call.caller.actor, command, step.traceparent)
+        cause = current()
+        # Of a call that came without a context the trace begins here.
+        with nullcontext() if cause else call_span(f"{_SERVICE}/{name}") as begun:
+            call.begun = begun.traceparent if begun else ""
+            trace = call.begun or cause
+            submission = Submission(command_id, call.caller.actor, command, trace)
             return await self._submitter.submit(submission, call.timeout)
 
     # --- reads
@@ -277,6 +435,14 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
         mission = await self._views.find(request.mission)
         async for change in self._watchers.watch(mission.mission_id):
             yield change
+
+
+def _budget(message: plan_pb2.Budget) -> Budget:
+    try:
+        return from_proto(message, Budget)
+    except Misfit as misfit:
+        seen = misfit.within("add")
+        raise Refusal("invalid", str(seen), seen.where) from None
 
 
 def _page_token(position: int) -> str:

@@ -24,8 +24,10 @@ _CODES: Final = {
     "too-large": grpc.StatusCode.INVALID_ARGUMENT,
     "too-old": grpc.StatusCode.INVALID_ARGUMENT,
     "unauthenticated": grpc.StatusCode.UNAUTHENTICATED,
+    "revoked": grpc.StatusCode.UNAUTHENTICATED,
     "not-allowed": grpc.StatusCode.PERMISSION_DENIED,
     "not-found": grpc.StatusCode.NOT_FOUND,
+    "deleted": grpc.StatusCode.NOT_FOUND,
     "reused": grpc.StatusCode.ALREADY_EXISTS,
     "conflict": grpc.StatusCode.FAILED_PRECONDITION,
     "stale": grpc.StatusCode.FAILED_PRECONDITION,
@@ -37,6 +39,7 @@ _CODES: Final = {
     "damaged": grpc.StatusCode.DATA_LOSS,
     "stopped": grpc.StatusCode.UNAVAILABLE,
     "unavailable": grpc.StatusCode.UNAVAILABLE,
+    "busy": grpc.StatusCode.UNAVAILABLE,
     "full": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "internal": grpc.StatusCode.INTERNAL,
 }

@@ -6,10 +6,28 @@ from typing import Final
 import msgspec
 from google.protobuf.message import Message
 
+from hive_contracts.dialogue import Question
 from hive_contracts.ids import is_id
-from hive_contracts.plan import Failure, GatesRun, ItemsListed, MergeDone, Outcome, WorkDone
+from hive_contracts.outcome import (
+    Asked,
+    Failure,
+    GatesRun,
+    HandedOver,
+    ItemsListed,
+    MergeDone,
+    Outcome,
+    Usage,
+    WorkDone,
+)
 from hive_contracts.submit import Accepted, Answer, Refused, Submittable
-from hive_contracts.task import LoseLease, ReportAttempt, StartAttempt
+from hive_contracts.task import (
+    AskQuestion,
+    Fault,
+    LoseLease,
+    ReportAttempt,
+    ReportUsage,
+    StartAttempt,
+)
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import from_proto
 from hive_gateway.refusals import Refusal, refusal_of
@@ -20,6 +38,8 @@ _OUTCOMES: Final[Mapping[str, type[msgspec.Struct]]] = {
     "items": ItemsListed,
     "gates": GatesRun,
     "failure": Failure,
+    "handover": HandedOver,
+    "asked": Asked,
 }
 
 
@@ -33,7 +53,15 @@ def command_of(report: runner_pb2.Report) -> Submittable:
         case "started":
             return StartAttempt(report.task_id, report.epoch)
         case "declined":
-            return LoseLease(report.task_id, report.epoch, report.declined.reason)
+            declined = report.declined
+            fault: Fault = "" if declined.begun else "declined"
+            return LoseLease(report.task_id, report.epoch, declined.reason, fault)
+        case "asks":
+            question = from_proto(report.asks.question, Question)
+            return AskQuestion(report.task_id, report.epoch, report.asks.id, question)
+        case "usage":
+            used = from_proto(report.usage.usage, Usage)
+            return ReportUsage(report.task_id, report.epoch, used)
         case kind:
             return ReportAttempt(report.task_id, report.epoch, _outcome(report, kind))
 

@@ -4,16 +4,19 @@ import os
 from pathlib import Path
 from typing import Final
 
+from hive_gateway.people import People
 from hive_gateway.tokens import Tokens, read_token
 from hive_shared.settings import GatewaySettings, SettingsError
 
 _KEY_BYTES: Final = 32
 
 
-def tokens_of(settings: GatewaySettings) -> Tokens:
+def tokens_of(settings: GatewaySettings, people: People) -> Tokens:
     """Raises SettingsError."""
     return Tokens(
-        {"admin": _token(settings.admin_token_path), "runner": _token(settings.runner_token_path)}
+        {"admin": _token(settings.admin_token_path), "runner": _token(settings.runner_token_path)},
+        people.now,
+        lambda: bool(people.problem),
     )
 
 

@@ -12,6 +12,8 @@ from grpc_reflection.v1alpha import reflection
 from hive_contracts.v1 import (
     event_pb2,
     event_pb2_grpc,
+    github_pb2,
+    github_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
     mission_pb2,
@@ -21,8 +23,9 @@ from hive_contracts.v1 import (
     runner_pb2,
     runner_pb2_grpc,
 )
-from hive_gateway.door import Door
+from hive_gateway.door import MAX_CALLS, Door
 from hive_gateway.events import Events
+from hive_gateway.github import Github
 from hive_gateway.logs.service import Logs
 from hive_gateway.missions import Missions
 from hive_gateway.operations import Operations
@@ -37,11 +40,14 @@ SERVICES: Final = tuple(
         (event_pb2, "EventService"),
         (log_pb2, "LogService"),
         (operations_pb2, "OperationsService"),
+        (github_pb2, "GithubService"),
     )
 )
 MAX_REQUEST: Final = 16 * 1024 * 1024
 """Bytes: as many plans as one LaunchMany may hold."""
-MAX_CALLS: Final = 4096
+MAX_OPEN: Final = 2 * MAX_CALLS
+"""Calls and streams of any kind. gRPC ends those beyond it as CANCELLED, with no word of why: the
+door refuses sooner, and what is left is for whoever asks about health."""
 GRACE_SECONDS: Final = 1.0
 """How long calls that are being served may take once the gateway is told to end."""
 
@@ -66,6 +72,7 @@ class Services(msgspec.Struct, frozen=True):
     events: Events
     logs: Logs
     operations: Operations
+    github: Github
     health: Any
     """The health servicer of grpc_health, which ships no types."""
 
@@ -73,12 +80,13 @@ class Services(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def serving(services: Services, door: Door, host: str, port: int) -> AsyncIterator[int]:
     """Serve in this loop; yields the port (another one only for port 0). Raises SettingsError."""
-    server = aio.server(interceptors=(door,), options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
+    server = aio.server(interceptors=(door,), options=_OPTIONS, maximum_concurrent_rpcs=MAX_OPEN)
     mission_pb2_grpc.add_MissionServiceServicer_to_server(services.missions, server)
     runner_pb2_grpc.add_RunnerServiceServicer_to_server(services.runners, server)
     event_pb2_grpc.add_EventServiceServicer_to_server(services.events, server)
     log_pb2_grpc.add_LogServiceServicer_to_server(services.logs, server)
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(services.operations, server)
+    github_pb2_grpc.add_GithubServiceServicer_to_server(services.github, server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
     names = (*SERVICES, "grpc.health.v1.Health", reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)

@@ -16,8 +16,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Final, Protocol
 
+import msgspec
 from grpc import aio
 
+from hive_contracts.heartbeat import Counted, Handled, RunnerHeard
 from hive_contracts.ids import is_id
 from hive_contracts.orders import Beat, Orders
 from hive_contracts.submit import Submission
@@ -27,14 +29,20 @@ from hive_gateway.door import Call, current_call
 from hive_gateway.logs.tails import Tails
 from hive_gateway.refusals import Refusal
 from hive_gateway.reports import by_task, command_of, receipt_of, refused
+from hive_gateway.runner_counts import handled, tokens
 from hive_gateway.submitter import Submitter, Unanswered
 from hive_gateway.transfer import ArtifactTransfer
+from hive_gateway.views.reader import ViewsReader
 from hive_shared.telemetry import span
 
 REPORT_SECONDS: Final = 10.0
 """How long an answer to a report is waited for; the runner sends it again."""
 HEARD_BEATS: Final = 3
 """Beats that may be missing before a runner is no longer spoken for."""
+MAX_ASKED: Final = 1000
+"""Tasks in one AskReleases."""
+BEAT_SECONDS: Final = 2.0
+"""Between two beats of a runner, until its orders say otherwise."""
 OUTBOX: Final = 16
 """Answers that wait for a runner that does not read; then it is not read either."""
 
@@ -53,8 +61,12 @@ class _Session:
         self._submitter = submitter
         self._call = call
         self._last: Beat | None = None
+        self._handled: tuple[Handled, ...] = ()
+        self._tokens: tuple[Counted, ...] = ()
         self._heard_at = 0.0
         self._every = 0.0
+        self._offered: dict[tuple[str, int], float] = {}
+        """Since when each epoch has been sent to it that it does not hold."""
         self._asking = asyncio.Lock()
         self._hinted = asyncio.Event()
         self.outbox: asyncio.Queue[runner_pb2.SessionResponse] = asyncio.Queue(OUTBOX)
@@ -70,6 +82,9 @@ class _Session:
         beat = _beat_of(request.beat)
         if self._last is not None and beat.runner_id != self._last.runner_id:
             raise Refusal("invalid", "a session is that of one runner", "beat.runner_id")
+        if beat.handlers or beat.tokens:
+            self._handled, self._tokens = handled(beat), tokens(beat)
+            beat = msgspec.structs.replace(beat, handlers=(), tokens=())
         self._last = beat
         self._heard_at = asyncio.get_running_loop().time()
         return True
@@ -102,7 +117,34 @@ class _Session:
             except Unanswered:
                 return None
         self._every = orders.beat_seconds
+        self._note_offers(orders)
         return to_proto(orders, runner_pb2.Orders)
+
+    def heard(self, now: float) -> RunnerHeard | None:
+        """The runner as it is known here, at a moment of the loop's clock; None before a beat."""
+        if (beat := self._last) is None:
+            return None
+        offered = min(self._offered.values(), default=now)
+        return RunnerHeard(
+            runner_id=beat.runner_id,
+            session_id=beat.session_id,
+            name=beat.name,
+            slots=beat.slots,
+            heard_s_ago=round(now - self._heard_at, 3),
+            every_s=self._every or BEAT_SECONDS,
+            working=len(beat.holding),
+            agents=beat.agents,
+            closed=beat.closed,
+            draining=beat.draining,
+            deaf_s=round(now - offered, 3),
+            handlers=self._handled,
+            tokens=self._tokens,
+        )
+
+    def _note_offers(self, orders: Orders) -> None:
+        now = asyncio.get_running_loop().time()
+        offered = [(lease.task.task_id, lease.epoch) for lease in orders.leases]
+        self._offered = {epoch: self._offered.get(epoch, now) for epoch in offered}
 
     async def _report(self, reports: list[runner_pb2.Report]) -> list[runner_pb2.Receipt]:
         taken = await asyncio.gather(*map(self._report_in_order, by_task(reports)))
@@ -143,16 +185,31 @@ class Runners(runner_pb2_grpc.RunnerServiceServicer):
     """RunnerService: the sessions that are open here, and artifacts."""
 
     def __init__(
-        self, beats: Beats, submitter: Submitter, artifacts: ArtifactTransfer, tails: Tails
+        self,
+        beats: Beats,
+        submitter: Submitter,
+        artifacts: ArtifactTransfer,
+        tails: Tails,
+        views: ViewsReader,
     ) -> None:
         self._beats = beats
         self._submitter = submitter
         self._artifacts = artifacts
         self._tails = tails
+        self._views = views
         self._sessions: dict[str, set[_Session]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._sessions.values()))
+
+    def heard(self) -> list[RunnerHeard]:
+        """Each runner once; of several sessions of one, that which was heard last."""
+        now = asyncio.get_running_loop().time()
+        found: list[RunnerHeard] = []
+        for sessions in self._sessions.values():
+            known = [heard for session in sessions if (heard := session.heard(now)) is not None]
+            found += sorted(known, key=lambda heard: heard.heard_s_ago)[:1]
+        return found
 
     def hinted(self, runner_id: str) -> None:
         """This runner's orders have changed."""
@@ -200,6 +257,18 @@ class Runners(runner_pb2_grpc.RunnerServiceServicer):
         context: aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[runner_pb2.GetArtifactResponse]:
         return self._artifacts.get(request.digest)
+
+    async def AskReleases(
+        self,
+        request: runner_pb2.AskReleasesRequest,
+        context: aio.ServicerContext[Any, Any],
+    ) -> runner_pb2.AskReleasesResponse:
+        if len(request.task_ids) > MAX_ASKED:
+            raise Refusal("invalid", f"{len(request.task_ids)} tasks, {MAX_ASKED} at most")
+        found = await self._views.releases(request.task_ids)
+        return runner_pb2.AskReleasesResponse(
+            tasks=[to_proto(release, runner_pb2.TaskRelease) for release in found]
+        )
 
     async def _read(
         self, session: _Session, requests: AsyncIterator[runner_pb2.SessionRequest]

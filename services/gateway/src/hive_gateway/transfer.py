@@ -3,30 +3,36 @@
 import asyncio
 import contextlib
 import errno
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime
 from typing import Final
 
 from hive_contracts.plan import ArtifactRef
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import from_proto
 from hive_gateway.refusals import Refusal
+from hive_gateway.retention.sweep import deleted_on
 from hive_shared.artifacts import (
     PIECE,
     ArtifactCorrupt,
     ArtifactMismatch,
     ArtifactMissing,
+    ArtifactReader,
     Artifacts,
     ArtifactTooLarge,
     ArtifactWriter,
     InvalidDigest,
 )
 
+When = Callable[[str], Awaitable[datetime | None]]
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ArtifactTransfer:
-    def __init__(self, artifacts: Artifacts) -> None:
+    def __init__(self, artifacts: Artifacts, deleted: When | None = None) -> None:
+        """`deleted` says when an artifact was deleted that is not here, if it was."""
         self._artifacts = artifacts
+        self._deleted = deleted
 
     async def put(
         self, requests: AsyncIterator[runner_pb2.PutArtifactRequest]
@@ -35,7 +41,7 @@ class ArtifactTransfer:
         with _refusing():
             async for first in requests:
                 ref = from_proto(first.ref, ArtifactRef)
-                if await asyncio.to_thread(self._artifacts.has, ref.digest):
+                if await asyncio.to_thread(self._artifacts.touch, ref.digest):
                     return runner_pb2.PutArtifactResponse(stored=False)
                 with await asyncio.to_thread(self._artifacts.writer, ref) as writer:
                     await _write(writer, first.piece)
@@ -47,12 +53,27 @@ class ArtifactTransfer:
 
     async def get(self, digest: str) -> AsyncIterator[runner_pb2.GetArtifactResponse]:
         """Raises Refusal, also in the middle, where the blob turns out to be damaged."""
-        with _refusing(), await asyncio.to_thread(self._artifacts.reader, digest) as reader:
+        with _refusing(), await self._reader(digest) as reader:
             size = reader.ref.size
             piece = await asyncio.to_thread(reader.read)
             yield runner_pb2.GetArtifactResponse(size=size, piece=piece)
             while piece := await asyncio.to_thread(reader.read):
                 yield runner_pb2.GetArtifactResponse(piece=piece)
+
+    async def _reader(self, digest: str) -> ArtifactReader:
+        """Raises ArtifactError; Refusal where it was deleted."""
+        try:
+            return await asyncio.to_thread(self._artifacts.reader, digest)
+        except ArtifactMissing:
+            moment = None if self._deleted is None else await self._deleted(digest)
+            if moment is None:
+                raise
+            raise Refusal(
+                "deleted",
+                f"this was {deleted_on(moment)}",
+                "",
+                "artifacts_retention says how long such is kept",
+            ) from None
 
 
 async def _write(writer: ArtifactWriter, piece: bytes) -> None:

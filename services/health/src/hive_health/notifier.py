@@ -10,7 +10,7 @@ from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
 from hive_contracts.mission import MissionLaunched
 from hive_contracts.subjects import stream_name
-from hive_contracts.task import ApprovalRequested
+from hive_contracts.task import ApprovalRequested, QuestionAsked
 from hive_health.notices import TOLD, mission_of, notice
 from hive_shared.clock import Clock
 from hive_shared.eventstore.port import EventStore
@@ -19,6 +19,8 @@ REMEMBERED: Final = 10_000
 """Missions; of another one the launch is looked up."""
 MAX_AGE_MS: Final = 24 * 3600 * 1000
 """What is older is no news: after a long outage nobody is told of it any more."""
+_OF_TASKS: Final = frozenset({ApprovalRequested.__name__, QuestionAsked.__name__})
+"""Told events that stand in the stream of a task."""
 
 _log = logging.getLogger("hive.health.notify")
 
@@ -54,7 +56,7 @@ class Notifier:
     def _may_tell(self, event: Recorded) -> bool:
         """Whether somebody asked to hear of its mission, as far as is remembered."""
         stream = event.stream
-        if event.type == ApprovalRequested.__name__:
+        if event.type in _OF_TASKS:
             known = decode_known(event)
             stream = "" if known is None else stream_name("mission", mission_of(known))
         return self._asked_for.get(stream, True)

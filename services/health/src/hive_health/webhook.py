@@ -38,9 +38,11 @@ class Webhooks:
             # What it answers besides its status is not read: it may be without end.
             async with self._client.stream("POST", url, content=body, headers=headers) as answer:
                 if not answer.is_success:
-                    raise WebhookFailed(f"{_host(url)} answers {answer.status_code}")
+                    raise WebhookFailed(f"{host_of(url)} answers {answer.status_code}")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise WebhookFailed(f"{_host(url)} does not answer: {type(error).__name__}") from error
+            raise WebhookFailed(
+                f"{host_of(url)} does not answer: {type(error).__name__}"
+            ) from error
 
 
 def signature(key: bytes, body: bytes) -> str:
@@ -53,7 +55,8 @@ async def webhooks(key: bytes) -> AsyncIterator[Webhooks]:
         yield Webhooks(client, key)
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """No more of a URL than may stand in a log."""
     try:
         return httpx.URL(url).host or "the webhook"
     except httpx.InvalidURL:

@@ -22,15 +22,21 @@ from msgspec.structs import replace
 
 from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
+from hive_contracts.heartbeat import QueueUse, Wanted
 from hive_contracts.ids import NewId, derived_id
+from hive_contracts.mission import ReserveLease
 from hive_contracts.runner import CloseSession
-from hive_contracts.task import LeaseTask
+from hive_contracts.task import LeaseTask, TaskLeased
 from hive_orchestrator.board import Board
 from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.demand import demand
 from hive_orchestrator.desk import Desk
 from hive_orchestrator.handlers.commands import Commands, Order, stream_about
+from hive_orchestrator.measured import Scheduling, queue_of
+from hive_orchestrator.obeying import Obeying
 from hive_orchestrator.policy import react
 from hive_orchestrator.scheduling import assign
+from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import CommandTooOld
 from hive_shared.eventstore.port import EventStore, Fence
 
@@ -53,7 +59,9 @@ class Pace(Struct, frozen=True):
     watch: float = 0.5
     """Between two looks at timers and sessions."""
     rest: float = 0.01
-    """At least, and four times that at most, between two turns that have something to do."""
+    """At least, and four times that at most, between two turns where there is much to do."""
+    much: int = 16
+    """So many events and leases in one turn; with fewer the next follows at once."""
 
 
 class Active:
@@ -68,6 +76,9 @@ class Active:
         tell: Tell,
         pace: Pace,
         fence: Fence,
+        clock: Clock,
+        scheduling: Scheduling,
+        obeying: Obeying,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -77,18 +88,34 @@ class Active:
         self._pace = pace
         self._fence = fence
         self._board = Board()
+        self._clock = clock
+        self._scheduling = scheduling
+        self._now = 0.0
+        """The record's time, as it was looked at last; seconds since 1970."""
+        self._obeying = obeying
         self._draining: frozenset[str] = frozenset()
+        self._may_work: dict[str, float] = {}
+        """Exclusive tasks whose lease was lost, and until when their attempt may still be at work:
+        no orders have named it since, so its runner, or what watches for it, ends it by then."""
 
     async def load(self) -> None:
         self._board = await self._desk.load()
         await self.watch()
 
-    async def turn(self) -> bool:
-        """Fold what is new, react, keep, lease. False where there was nothing to do.
+    def queue(self) -> QueueUse:
+        """What waits for a runner."""
+        return queue_of(self._board, self._now)
+
+    async def turn(self) -> int:
+        """Fold what is new, react, keep, lease. How many events and leases there were.
 
         Raises Superseded or Fenced where another orchestrator is active, StoreUnavailable,
         UnknownEvent where a newer version has written.
         """
+        with self._scheduling.turns.one():
+            return await self._turn()
+
+    async def _turn(self) -> int:
         before = self._board.position
         events = await self._store.read_all(before, BATCH)
         orders = [order for recorded in events for order in self._fold(recorded)]
@@ -99,18 +126,33 @@ class Active:
             for runner in sorted(changes.runners):
                 await self._tell(runner)
         if len(events) == BATCH:
-            return True
-        leases = assign(self._board, self._draining)
+            return BATCH
+        held = self._held() if self._board.lost else frozenset()
+        restraints = await self._obeying.now()
+        leases = assign(self._board, self._draining, held, restraints=restraints)
         await self._execute([self._to_lease(lease) for lease in leases])
-        return bool(events or leases)
+        return len(events) + len(leases)
 
-    def _to_lease(self, lease: LeaseTask) -> Order:
-        cause = self._board.cards[lease.task_id].traceparent
+    def demand(self) -> tuple[Wanted, ...]:
+        """What runners are wanted for."""
+        return demand(self._board, self._held() if self._board.lost else ())
+
+    def _held(self) -> set[str]:
+        now = self._clock.monotonic()
+        self._may_work = {
+            id: self._may_work.get(id, now + self._pace.session_ttl) for id in self._board.lost
+        }
+        return {id for id, until in self._may_work.items() if now < until}
+
+    def _to_lease(self, lease: LeaseTask | ReserveLease) -> Order:
+        leased = lease.lease if isinstance(lease, ReserveLease) else lease
+        cause = self._board.cards[leased.task_id].traceparent
         return Order(self._new_id(), ACTOR, lease, cause)
 
     async def watch(self) -> None:
         """Let timers ring, end sessions that fell silent."""
         now = await self._desk.now()
+        self._now = now.timestamp()
         ringing = [Order(t.id, ACTOR, t.command) for t in self._board.due(now)]
         pulses = await self._desk.pulses()
         self._draining = frozenset(pulse.session_id for pulse in pulses if pulse.draining)
@@ -123,6 +165,9 @@ class Active:
 
     def _fold(self, recorded: Recorded) -> Iterable[Order]:
         event = decode(recorded)
+        if isinstance(event, TaskLeased):
+            at_ms = recorded.recorded_at.timestamp() * 1000
+            self._scheduling.leased(self._board.cards.get(event.task_id), at_ms)
         self._board.apply(recorded, event)
         for number, command in enumerate(react(event, self._board)):
             id = derived_id(recorded.id, "reaction", number)

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from hive_orchestrator.board import Board, Changes
+from hive_orchestrator.board import Board
+from hive_orchestrator.cards import Card, Changes
 
 
 class Superseded(Exception):
@@ -33,6 +34,12 @@ class HeldLease(Struct, frozen=True):
     task_id: str
     epoch: int
     traceparent: str
+    taken: bool = False
+    """Whether it is to be handed over to a person."""
+
+
+def held_lease(card: Card) -> HeldLease:
+    return HeldLease(card.task_id, card.epoch, card.traceparent, card.status == "taken")
 
 
 class Desk(Protocol):

@@ -9,9 +9,11 @@ from datetime import datetime
 import msgspec
 
 from hive_contracts.runner import SessionOpened
-from hive_orchestrator.board import Board, Card, Changes, Timer
-from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+from hive_orchestrator.board import Board
+from hive_orchestrator.cards import Card, Changes, Timer
+from hive_orchestrator.desk import HeldLease, Pulse, Superseded, held_lease
 from hive_orchestrator.prerequisites import Prerequisites, Wait
+from hive_orchestrator.standing import Standing
 
 
 class _Session(msgspec.Struct):
@@ -32,6 +34,7 @@ class MemoryDesk:
         self._waits: set[Wait] = set()
         self._sessions: dict[str, _Session] = {}
         self._numbers: dict[str, int] = {}
+        self._standings: dict[str, bytes] = {}
         self._hearing_ms = 0
         self._heard_at = now()
 
@@ -42,6 +45,7 @@ class MemoryDesk:
             [msgspec.json.decode(timer, type=Timer) for timer in self._timers.values()],
             [msgspec.json.decode(s.opened, type=SessionOpened) for s in self._sessions.values()],
             Prerequisites(self._succeeded, self._waits),
+            [msgspec.json.decode(kept, type=Standing) for kept in self._standings.values()],
         )
 
     async def keep(self, before: int, after: int, changes: Changes) -> None:
@@ -50,6 +54,7 @@ class MemoryDesk:
         self._position = after
         _update(self._cards, changes.cards)
         _update(self._timers, changes.timers)
+        _update(self._standings, changes.standings)
         self._succeeded |= changes.prerequisites.succeeded
         for wait, begun in changes.prerequisites.waits.items():
             (self._waits.add if begun else self._waits.discard)(wait)
@@ -81,7 +86,7 @@ class MemoryDesk:
         session.heard_ms, session.draining = self._hearing_ms, draining
         cards = [msgspec.json.decode(card, type=Card) for card in self._cards.values()]
         held = sorted((c for c in cards if c.session_id == session_id), key=lambda c: c.task_id)
-        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in held]
+        return [held_lease(card) for card in held]
 
     async def heard_ourselves(self, most_ms: int) -> None:
         now = self._now()

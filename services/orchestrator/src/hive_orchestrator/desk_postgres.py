@@ -9,12 +9,14 @@ from typing import Any, Final, cast
 import asyncpg
 import msgspec
 
+from hive_contracts.mission import SpendWall
 from hive_contracts.runner import SessionOpened
 from hive_contracts.subjects import stream_name
-from hive_contracts.task import AnyTaskCommand
-from hive_orchestrator.board import Board, Card, Changes, Timer
-from hive_orchestrator.desk import HeldLease, Pulse, Superseded
+from hive_orchestrator.board import Board
+from hive_orchestrator.cards import Card, Changes, TimedCommand, Timer
+from hive_orchestrator.desk import HeldLease, Pulse, Superseded, held_lease
 from hive_orchestrator.prerequisites import Prerequisites, WaitChanges
+from hive_orchestrator.standing import Standing
 from hive_shared.eventstore.pool import FAILURES, open_pool, translated
 
 CONNECTIONS: Final = 4
@@ -37,6 +39,10 @@ _WAIT: Final = """
 _WAIT_NO_MORE: Final = """
     delete from orchestrator.waits using unnest($1::text[], $2::text[]) as over (series, mission_id)
     where waits.series = over.series and waits.mission_id = over.mission_id"""
+_STANDINGS: Final = """
+    insert into orchestrator.standings (mission_id, standing)
+    select * from unnest($1::text[], $2::json[])
+    on conflict (mission_id) do update set standing = excluded.standing"""
 _SESSIONS: Final = """
     insert into orchestrator.sessions (session_id, runner_id, opened, heard_ms)
     select id, runner, opened, hearing.ms
@@ -92,6 +98,11 @@ class PostgresDesk:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """Its connections, to be looked at."""
+        return self._pool
+
     async def load(self) -> Board:
         with _translation():
             return await self._load()
@@ -107,12 +118,14 @@ class PostgresDesk:
             succeeded = await connection.fetch("select series from orchestrator.succeeded")
             waits = await connection.fetch("select series, mission_id from orchestrator.waits")
             sessions = await connection.fetch("select opened from orchestrator.sessions")
+            standings = await connection.fetch("select standing from orchestrator.standings")
         return Board(
             position,
             [_CARD.decode(row["card"]) for row in cards],
             [Timer(row["id"], row["due_at"], _COMMAND.decode(row["command"])) for row in timers],
             [_SESSION.decode(row["opened"]) for row in sessions],
             Prerequisites((row["series"] for row in succeeded), map(tuple, waits)),
+            [_STANDING.decode(row["standing"]) for row in standings],
         )
 
     async def keep(self, before: int, after: int, changes: Changes) -> None:
@@ -127,6 +140,7 @@ class PostgresDesk:
             await _keep_timers(connection, changes)
             await _keep_sessions(connection, changes)
             await _keep_prerequisites(connection, changes.prerequisites)
+            await _keep_standings(connection, changes)
 
     async def now(self) -> datetime:
         [[moment]] = await self._fetch("select clock_timestamp()")
@@ -140,7 +154,7 @@ class PostgresDesk:
         if not is_open:
             return None
         cards = _HELD.decode(found or b"[]")
-        return [HeldLease(card.task_id, card.epoch, card.traceparent) for card in cards]
+        return [held_lease(card) for card in cards]
 
     async def heard_ourselves(self, most_ms: int) -> None:
         await self._fetch(_HEARD_OURSELVES, most_ms)
@@ -185,11 +199,27 @@ async def _keep_timers(connection: Any, changes: Changes) -> None:
             _TIMERS,
             [timer.id for timer in kept],
             [timer.due_at for timer in kept],
-            [stream_name("task", timer.command.task_id) for timer in kept],
+            [stream_name(_category(timer), timer.about) for timer in kept],
             [_json(timer.command) for timer in kept],
         )
     if gone:
         await connection.execute("delete from orchestrator.timers where id = any($1)", gone)
+
+
+def _category(timer: Timer) -> str:
+    return "mission" if isinstance(timer.command, SpendWall) else "task"
+
+
+async def _keep_standings(connection: Any, changes: Changes) -> None:
+    kept = [standing for standing in changes.standings.values() if standing is not None]
+    gone = [id for id, standing in changes.standings.items() if standing is None]
+    if kept:
+        ids = [standing.mission_id for standing in kept]
+        await connection.execute(_STANDINGS, ids, [_json(standing) for standing in kept])
+    if gone:
+        await connection.execute(
+            "delete from orchestrator.standings where mission_id = any($1)", gone
+        )
 
 
 async def _keep_sessions(connection: Any, changes: Changes) -> None:
@@ -224,5 +254,6 @@ _json: Final = msgspec.json.encode
 
 _CARD: Final = msgspec.json.Decoder(Card)
 _HELD: Final = msgspec.json.Decoder(list[Card])
-_COMMAND: Final = msgspec.json.Decoder(AnyTaskCommand)
+_COMMAND: Final = msgspec.json.Decoder(TimedCommand)
+_STANDING: Final = msgspec.json.Decoder(Standing)
 _SESSION: Final = msgspec.json.Decoder(SessionOpened)

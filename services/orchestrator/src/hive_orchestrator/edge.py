@@ -16,12 +16,14 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from hive_contracts.orders import Heard
-from hive_contracts.subjects import APPENDED, BEAT, DEADLINE_HEADER, SUBMIT, orders_hint
+from hive_contracts.subjects import APPENDED, BEAT, DEADLINE_HEADER, RUNBOOK, SUBMIT, orders_hint
 from hive_contracts.submit import Submission
 from hive_orchestrator.handlers.beats import Beats
+from hive_orchestrator.handlers.runbook import launch_runbook
 from hive_orchestrator.handlers.submit import Submit
 from hive_orchestrator.replica import Replica
 from hive_shared.eventstore.errors import StoreUnavailable
+from hive_shared.handling import Handling
 
 QUEUE: Final = "orchestrator"
 WORKERS: Final = 64
@@ -29,6 +31,7 @@ DEFAULT_DEADLINE_MS: Final = 10_000
 
 log = logging.getLogger(__name__)
 
+_submission: Final = msgspec.json.Decoder(Submission)
 _submissions: Final = msgspec.json.Decoder(list[Submission])
 _heard: Final = msgspec.json.Decoder(Heard)
 
@@ -82,7 +85,14 @@ async def started(broker: NatsBroker) -> AsyncIterator[None]:
         await broker.stop()
 
 
-def serve(broker: NatsBroker, submit: Submit, beats: Beats, replica: Replica) -> None:
+def serve(
+    broker: NatsBroker,
+    submit: Submit,
+    beats: Beats,
+    replica: Replica,
+    submitting: Handling,
+    beating: Handling,
+) -> None:
     """Register the handlers; they are called once the broker is started."""
 
     @broker.subscriber(
@@ -91,8 +101,19 @@ def serve(broker: NatsBroker, submit: Submit, beats: Beats, replica: Replica) ->
     )  # fmt: skip
     async def on_submit(request: tuple[float, bytes]) -> bytes:
         deadline, body = request
-        async with asyncio.timeout(deadline):
-            return msgspec.json.encode(await submit(_submissions.decode(body)))
+        with submitting.one():
+            async with asyncio.timeout(deadline):
+                return msgspec.json.encode(await submit(_submissions.decode(body)))
+
+    @broker.subscriber(
+        RUNBOOK, queue=QUEUE, decoder=_with_deadline, title="Runbooks",
+        description="A runbook's launch, of health: a Submission, answered by an Answer.",
+    )  # fmt: skip
+    async def on_runbook(request: tuple[float, bytes]) -> bytes:
+        deadline, body = request
+        with submitting.one():
+            async with asyncio.timeout(deadline):
+                return msgspec.json.encode(await launch_runbook(submit, _submission.decode(body)))
 
     @broker.subscriber(
         BEAT, queue=QUEUE, max_workers=WORKERS, decoder=_with_deadline, title="Beats",
@@ -101,8 +122,9 @@ def serve(broker: NatsBroker, submit: Submit, beats: Beats, replica: Replica) ->
     async def on_beat(request: tuple[float, bytes]) -> bytes:
         deadline, body = request
         try:
-            async with asyncio.timeout(deadline):
-                orders = await beats(_heard.decode(body))
+            with beating.one():
+                async with asyncio.timeout(deadline):
+                    orders = await beats(_heard.decode(body))
         except (StoreUnavailable, TimeoutError) as error:
             log.warning("a beat was not heard: %s", error)
             return b""

@@ -25,6 +25,16 @@ async def start(shell: Shell, settings: OrchestratorSettings) -> None:
             lambda: random.uniform(-1, 1),
         )
     )
+    for handling in service.handlings:
+        shell.vitals.handling(handling)
+    for probe in service.pools:
+        shell.vitals.pool(probe.use)
+        shell.spawn(probe.run(), "pool")
+    shell.vitals.queues(service.replica.queues)
+    shell.vitals.queue("appends", service.appends_waiting)
+    shell.vitals.need("record", lambda: service.replica.trouble)
+    shell.vitals.disk(settings.data)
+    shell.vitals.demand(service.replica.demand)
     shell.spawn(service.replica.run(), "replica")
     shell.spawn(beat(shell, service.client), "heartbeats")
 

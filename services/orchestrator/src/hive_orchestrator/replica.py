@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hive_contracts.codec import UnknownEvent
+from hive_contracts.heartbeat import QueueUse, Wanted
 from hive_orchestrator.active import FENCE, Active, Pace
 from hive_orchestrator.desk import Superseded
 from hive_shared.clock import Clock
@@ -32,12 +33,23 @@ class Replica:
         self._pace = pace
         self._clock = clock
         self._woken = Wake(clock)
+        self._acting: Active | None = None
         self.active = False
         """Whether this replica holds the fence."""
+        self.trouble = ""
+        """Why nothing goes on here; empty while it does."""
 
     def wake(self) -> None:
         """Something was appended: look at the log now."""
         self._woken.set()
+
+    def queues(self) -> list[QueueUse]:
+        """What waits for a runner, where this replica gives work."""
+        return [] if self._acting is None else [self._acting.queue()]
+
+    def demand(self) -> tuple[Wanted, ...] | None:
+        """What runners are wanted for; None while another replica is active."""
+        return None if self._acting is None else self._acting.demand()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -47,23 +59,27 @@ class Replica:
             except* (Superseded, Fenced):
                 log.warning("another orchestrator is active now")
             except* (StoreUnavailable, UnknownEvent) as group:
-                log.error("nothing goes on: %s", _first(group))
+                self.trouble = str(_first(group))
+                log.error("nothing goes on: %s", self.trouble)
             self.active = False
             await self._clock.sleep(self._pace.fence / 10)
 
     async def _take_part(self) -> None:
         fence = await self._take()
         if fence is None:
+            self.trouble = ""
             await self._clock.sleep(self._pace.fence / 5)
             return
         active = self._start(fence)
         await active.load()
-        self.active = True
+        self.active, self.trouble = True, ""
+        self._acting = active
         log.info("active, with fence %s", fence.token)
         try:
             await self._work(active, fence)
         finally:
             self.active = False
+            self._acting = None
             with suppress(StoreUnavailable):
                 await self._store.release_fence(fence)
 
@@ -81,12 +97,13 @@ class Replica:
             if now - watched > self._pace.watch:
                 await active.watch()
                 watched = now
-            if not await active.turn():
+            done = await active.turn()
+            if not done:
                 await self._woken.wait(self._pace.watch)
-                continue
-            # As long as it worked: what comes meanwhile shares the price of the next turn.
-            worked = self._clock.monotonic() - now
-            await self._clock.sleep(min(max(worked, self._pace.rest), 4 * self._pace.rest))
+            elif done >= self._pace.much:
+                # As long as it worked: what comes meanwhile shares the price of the next turn.
+                worked = self._clock.monotonic() - now
+                await self._clock.sleep(min(max(worked, self._pace.rest), 4 * self._pace.rest))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

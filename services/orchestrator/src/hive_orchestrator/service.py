@@ -14,11 +14,15 @@ from hive_orchestrator.edge import Hints, broker_for, serve, started
 from hive_orchestrator.handlers.beats import Beats
 from hive_orchestrator.handlers.commands import Commands
 from hive_orchestrator.handlers.submit import Submit
+from hive_orchestrator.measured import Scheduling
 from hive_orchestrator.replica import Replica
 from hive_shared.bus.connection import connected
 from hive_shared.clock import Clock
 from hive_shared.eventstore.port import Fence
 from hive_shared.eventstore.postgres import open_postgres_store
+from hive_shared.eventstore.probe import PoolProbe
+from hive_shared.handling import Handling
+from hive_shared.restraints import Restraining
 
 
 class Service(Struct, frozen=True):
@@ -26,6 +30,9 @@ class Service(Struct, frozen=True):
 
     replica: Replica
     client: Client
+    handlings: tuple[Handling, ...]
+    pools: tuple[PoolProbe, ...]
+    appends_waiting: Callable[[], int]
 
 
 @asynccontextmanager
@@ -46,16 +53,30 @@ async def open_service(
         broker = broker_for(nats_url)
         client = await stack.enter_async_context(connected(nats_url, "orchestrator"))
         hints = Hints(client)
+        appends = Handling("append", clock.monotonic, "statement")
         store = await stack.enter_async_context(
-            open_postgres_store(postgres_url, on_appended=lambda _: tell_all())
+            open_postgres_store(postgres_url, on_appended=lambda _: tell_all(), appends=appends)
         )
         desk = await stack.enter_async_context(open_postgres_desk(postgres_url))
         aggregates = Aggregates(store)
-        commands = Commands(store, aggregates, new_id, jitter)
+        scheduling = Scheduling(clock.monotonic)
+        restraining = Restraining(store, clock)
+        commands = Commands(store, aggregates, new_id, jitter, restraining)
 
         def start(fence: Fence) -> Active:
             aggregates.forget()  # the record was away, or another replica was active
-            return Active(store, desk, commands, new_id, hints.tell, pace, fence)
+            return Active(
+                store,
+                desk,
+                commands,
+                new_id,
+                hints.tell,
+                pace,
+                fence,
+                clock,
+                scheduling,
+                restraining,
+            )
 
         replica = Replica(store, start, new_id(), pace, clock)
 
@@ -64,7 +85,10 @@ async def open_service(
             hints.appended()
 
         submit = Submit(commands, aggregates, desk, new_id)
-        beats = Beats(commands, aggregates, desk, new_id, beat_seconds)
-        serve(broker, submit, beats, replica)
+        beats = Beats(commands, aggregates, desk, new_id, beat_seconds, pace.session_ttl)
+        submitting, beating = (Handling(name, clock.monotonic) for name in ("submit", "beat"))
+        serve(broker, submit, beats, replica, submitting, beating)
         await stack.enter_async_context(started(broker))
-        yield Service(replica, client)
+        pools = (PoolProbe("log", store.pool, clock), PoolProbe("desk", desk.pool, clock))
+        handlings = (submitting, beating, appends, scheduling.turns, scheduling.waits)
+        yield Service(replica, client, handlings, pools, lambda: store.waiting)

@@ -5,6 +5,7 @@ RunnerError
 ├── GitFailed            a git call ended with another status than 0
 │   └── GitTimedOut
 ├── ArtifactUnavailable  the hive does not hand out an artifact that a lease needs
+├── HiveAway             the hive does not answer
 └── StepFailed           a step of an attempt is over; carries the Failure to report
 """
 
@@ -12,14 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from hive_contracts.plan import (
-    MAX_DETAIL,
-    MAX_TAIL,
-    AgentRun,
-    ArtifactRef,
-    Failure,
-    FailureKind,
-)
+from hive_contracts.outcome import MAX_DETAIL, MAX_TAIL, AgentRun, Failure, FailureKind
+from hive_contracts.plan import ArtifactRef
 
 _LOGIN: Final = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'\"]+@")
 
@@ -51,6 +46,10 @@ class ArtifactUnavailable(RunnerError):
     """The hive does not hand out an artifact that a lease needs."""
 
 
+class HiveAway(RunnerError):
+    """The hive does not answer, or not this."""
+
+
 class StepFailed(RunnerError):
     """A step of an attempt is over, and this is what the runner reports of it."""
 
@@ -68,6 +67,7 @@ def failed(
     files: Sequence[str] = (),
     retry_after: float = 0,
     agent: AgentRun | None = None,
+    set_up: str = "",
 ) -> StepFailed:
     """The exception that ends a step; texts are cut to what an event may carry."""
     return StepFailed(
@@ -79,6 +79,7 @@ def failed(
             files=tuple(plain(file) for file in files),
             retry_after=retry_after,
             agent=agent,
+            set_up=plain(set_up),
         )
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hive_contracts.ids import NewId, is_id
 from hive_runner.errors import DataInUse
-from hive_runner.filelock import try_lock
+from hive_runner.repositories.filelock import try_lock
 
 
 def take_over(folder: Path) -> int:

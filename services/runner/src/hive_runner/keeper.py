@@ -9,26 +9,36 @@ from pathlib import Path
 from typing import Final
 
 from hive_runner import disk
-from hive_runner.bounds import shown, used_on_disk
 from hive_runner.disk import Held
-from hive_runner.errors import RunnerError
+from hive_runner.errors import HiveAway, RunnerError
 from hive_runner.place import Place
+from hive_runner.processes.bounds import shown, used_on_disk
+from hive_runner.repositories import kept
+from hive_runner.repositories.kept import Ask
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 10.0
 _MANY_PACKS: Final = 50
+_ASK_SECONDS: Final = 60.0
+"""Between two times that the hive is asked what was landed or discarded."""
 
 
 class Keeper:
     def __init__(
-        self, place: Place, changed: Callable[[], None], free: Callable[[], int] | None = None
+        self,
+        place: Place,
+        changed: Callable[[], None],
+        free: Callable[[], int] | None = None,
+        ask: Ask | None = None,
     ) -> None:
         """`changed` is called when the taking of work stops or goes on; `free` says how many bytes
-        the disk has left."""
+        the disk has left; `ask` asks the hive what people landed or discarded."""
         self._place = place
         self._changed = changed
         self._free = free or self._free_bytes
+        self._ask = ask
+        self._asked = float("-inf")
         self.closed = ""
         """Why no work is taken; empty while it is."""
 
@@ -38,6 +48,7 @@ class Keeper:
             try:
                 await self.look()
                 await self.tidy()
+                await self.release()
             except (OSError, RunnerError) as error:
                 log.warning("the disk cannot be looked after, trying again: %s", error)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -66,6 +77,16 @@ class Keeper:
         for mirror in self._place.mirrors.folders():
             if len(list(mirror.glob("objects/pack/*.pack"))) >= _MANY_PACKS:
                 await (await self._place.mirrors.at(mirror)).compact()
+
+    async def release(self) -> None:
+        """Now and then: let kept work go that the hive says was landed or discarded."""
+        if self._ask is None or time.monotonic() - self._asked < _ASK_SECONDS:
+            return
+        self._asked = time.monotonic()
+        try:
+            await kept.release(self._place.mirrors, self._place.kept, self._ask)
+        except HiveAway as error:
+            log.info("what may go cannot be asked for, trying again: %s", error)
 
     def _close(self, reason: str) -> None:
         if bool(reason) != bool(self.closed):

@@ -6,18 +6,19 @@ from typing import Literal
 import msgspec
 
 from hive_contracts.output import KEPT
-from hive_runner.bounds import Limits
+from hive_runner.processes.bounds import Limits
 from hive_shared.profiles import Profile
 
 
 class Options(msgspec.Struct, frozen=True):
     data: Path
-    """The hive's data folder; the runner keeps to `runner` in it."""
+    """The hive's data folder; the runner keeps to one in it."""
     gateway: str
     """Host and port of the gateway's gRPC door."""
     token_file: Path
     name: str
     """What people call this runner."""
+    folder_name: str = "runner"
     slots: int = 4
     """Attempts at a time."""
     profiles: dict[str, Profile] = {}
@@ -45,4 +46,4 @@ class Options(msgspec.Struct, frozen=True):
 
     @property
     def folder(self) -> Path:
-        return self.data / "runner"
+        return self.data / self.folder_name

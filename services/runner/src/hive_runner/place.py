@@ -8,17 +8,21 @@ import msgspec
 from hive_contracts.files import FileProblem, RepositoryFile, parse_repository
 from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import Repository
-from hive_runner.caches import Caches
-from hive_runner.confinement import Confinement
-from hive_runner.depot import Depot
+from hive_runner.agents.ledger import Ledger
+from hive_runner.agents.questions import Questions
+from hive_runner.agents.roster import Roster
 from hive_runner.errors import failed
-from hive_runner.git import Git
-from hive_runner.mirror import Mirror, Mirrors
+from hive_runner.handled import Handled
+from hive_runner.link.depot import Depot
+from hive_runner.link.tails import Tails
 from hive_runner.options import Options
-from hive_runner.ports import Ports
-from hive_runner.roster import Roster
-from hive_runner.tails import Tails
-from hive_runner.warm import Trees
+from hive_runner.processes.confinement import Confinement
+from hive_runner.processes.ports import Ports
+from hive_runner.processes.vigil import Vigil
+from hive_runner.repositories.caches import Caches
+from hive_runner.repositories.git import Git
+from hive_runner.repositories.mirror import Mirror, Mirrors
+from hive_runner.repositories.warm import Trees
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -35,6 +39,11 @@ class Place(msgspec.Struct, frozen=True):
     confinement: Confinement = msgspec.field(default_factory=Confinement)
     tails: Tails = msgspec.field(default_factory=Tails)
     """What the commands print, as it comes."""
+    questions: Questions = msgspec.field(default_factory=Questions)
+    """What attempts wait for at work."""
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    vigil: Vigil = msgspec.field(default_factory=Vigil)
+    handled: Handled = msgspec.field(default_factory=Handled)
 
     @property
     def attempts(self) -> Path:

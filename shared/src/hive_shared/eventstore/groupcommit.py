@@ -15,7 +15,9 @@ written, and only the caller's command id can tell.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import Context
 from typing import Final
 
 import asyncpg
@@ -25,6 +27,8 @@ from hive_shared.eventstore.errors import StoreError, StoreUnavailable
 from hive_shared.eventstore.pool import FAILURES, translated
 from hive_shared.eventstore.port import Appended
 from hive_shared.eventstore.statement import Connection, Outcome, send
+from hive_shared.eventstore.traced import statement_for
+from hive_shared.handling import Handling
 
 LANES: Final = 2
 MAX_BATCH: Final = 256
@@ -52,12 +56,19 @@ class Waiting:
 class GroupCommit:
     """The queue of a process's appends, and the lanes that empty it."""
 
-    def __init__(self, pool: asyncpg.Pool, on_appended: OnAppended | None) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, on_appended: OnAppended | None, appends: Handling | None = None
+    ) -> None:
         self._pool = pool
         self._on_appended = on_appended
+        self._appends = appends
         self._queue: deque[Waiting] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
         self._in_flight = 0
+
+    def __len__(self) -> int:
+        """Appends that wait to be sent."""
+        return len(self._queue)
 
     async def append(self, admitted: Admitted) -> Appended:
         """Raises what the port's append raises.
@@ -77,7 +88,8 @@ class GroupCommit:
 
     def _open_lane(self) -> None:
         # A task starts on the loop's next turn: by then all callers of this turn are waiting too.
-        lane = asyncio.create_task(self._empty_queue())
+        # It serves all of them, and is no part of the step of the one that opened it.
+        lane = asyncio.create_task(self._empty_queue(), context=Context())
         self._lanes.add(lane)
         lane.add_done_callback(self._close_lane)
 
@@ -128,7 +140,8 @@ class GroupCommit:
 
     async def _write(self, connection: Connection, batch: list[Waiting]) -> None:
         try:
-            outcomes = await send(connection, [waiting.admitted for waiting in batch])
+            with self._watched(batch):
+                outcomes = await send(connection, [waiting.admitted for waiting in batch])
         except FAILURES as error:
             refusal = translated(error)
             if isinstance(refusal, StoreUnavailable) or len(batch) == 1:
@@ -141,6 +154,19 @@ class GroupCommit:
             raise
         else:
             self._hand_out(batch, outcomes)
+
+    @contextmanager
+    def _watched(self, batch: list[Waiting]) -> Iterator[None]:
+        with ExitStack() as watching:
+            causes = (
+                events[0].meta.traceparent
+                for waiting in batch
+                if (events := waiting.admitted.append.events)
+            )
+            watching.enter_context(statement_for("SELECT hive.append", causes, len(batch)))
+            if self._appends is not None:
+                watching.enter_context(self._appends.one())
+            yield
 
     def _hand_out(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
         written = 0

@@ -49,6 +49,12 @@ async def open_pool(url: str, connections: int, *, derived: bool = False) -> asy
             server_settings={
                 "application_name": "hive",
                 "default_transaction_isolation": "read committed",
+                # All is read by key. Of a table that was empty a moment ago the planner knows
+                # nothing, and a plan that reads the whole of it stays until the next analyze.
+                # Where there is no other way the whole is read all the same; its price, which
+                # then is only a note to the planner, must not make PostgreSQL compile the plan.
+                "enable_seqscan": "off",
+                "jit": "off",
                 **({"synchronous_commit": "off"} if derived else {}),
             },
         )

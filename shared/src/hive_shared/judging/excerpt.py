@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from hive_contracts.plan import MAX_TAIL
+from hive_contracts.outcome import MAX_TAIL
 
 MOST_FOR_TESTS: Final = 5_500
 """Characters of the excerpt that failing tests may take; the end of the output gets the rest."""

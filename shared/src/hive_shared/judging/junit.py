@@ -23,7 +23,6 @@ MAX_MESSAGE: Final = 4_000
 """Characters of that, for each: the beginning has the reason, the end the place."""
 
 _PIECE: Final = 256 * 1024
-_BAD: Final = frozenset({"failure", "error"})
 _SKIPPED_STATUS: Final = frozenset({"notrun", "skipped", "disabled"})
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from hive_contracts.plan import Tally
+from hive_contracts.outcome import Tally
 from hive_shared.judging.results import Outcomes, Run
 
 NAMED: Final = 5

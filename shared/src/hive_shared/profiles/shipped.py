@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
-from hive_shared.profiles.profile import Profile, merged
+from hive_shared.profiles.profile import PARTS, Profile, merged
 
+_SERVER: Final = re.compile("[a-zA-Z0-9_-]{1,40}")
 GROUPS: Final = frozenset({"at", "within", "epoch"})
 
 
@@ -67,11 +68,18 @@ def _check(name: str, profile: Profile) -> None:
             raise ProfileProblem(
                 f"profiles.{name}.set_env: {variable} is the hive's own; name it otherwise"
             )
-    if "ask" in profile.permissions.values():
+    named = set(re.findall(r"{([a-z_]+)}", profile.template))
+    if profile.template and ("task" not in named or named - {*PARTS}):
         raise ProfileProblem(
-            f"profiles.{name}.permissions: nobody can be asked while an agent works; say allow or"
-            " deny"
+            f"profiles.{name}.template: it has to name {{task}}, and may name"
+            f" {', '.join(f'{{{part}}}' for part in PARTS if part != 'task')}"
         )
+    for key, server in profile.mcp.items():
+        if not _SERVER.fullmatch(key) or not server.command:
+            raise ProfileProblem(
+                f"profiles.{name}.mcp.{key}: a server has a name of a-z, 0-9, - and _, and a"
+                " command; correct it"
+            )
     if profile.resume and profile.protocol != "acp":
         raise ProfileProblem(
             f'profiles.{name}.resume: only with `protocol = "acp"` a session can be gone on with;'

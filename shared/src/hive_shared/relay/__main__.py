@@ -13,6 +13,7 @@ from hive_shared.bus.connection import connected
 from hive_shared.bus.events import EventStream, Retention
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.postgres import open_postgres_store
+from hive_shared.eventstore.probe import PoolProbe
 from hive_shared.heartbeats import beat
 from hive_shared.process import Shell, run
 from hive_shared.relay.log import PostgresLog, opened_pool
@@ -43,6 +44,13 @@ async def start(shell: Shell, settings: RelaySettings) -> None:
     client = await shell.enter(connected(nats_url(settings), "relay", wake.set, hear))
     relay = Relay(store, log, EventStream(client, retention), clock, wake)
     ready.set_result(relay)
+    shell.vitals.handling(relay.publishing)
+    for name, pool in (("log", store.pool), ("upkeep", log.pool)):
+        probe = PoolProbe(name, pool, clock)
+        shell.vitals.pool(probe.use)
+        shell.spawn(probe.run(), "pool")
+    shell.vitals.need("record and bus", lambda: relay.trouble)
+    shell.vitals.disk(settings.data)
     shell.spawn(relay.run(), "relay")
     shell.spawn(log.keep_up(clock), "upkeep")
     shell.spawn(log.check_daily(clock), "check")

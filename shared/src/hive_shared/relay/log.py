@@ -53,6 +53,11 @@ class PostgresLog:
         self._pool = pool
         self._retention = retention
 
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """Its connections, to be looked at."""
+        return self._pool
+
     async def renew_if_bus_is_wrong(self, held: Held, log_id: str) -> str:
         async with _translated(), self._pool.acquire() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", APPEND_LOCK)

@@ -26,7 +26,8 @@ from hive_shared.bus.survey import Held, Survey, survey
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.port import EventStore
-from hive_shared.telemetry import span
+from hive_shared.handling import Handling
+from hive_shared.telemetry import Attribute, batch
 from hive_shared.wake import Wake
 
 WINDOW: Final = 256
@@ -85,6 +86,10 @@ class Relay:
         self._clock = clock
         self._wake = wake
         self._asked: list[asyncio.Future[BusRebuilt]] = []
+        self.publishing = Handling("publish", clock.monotonic, "job")
+        """Its windows of events."""
+        self.trouble = ""
+        """What it waits for; empty while it goes on."""
 
     async def rebuild(self) -> BusRebuilt:
         """Make the event stream anew, though nothing may be wrong with it."""
@@ -99,6 +104,7 @@ class Relay:
         while True:
             try:
                 looked = await self._look()
+                self.trouble = ""
                 if standby and not self._asked and await self._bus_moves(looked):
                     continue
                 standby = False
@@ -109,6 +115,7 @@ class Relay:
             except StreamChanged as change:
                 _log.info("looking again: %s", change)
             except (BusError, StoreUnavailable) as error:
+                self.trouble = str(error)
                 _log.warning("waiting: %s", error)
                 await self._clock.sleep(RETRY_SECONDS)
 
@@ -174,11 +181,15 @@ class Relay:
         return events
 
     async def _send(self, log_id: str, events: Sequence[Recorded]) -> None:
-        stored = await self._bus.publish(log_id, events)
-        for event in events:
-            if event.meta.traceparent:
-                with span("relay publish", event.meta.traceparent, position=event.position):
-                    pass
+        about: dict[str, Attribute] = {
+            "messaging.system": "nats",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": len(events),
+            "hive.position": events[-1].position,
+        }
+        causes = (event.meta.traceparent for event in events)
+        with batch("relay publish", causes, "producer", about), self.publishing.one():
+            stored = await self._bus.publish(log_id, events)
         if stored < len(events):
             if 2 * stored < len(events):
                 raise Overtaken

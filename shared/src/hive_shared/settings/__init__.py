@@ -16,6 +16,7 @@ from hive_shared.settings.urls import nats_url, postgres_url, redis_url
 from hive_shared.settings.values import (
     GATEWAY_GRPC_PORT,
     GATEWAY_HTTP_PORT,
+    GITHUB_WEBHOOK_PORT,
     ClientSettings,
     Connected,
     GatewaySettings,
@@ -31,6 +32,7 @@ from hive_shared.settings.values import (
 __all__ = [
     "GATEWAY_GRPC_PORT",
     "GATEWAY_HTTP_PORT",
+    "GITHUB_WEBHOOK_PORT",
     "ClientSettings",
     "Connected",
     "Explained",

@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from hive_shared.settings.sources import SettingsError, variable
-from hive_shared.settings.values import Connected, GatewaySettings
+from hive_shared.settings.values import Connected, GatewaySettings, GithubSettings
 
 
 def postgres_url(settings: Connected) -> str:
@@ -17,7 +17,7 @@ def nats_url(settings: Connected) -> str:
     return _complete("nats_url", settings.nats_url, settings.nats_password_file)
 
 
-def redis_url(settings: GatewaySettings) -> str:
+def redis_url(settings: GatewaySettings | GithubSettings) -> str:
     """Empty where no URL is set. Raises SettingsError where its password's file cannot be read."""
     if not settings.redis_url:
         return ""

@@ -17,6 +17,7 @@ from hive_shared.profiles import Profile
 
 GATEWAY_HTTP_PORT: Final = 8000
 GATEWAY_GRPC_PORT: Final = 8001
+GITHUB_WEBHOOK_PORT: Final = 8002
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -56,11 +57,44 @@ Profiles = Annotated[
 ]
 NatsUrl = Annotated[str, _doc("the bus: nats://user:password@host:port")]
 RedisUrl = Annotated[
-    str, _doc("where live output is: redis://user:password@host:port; what it holds may be lost")
+    str,
+    _doc(
+        "where live output and shared counters are: redis://user:password@host:port; what it "
+        "holds may be lost"
+    ),
 ]
-Gateway = Annotated[str, _doc("the gateway's API: host:port")]
+Gateway = Annotated[str, _doc("the gateway's API: host:port; several with commas between")]
 TokenFile = Annotated[
     Path | None, _doc("a file with the caller's token; default in secrets of the data directory")
+]
+PeopleFile = Annotated[
+    Path | None,
+    _doc("people with tokens of their own; default secrets/people.json in the data directory"),
+]
+SloFolder = Annotated[
+    Path | None, _doc("a folder with objectives of your own; default slos in the data directory")
+]
+
+
+IncidentsFile = Annotated[
+    Path | None,
+    _doc("how alerts become incidents; default incidents.yaml in the data directory"),
+]
+
+
+PolicyFile = Annotated[
+    Path | None,
+    _doc("what follows from used-up error budgets; default policy.yaml in the data directory"),
+]
+
+
+Replicas = Annotated[
+    int,
+    Meta(ge=1, le=2),
+    _doc(
+        "how many of each service the stack runs, 1 or 2; the second gateway is on the third and"
+        " fourth port after the stack's, and two that take webhooks or alerts share one port"
+    ),
 ]
 
 
@@ -71,6 +105,11 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     otlp_endpoint: Annotated[
         str, _doc("where traces go, as OTLP over HTTP (http://host:4318); empty is nowhere")
     ] = ""
+    otlp_traces: Annotated[
+        float,
+        Meta(ge=0),
+        _doc("traces that a process begins and records a second, at most; 0 is no bound"),
+    ] = 10.0
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$"), _doc("debug, info, warning or error")
     ] = "info"
@@ -127,11 +166,20 @@ class GatewaySettings(Connected, frozen=True, kw_only=True):
     runner_token_file: Annotated[
         Path | None, _doc("the runners' token; default secrets/runner.token in the data directory")
     ] = None
+    people_file: PeopleFile = None
     resume_key_file: Annotated[
         Path | None, _doc("signs resume tokens; default secrets/resume.key in the data directory")
     ] = None
     beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
     profiles: Profiles = {}
+    artifacts_retention: Annotated[
+        float,
+        Meta(ge=0),
+        _doc(
+            "days for which outputs, prompts and bundles are kept after a mission's end, where its"
+            " work was landed or discarded, or it made none; 0 keeps them for ever"
+        ),
+    ] = 30.0
 
     @property
     def admin_token_path(self) -> Path:
@@ -140,6 +188,10 @@ class GatewaySettings(Connected, frozen=True, kw_only=True):
     @property
     def runner_token_path(self) -> Path:
         return self.runner_token_file or self.secrets / "runner.token"
+
+    @property
+    def people_path(self) -> Path:
+        return self.people_file or self.secrets / "people.json"
 
     @property
     def resume_key_path(self) -> Path:
@@ -160,15 +212,110 @@ class RelaySettings(Connected, frozen=True, kw_only=True):
 
 
 class GithubSettings(Connected, frozen=True, kw_only=True):
-    github_token_file: Annotated[
-        Path | None, _doc("a file with GitHub's token; without it nothing speaks to GitHub")
+    profiles: Profiles = {}
+    github_comment_seconds: Annotated[
+        float, Meta(ge=1), _doc("seconds between two changes of a mission's comment on its issue")
+    ] = 30.0
+    github_url: Annotated[
+        str,
+        Meta(pattern=r"^https?://[^/?#\s]+$"),
+        _doc("where GitHub is: https://github.com, or a GitHub Enterprise Server"),
+    ] = "https://github.com"
+    github_app_id: Annotated[
+        int, Meta(ge=0), _doc("the GitHub App's number; 0: the one in secrets/github-app.id")
+    ] = 0
+    github_app_key_file: Annotated[
+        Path | None, _doc("the App's private key, PEM; default secrets/github-app.pem")
     ] = None
+    github_token_file: Annotated[
+        Path | None,
+        _doc("a file with a fine-grained token, in place of an App; default secrets/github.token"),
+    ] = None
+    github_webhook_secret_file: Annotated[
+        Path | None, _doc("what webhooks are signed with; default secrets/github-webhook.secret")
+    ] = None
+    github_webhook_host: Annotated[str, _doc("the address that webhooks are taken at")] = (
+        "127.0.0.1"
+    )
+    github_webhook_port: Annotated[Port, _doc("the port that webhooks are taken at")] = (
+        GITHUB_WEBHOOK_PORT
+    )
+    replicas: Replicas = 1
+    github_keep_days: Annotated[
+        float, Meta(ge=0), _doc("days for which the bodies of webhooks are kept once worked")
+    ] = 7.0
+    github_page_url: Annotated[
+        str,
+        Meta(pattern=r"^(https?://[^\s]+)?$"),
+        _doc("the hive's pages as people reach them: checks on GitHub link there"),
+    ] = ""
+    redis_url: RedisUrl = ""
+    """Empty: each process counts GitHub's limits by itself."""
+    redis_password_file: Annotated[
+        Path | None, _doc("a file with the password, in place of one in redis_url")
+    ] = None
+
+    @property
+    def github_app_id_path(self) -> Path:
+        return self.secrets / "github-app.id"
+
+    @property
+    def github_app_key_path(self) -> Path:
+        return self.github_app_key_file or self.secrets / "github-app.pem"
+
+    @property
+    def github_token_path(self) -> Path:
+        return self.github_token_file or self.secrets / "github.token"
+
+    @property
+    def github_webhook_secret_path(self) -> Path:
+        return self.github_webhook_secret_file or self.secrets / "github-webhook.secret"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.data / "artifacts"
 
 
 class HealthSettings(Connected, frozen=True, kw_only=True):
+    slo_folder: SloFolder = None
     notify_key_file: Annotated[
         Path | None, _doc("signs webhooks; default secrets/notify.key in the data directory")
     ] = None
+    incidents_file: IncidentsFile = None
+    policy_file: PolicyFile = None
+    alerts_host: Annotated[str, _doc("the address that alerts are taken at")] = "127.0.0.1"
+    alerts_port: Annotated[
+        int,
+        Meta(ge=0, le=65535),
+        _doc("the port at which Alertmanager delivers to this hive; 0: it takes none"),
+    ] = 0
+    replicas: Replicas = 1
+    alerts_token_file: Annotated[
+        Path | None,
+        _doc("what Alertmanager has to show; default secrets/alerts.token in the data directory"),
+    ] = None
+
+    capacity_hold: Annotated[
+        float,
+        Meta(ge=4),
+        _doc("seconds for which runners stay wanted after they were needed last"),
+    ] = 120.0
+
+    @property
+    def slo_path(self) -> Path:
+        return self.slo_folder or self.data / "slos"
+
+    @property
+    def incidents_path(self) -> Path:
+        return self.incidents_file or self.data / "incidents.yaml"
+
+    @property
+    def policy_path(self) -> Path:
+        return self.policy_file or self.data / "policy.yaml"
+
+    @property
+    def alerts_token_path(self) -> Path:
+        return self.alerts_token_file or self.secrets / "alerts.token"
 
     @property
     def notify_key_path(self) -> Path:
@@ -181,6 +328,11 @@ class RunnerSettings(Process, frozen=True, kw_only=True):
     runner_name: Annotated[str, _doc("what people call this runner")] = msgspec.field(
         default_factory=socket.gethostname
     )
+    runner_folder: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9][a-z0-9-]*$"),
+        _doc("the folder in the data directory that the runner keeps to; two need two"),
+    ] = "runner"
     runner_slots: Annotated[int, Meta(ge=1, le=256), _doc("attempts at a time")] = 4
     runner_labels: Annotated[
         list[str], _doc("what this runner can do, for tasks that ask for it")
@@ -215,7 +367,7 @@ class RunnerSettings(Process, frozen=True, kw_only=True):
         int, Meta(ge=0), _doc("files that a process of an attempt may have open; 0: as the runner")
     ] = 0
     runner_warm_trees: Annotated[
-        int, Meta(ge=0), _doc("worktrees that are kept with their set-up done; 0 keeps none")
+        int, Meta(ge=0), _doc("worktrees that are kept for the next attempt; 0 keeps none")
     ] = 4
     runner_ports: Annotated[
         str,
@@ -232,6 +384,12 @@ class RunnerSettings(Process, frozen=True, kw_only=True):
     def token_path(self) -> Path:
         return self.token_file or self.secrets / "runner.token"
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The first and the last that attempts get."""
+        first, _, last = self.runner_ports.partition("-")
+        return int(first), int(last)
+
     def kept_free(self, disk: int) -> int:
         """Bytes that are to stay free on a disk of that size."""
         if self.runner_keep_free == "auto":
@@ -245,6 +403,7 @@ class ClientSettings(Process, frozen=True, kw_only=True):
     gateway: Gateway = ""
     """Empty: the stack of the data directory."""
     token_file: TokenFile = None
+    people_file: PeopleFile = None
     port: Annotated[Port, _doc("the stack's HTTP port; its API is on the next one")] = (
         GATEWAY_HTTP_PORT
     )
@@ -253,13 +412,49 @@ class ClientSettings(Process, frozen=True, kw_only=True):
     ] = ""
     nats_url: NatsUrl = ""
     redis_url: RedisUrl = ""
+    github_url: Annotated[
+        str,
+        Meta(pattern=r"^https?://[^/?#\s]+$"),
+        _doc("where GitHub is: https://github.com, or a GitHub Enterprise Server"),
+    ] = "https://github.com"
     runner_slots: Annotated[int, Meta(ge=1, le=256), _doc("attempts at a time")] = 4
+    runners: Annotated[
+        str,
+        Meta(pattern=r"^[1-9]\d{0,2}(:[1-9]\d{0,2})?$"),
+        _doc("how many runners the stack has: a number, or MIN:MAX to follow how many are wanted"),
+    ] = "1"
+    replicas: Replicas = 1
     session_ttl: Annotated[
         Seconds, _doc("seconds of silence, heard by a hive that could hear, that end a session")
     ] = 15.0
     beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
+    slo_folder: SloFolder = None
+    incidents_file: IncidentsFile = None
+    policy_file: PolicyFile = None
     profiles: Profiles = {}
 
     @property
     def token_path(self) -> Path:
         return self.token_file or self.secrets / "admin.token"
+
+    @property
+    def people_path(self) -> Path:
+        return self.people_file or self.secrets / "people.json"
+
+    @property
+    def runner_bounds(self) -> tuple[int, int]:
+        """The fewest and the most runners of the stack."""
+        fewest, _, most = self.runners.partition(":")
+        return int(fewest), int(most or fewest)
+
+    @property
+    def slo_path(self) -> Path:
+        return self.slo_folder or self.data / "slos"
+
+    @property
+    def incidents_path(self) -> Path:
+        return self.incidents_file or self.data / "incidents.yaml"
+
+    @property
+    def policy_path(self) -> Path:
+        return self.policy_file or self.data / "policy.yaml"

@@ -23,6 +23,7 @@ import logging
 from typing import Final, Protocol
 
 import asyncpg
+import msgspec
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.ids import derived_id
@@ -30,9 +31,10 @@ from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.pool import FAILURES
 from hive_shared.eventstore.port import EventStore
+from hive_shared.handling import Handling
 from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
 from hive_shared.subscriptions.place import Place, query
-from hive_shared.telemetry import span
+from hive_shared.telemetry import Attribute, span
 
 MAX_TRIES: Final = 8
 HELD_SECONDS: Final = 15.0
@@ -42,6 +44,14 @@ STANDBY_SECONDS: Final = 1.0
 ERROR_LENGTH: Final = 2000
 
 _log = logging.getLogger("hive.effects")
+
+
+class PutOff(Exception):
+    """It cannot be done before so many seconds are over: a limit. No failed try is counted."""
+
+    def __init__(self, seconds: float, why: str) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 class Effect(Protocol):
@@ -56,7 +66,7 @@ class Effect(Protocol):
         """Do it, and return when it is done. Must bound its own time.
 
         Another call with the same `effect_id` must have no further effect. Whatever it raises
-        counts as a failed try.
+        counts as a failed try, but for PutOff.
         """
         ...
 
@@ -64,6 +74,22 @@ class Effect(Protocol):
 def delay_after(tries: int) -> float:
     """Seconds until the next try, after so many have failed: 1, 2, 4 … at most 300."""
     return float(min(2 ** (tries - 1), 300))
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    error: str
+    put_off: float = 0
+    """Seconds; 0 where the try counts."""
+
+    def counted(self, tries: int) -> tuple[int, float]:
+        """How many tries have failed with this one, and the seconds until the next."""
+        if self.put_off:
+            return tries, self.put_off
+        return tries + 1, delay_after(tries + 1)
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
 
 
 class _TakenOver(Exception):
@@ -91,6 +117,8 @@ class EffectRunner:
         self._store = store
         self._clock = clock
         self._holder = holder
+        self.handling = Handling(effect.name, clock.monotonic, "effect")
+        """Its tries."""
         self._log_id = ""
         self._blocked: set[str] = set()
 
@@ -139,11 +167,11 @@ class EffectRunner:
         await self._note(connection, event.position - 1)
         if event.stream in self._blocked:
             await self._note(connection, event.position, "queue", event.stream, event.position)
-        elif (error := await self._perform(event)) is None:
+        elif (failed := await self._perform(event)) is None:
             await self._note(connection, event.position)
         else:
-            wait = delay_after(1)
-            row = (event.stream, event.position, event.type, error, wait)
+            tries, wait = failed.counted(0)
+            row = (event.stream, event.position, event.type, failed.error, wait, tries)
             await self._note(connection, event.position, "block", *row)
             self._blocked.add(event.stream)
 
@@ -162,11 +190,11 @@ class EffectRunner:
     ) -> int | None:
         """Answers the position to be tried next in that stream, if it can go on now."""
         [event] = await self._store.read_all(position - 1, 1)
-        if (error := await self._perform(event)) is not None:
-            wait = delay_after(tries + 1)
-            row = (stream, position, error, wait, MAX_TRIES)
+        if (failed := await self._perform(event)) is not None:
+            counted, wait = failed.counted(tries)
+            row = (stream, position, failed.error, wait, MAX_TRIES, counted - tries)
             if await self._note(connection, 0, "failed_again", *row):
-                _log.error("%s parked %s: %s", self._effect.name, stream, error)
+                _log.error("%s parked %s: %s", self._effect.name, stream, failed.error)
             return None
         following = await self._note(connection, 0, "next_waiting", stream)
         if isinstance(following, int):
@@ -175,14 +203,32 @@ class EffectRunner:
         self._blocked.discard(stream)
         return None
 
-    async def _perform(self, event: Recorded) -> str | None:
+    async def _perform(self, event: Recorded) -> "_Failed | None":
         """Why it failed; None when it is done."""
-        try:
-            with span(f"effect {self._effect.name}", event.meta.traceparent):
+        about: dict[str, Attribute] = {
+            "messaging.system": "hive",
+            "messaging.destination.name": event.stream.partition("-")[0],
+            "messaging.operation.type": "process",
+            "messaging.message.id": event.id,
+            "hive.event.type": event.type,
+            "hive.position": event.position,
+        }
+        name = f"effect {self._effect.name}"
+        with span(name, event.meta.traceparent, kind="consumer", attributes=about) as step:
+            try:
+                return await self._once(event)
+            except Exception as error:  # noqa: BLE001  an effect fails as it likes; it is kept and shown
+                step.fail(type(error).__qualname__)
+                _log.warning("%s failed at %d: %r", self._effect.name, event.position, error)
+                return _Failed(_shown(error))
+
+    async def _once(self, event: Recorded) -> "_Failed | None":
+        with self.handling.one():
+            try:
                 await self._effect.perform(event, derived_id(event.id, "effect", self._effect.name))
-        except Exception as error:  # noqa: BLE001  an effect fails as it likes; it is kept and shown
-            _log.warning("%s failed at %d: %r", self._effect.name, event.position, error)
-            return f"{type(error).__name__}: {error}".replace("\0", "")[:ERROR_LENGTH]
+            except PutOff as error:
+                _log.info("%s waits %.0f s: %s", self._effect.name, error.seconds, error)
+                return _Failed(_shown(error), put_off=error.seconds)
         return None
 
     async def _note(

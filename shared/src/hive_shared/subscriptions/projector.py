@@ -22,6 +22,7 @@ from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.pool import FAILURES, translated
 from hive_shared.eventstore.port import EventStore
+from hive_shared.handling import Handling
 from hive_shared.projection import (
     Behind,
     BeyondHead,
@@ -33,6 +34,8 @@ from hive_shared.projection import (
 )
 from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
 from hive_shared.subscriptions.place import Place
+from hive_shared.telemetry import Attribute
+from hive_shared.telemetry import batch as step_of_many
 from hive_shared.wake import Wake, first_of
 
 RETRY_SECONDS: Final = 0.5
@@ -77,6 +80,8 @@ class Projector:
         self._feed = feed
         self._store = store
         self._clock = clock
+        self.handling = Handling(projection.name, clock.monotonic, "projection")
+        """Its batches of events."""
         self._again = Wake(clock)
         self._followers: list[Follower] = []
         self._waiting: list[tuple[int, asyncio.Event]] = []
@@ -221,6 +226,24 @@ class Projector:
 
     async def _commit(self, connection: asyncpg.Connection, events: Sequence[Recorded]) -> None:
         last = events[-1]
+        causes = (event.meta.traceparent for event in events)
+        about: dict[str, Attribute] = {
+            "messaging.system": "hive",
+            "messaging.operation.type": "process",
+            "messaging.batch.message_count": len(events),
+            "hive.position": last.position,
+        }
+        name = f"projection {self._projection.name}"
+        with step_of_many(name, causes, "consumer", about), self.handling.one():
+            position = await self._write(connection, events)
+        self._fed = last.position
+        self._position = max(position, last.position)
+        self._stopped = ""
+        self._tell(tuple(event for event in events if event.position > self._told))
+
+    async def _write(self, connection: asyncpg.Connection, events: Sequence[Recorded]) -> int:
+        """Rows and checkpoint; answers the position that they were at."""
+        last = events[-1]
         async with connection.transaction():
             await connection.execute(_DERIVED)
             position = await self._place.lock(connection, self._log_id, last)
@@ -230,10 +253,7 @@ class Projector:
             if fresh:
                 await self._projection.apply(connection, fresh)
                 await self._place.move(connection, last.position, self._log_id)
-        self._fed = last.position
-        self._position = max(position, last.position)
-        self._stopped = ""
-        self._tell(tuple(event for event in events if event.position > self._told))
+        return position
 
     def _tell(self, events: tuple[Recorded, ...]) -> None:
         self._told = max(self._told, self._fed)

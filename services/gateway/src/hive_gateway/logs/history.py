@@ -6,12 +6,14 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from hive_contracts.plan import ArtifactRef, CommandGate, Failure, Step, WorkDone
+from hive_contracts.outcome import Failure, WorkDone
+from hive_contracts.plan import ArtifactRef, CommandGate, Step
 from hive_contracts.task import (
     AnyTaskEvent,
     AttemptFailed,
     AttemptSucceeded,
     GatesJudged,
+    HandoverLost,
     LeaseLost,
     LeaseWithdrawn,
     RetryScheduled,
@@ -21,6 +23,8 @@ from hive_contracts.task import (
     TaskPlanned,
     TaskReopened,
     TaskSucceeded,
+    TaskTaken,
+    WorkHandedOver,
 )
 
 OutcomeOf = Literal["", "succeeded", "failed", "lost"]
@@ -85,6 +89,17 @@ def _after(told: History, event: AnyTaskEvent) -> History:  # one case for each 
             return _ended(told, epoch, "lost", reason)
         case LeaseWithdrawn(epoch=epoch):
             return _ended(told, epoch, "lost", "an earlier attempt was reported after all")
+        case TaskTaken(by=by, interrupted=interrupted):
+            # Its runner still hands over; any other epoch is over with this.
+            for known in told.epochs:
+                if known.epoch != interrupted:
+                    told = _ended(told, known.epoch, "lost", f"the task was taken by {by}")
+            return told
+        case WorkHandedOver(epoch=epoch, handover=left):
+            detail = "a person took it over"
+            return _ended(told, epoch, "lost", detail, _named(("output", left.output)))
+        case HandoverLost(epoch=epoch, reason=reason):
+            return _ended(told, epoch, "lost", reason)
         case RetryScheduled(counted=counted):
             return replace(told, counted=told.counted + counted)
         case TaskReopened():

@@ -26,7 +26,8 @@ from hive_gateway.logs.news import TaskNews
 from hive_gateway.logs.tails import BEGINNING, PAGE, Entry, Tails, TailsAway
 from hive_gateway.logs.telling import Telling
 from hive_gateway.refusals import Refusal
-from hive_shared.artifacts import ArtifactError, Artifacts
+from hive_gateway.retention.sweep import Deleted, deleted_on
+from hive_shared.artifacts import ArtifactError, ArtifactMissing, Artifacts
 from hive_shared.clock import Clock
 from hive_shared.eventstore.port import EventStore
 from hive_shared.wake import Wake
@@ -43,12 +44,19 @@ Responses = AsyncIterator[log_pb2.LogsResponse]
 
 class Logs(log_pb2_grpc.LogServiceServicer):
     def __init__(
-        self, store: EventStore, news: TaskNews, tails: Tails, artifacts: Artifacts, clock: Clock
+        self,
+        store: EventStore,
+        news: TaskNews,
+        tails: Tails,
+        artifacts: Artifacts,
+        deleted: Deleted,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._news = news
         self._tails = tails
         self._artifacts = artifacts
+        self._deleted = deleted
         self._clock = clock
 
     async def Logs(
@@ -143,6 +151,10 @@ class Logs(log_pb2_grpc.LogServiceServicer):
                 while piece := await asyncio.to_thread(reader.read):
                     for response in kept.next(piece):
                         yield response
+        except ArtifactMissing as error:
+            moment = await self._deleted.at(ref.digest)
+            why = f"cannot be read: {error}" if moment is None else f"was {deleted_on(moment)}"
+            yield _note(telling.epoch, f"{output} {why}")
         except (ArtifactError, OSError) as error:
             yield _note(telling.epoch, f"the rest of {output} cannot be read: {error}")
 

@@ -75,6 +75,11 @@ class Tails:
         self.reason = _NOT_SET if client is None else "it has not answered yet"
         """Why there is no live output now; empty where there is."""
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is to be live output at all."""
+        return self._client is not None
+
     def take(self, pieces: Iterable[runner_pb2.OutputPiece]) -> None:
         """Pass pieces on; what is malformed is dropped."""
         for piece in pieces:

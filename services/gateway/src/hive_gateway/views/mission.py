@@ -5,32 +5,46 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from hive_contracts.budget import Purse, attempt_key
 from hive_contracts.envelope import Recorded
 from hive_contracts.mission import (
     AnyMissionEvent,
     BranchAdvanced,
+    BudgetRaised,
+    BudgetWarned,
     ItemsFound,
     MergeConflicted,
     MissionCancelled,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
+    MissionPaused,
     MissionRefused,
+    MissionReleased,
+    MissionResumed,
+    MissionRevised,
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
     PhaseSentBack,
     PhaseStarted,
     PrerequisiteMet,
+    ReservationMade,
+    ReservationSettled,
+    RevisionDeclined,
     TaskSettled,
     TasksPlanned,
 )
 from hive_contracts.plan import Listed
 from hive_gateway.views.rows import (
+    Landing,
     MissionDetailRow,
     MissionRow,
     MissionStatus,
+    Pause,
     PhaseRow,
     PhaseStatus,
+    Release,
 )
 from hive_gateway.views.tables import Views
 
@@ -65,6 +79,16 @@ def fold_mission(  # one case for each event
             views.put_mission(replace(mission, tip=tip))
             if (task := views.tasks.get(task_id)) is not None:
                 views.tasks.put(task_id, replace(task, merged=True))
+        case MissionPaused(reason=reason, by=by, cap=cap):
+            pause = Pause(reason, by, cap, recorded.recorded_at)
+            views.put_mission(replace(mission, pause=pause))
+        case MissionResumed():
+            views.put_mission(replace(mission, pause=None))
+        case BudgetRaised() | ReservationMade() | ReservationSettled():
+            if mission.purse is not None:
+                views.put_mission(replace(mission, purse=_accounted(mission.purse, event)))
+        case BudgetWarned():
+            pass
         case MissionSucceeded():
             _end(views, mission, "succeeded", "", recorded.recorded_at)
         case MissionFailed(reason=reason):
@@ -73,6 +97,16 @@ def fold_mission(  # one case for each event
             _end(views, mission, "refused", reason, recorded.recorded_at)
         case MissionCancelled(reason=reason):
             _end(views, mission, "cancelled", reason, recorded.recorded_at)
+        case MissionRevised(purse=purse):
+            _revised(views, mission, purse)
+        case RevisionDeclined():
+            pass
+        case MissionLanded(commit=commit, branch=branch, by=by):
+            landing = Landing(commit, branch, by, recorded.recorded_at)
+            views.put_mission(replace(mission, landed=landing))
+        case MissionReleased(by=by, reason=reason):
+            release = Release(by, reason, recorded.recorded_at)
+            views.put_mission(replace(mission, released=release))
         case TasksPlanned(tasks=tasks) if again := sum(bool(task.again) for task in tasks):
             views.put_mission(replace(mission, tasks=mission.tasks + again))
         case TasksPlanned() | TaskSettled() | MergeConflicted():
@@ -91,6 +125,7 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         launched_at=recorded.recorded_at,
         position=recorded.position,
         unmet=event.prerequisites,
+        purse=Purse(event.budget) if event.budget else None,
     )
     views.put_mission(mission)
     detail = MissionDetailRow(
@@ -99,6 +134,7 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         event.repository,
         recorded.meta.traceparent,
         recorded.meta.causation,
+        event.origin,
     )
     views.details.put(event.mission_id, detail)
 
@@ -122,6 +158,23 @@ def _phase_defined(
         views.put_mission(replace(mission, tasks=mission.tasks + known))
 
 
+def _revised(views: Views, mission: MissionRow, purse: Purse | None) -> None:
+    """It is open again; what was begun in it and did not end well is left."""
+    goes_on = replace(mission, status="running", reason="", ended_at=None, purse=purse)
+    views.put_mission(goes_on)
+
+
+def _accounted(purse: Purse, event: BudgetRaised | ReservationMade | ReservationSettled) -> Purse:
+    match event:
+        case BudgetRaised(budget=budget):
+            return purse.raised(budget)
+        case ReservationMade(task_id=id, epoch=epoch, cap=share):
+            return purse.reserve(attempt_key(id, epoch), share)
+        case ReservationSettled(task_id=id, epoch=epoch, spent=spent):
+            key = attempt_key(id, epoch)
+            return purse.settle(key, spent) if spent else purse.lose(key)
+
+
 def _phase_is(views: Views, mission: MissionRow, name: str, status: PhaseStatus) -> None:
     key = (mission.mission_id, name)
     if (phase := views.phases.get(key)) is not None:
@@ -131,4 +184,5 @@ def _phase_is(views: Views, mission: MissionRow, name: str, status: PhaseStatus)
 def _end(
     views: Views, mission: MissionRow, status: MissionStatus, reason: str, at: datetime
 ) -> None:
-    views.put_mission(replace(mission, status=status, reason=reason, ended_at=at))
+    ended = replace(mission, status=status, reason=reason, ended_at=at, pause=None)
+    views.put_mission(ended)

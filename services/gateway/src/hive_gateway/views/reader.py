@@ -1,11 +1,12 @@
 """What can be asked of the read models."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
 
+from hive_contracts.orders import TaskRelease
 from hive_gateway.refusals import Refusal
 from hive_gateway.views.projection import query, rows_of
 from hive_gateway.views.rows import MissionDetailRow, MissionRow, PhaseRow, RunnerRow, TaskRow
@@ -115,6 +116,14 @@ class ViewsReader:
     async def _value(self, name: str, *arguments: Any) -> Any:
         row = await self._row(name, *arguments)
         return None if row is None else row[0]
+
+    async def releases(self, task_ids: Sequence[str]) -> list[TaskRelease]:
+        """Of these tasks those of which a runner may let something go. Raises StoreError."""
+        try:
+            rows = await self._pool.fetch(query("releases"), list(task_ids))
+        except FAILURES as error:
+            raise translated(error) from error
+        return [TaskRelease(*row) for row in rows]
 
     async def _row(self, name: str, *arguments: Any) -> Any:
         """Raises StoreError."""

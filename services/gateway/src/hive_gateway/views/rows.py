@@ -1,24 +1,26 @@
 """One struct for each table of the read models; the fields are the columns."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
-from hive_contracts.plan import (
+from hive_contracts.budget import Cap, Purse
+from hive_contracts.outcome import (
     Failure,
     GateResult,
+    HandedOver,
     MergeDone,
-    Repository,
-    TaskKind,
-    Tip,
     Usage,
     WorkDone,
 )
+from hive_contracts.plan import Origin, Repository, TaskKind, Tip
 
-MissionStatus = Literal["running", "waiting", "succeeded", "failed", "refused", "cancelled"]
+MissionStatus = Literal[
+    "running", "waiting", "paused", "succeeded", "failed", "refused", "cancelled"
+]
 """`waiting` is an open mission that needs a person or another mission to go on."""
-MISSION_STATUSES: Final = ("running", "waiting", "succeeded", "failed", "refused", "cancelled")
+MISSION_STATUSES: Final[tuple[MissionStatus, ...]] = get_args(MissionStatus)
 
 TaskStatus = Literal[
     "queued",
@@ -26,12 +28,35 @@ TaskStatus = Literal[
     "running",
     "backing-off",
     "awaiting-approval",
+    "awaiting-check",
+    "taken",
+    "awaiting-answer",
     "succeeded",
     "failed",
     "cancelled",
 ]
 PhaseStatus = Literal["waiting", "running", "completed"]
 RunnerStatus = Literal["connected", "closed"]
+
+
+class Landing(msgspec.Struct, frozen=True):
+    commit: str
+    branch: str
+    by: str
+    at: datetime
+
+
+class Release(msgspec.Struct, frozen=True):
+    by: str
+    reason: str
+    at: datetime
+
+
+class Pause(msgspec.Struct, frozen=True):
+    reason: str
+    by: str
+    cap: Cap | Literal[""]
+    paused_at: datetime
 
 
 class MissionRow(msgspec.Struct, frozen=True):
@@ -50,9 +75,16 @@ class MissionRow(msgspec.Struct, frozen=True):
     tasks_done: int = 0
     """How much of it has succeeded."""
     pending: int = 0
-    """Approvals that people still owe."""
+    """Approvals and answers that people still owe."""
     unmet: tuple[str, ...] = ()
     tip: Tip | None = None
+    landed: Landing | None = None
+    """The last time."""
+    released: Release | None = None
+    pause: Pause | None = None
+    """While it is paused."""
+    purse: Purse | None = None
+    """Where its budget stands; None without one."""
 
 
 class MissionDetailRow(msgspec.Struct, frozen=True):
@@ -62,6 +94,7 @@ class MissionDetailRow(msgspec.Struct, frozen=True):
     traceparent: str
     command_id: str
     """The command that launched it."""
+    origin: Origin | None = None
 
 
 class PhaseRow(msgspec.Struct, frozen=True):
@@ -84,6 +117,37 @@ class Approval(msgspec.Struct, frozen=True):
     """Empty while it waits; `void` when the task ended without one."""
     command_id: str = ""
     """The command that answered it."""
+    by: tuple[str, ...] = ()
+    """Who may answer; empty is anybody."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """What an agent asked."""
+
+    id: str
+    text: str
+    options: tuple[str, ...]
+    asked_at: datetime
+    at_work: bool
+    """Whether its attempt waits for the answer at work."""
+    over: bool = False
+    """Whether it was answered, or nobody waits for an answer any more."""
+    command_id: str = ""
+    """The command that answered it."""
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Who has a task, and what they start from."""
+
+    by: str
+    since: datetime
+    epoch: int
+    tip: Tip | None = None
+    awaited: bool = False
+    """Whether what its agent left is still to come."""
+    lost: str = ""
+    """Why it will not come."""
+    found: HandedOver | None = None
 
 
 class TaskRow(msgspec.Struct, frozen=True):
@@ -109,10 +173,13 @@ class TaskRow(msgspec.Struct, frozen=True):
     result: WorkDone | MergeDone | None = None
     approvals: tuple[Approval, ...] = ()
     asks: bool = False
-    """Whether it has ever asked for an approval."""
+    """Whether it has ever asked a person."""
     merged: bool = False
     usage: Usage | None = None
     """Of all its attempts so far."""
+    taken: Taken | None = None
+    question: Asking | None = None
+    """What its agent asked last."""
 
 
 class RunnerRow(msgspec.Struct, frozen=True):

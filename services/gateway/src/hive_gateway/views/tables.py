@@ -65,6 +65,8 @@ class Views:
         if mission.ended_at is None:
             waits = mission.pending > 0 or bool(mission.unmet)
             status: MissionStatus = "waiting" if waits else "running"
+            if mission.pause is not None:
+                status = "paused"
             if status != mission.status:
                 mission = replace(mission, status=status)
         self.missions.put(mission.mission_id, mission)

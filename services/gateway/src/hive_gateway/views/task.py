@@ -9,7 +9,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from hive_contracts.envelope import Recorded
-from hive_contracts.plan import AgentRun, Usage, WorkDone
+from hive_contracts.outcome import AgentRun, HandedOver, Usage, WorkDone
 from hive_contracts.task import (
     ApprovalGiven,
     ApprovalRefused,
@@ -17,26 +17,31 @@ from hive_contracts.task import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    CheckAwaited,
     GatesJudged,
+    HandoverLost,
     ItemsReported,
     LeaseLost,
     LeaseWithdrawn,
+    QuestionAnswered,
+    QuestionAsked,
     ReportIgnored,
     RetryScheduled,
     TaskCancelled,
     TaskEvent,
     TaskFailed,
+    TaskGiven,
     TaskLeased,
     TaskPlanned,
     TaskReopened,
     TaskRequeued,
     TaskSucceeded,
+    TaskTaken,
     TaskTold,
+    UsageReported,
+    WorkHandedOver,
 )
-from hive_gateway.views.rows import (
-    Approval,
-    TaskRow,
-)
+from hive_gateway.views.rows import Approval, Asking, Taken, TaskRow
 from hive_gateway.views.tables import Views
 
 
@@ -81,7 +86,8 @@ def _count(views: Views, before: TaskRow | None, after: TaskRow) -> None:
 
 
 def _pending(task: TaskRow) -> int:
-    return sum(not approval.answer for approval in task.approvals)
+    asks = task.question is not None and not task.question.over
+    return sum(not approval.answer for approval in task.approvals) + asks
 
 
 def _done(task: TaskRow) -> int:
@@ -98,12 +104,20 @@ _TaskChange = (
     | AttemptFailed
     | GatesJudged
     | ReportIgnored
+    | UsageReported
     | RetryScheduled
     | TaskRequeued
     | ApprovalRequested
+    | CheckAwaited
     | ApprovalGiven
     | ApprovalRefused
     | TaskTold
+    | TaskTaken
+    | WorkHandedOver
+    | HandoverLost
+    | TaskGiven
+    | QuestionAsked
+    | QuestionAnswered
     | TaskReopened
     | TaskSucceeded
     | TaskFailed
@@ -129,11 +143,15 @@ def _after(  # one case for each event
         case AttemptStarted(epoch=epoch):
             return replace(task, status="running", epoch=epoch, changed_at=at)
         case LeaseLost() | LeaseWithdrawn() | TaskRequeued():
-            return replace(task, status="queued", changed_at=at)
+            return replace(_unasked(task), status="queued", changed_at=at)
         case AttemptSucceeded(epoch=epoch, result=result):
             used = result.agent if isinstance(result, WorkDone) else None
             return replace(
-                _spent(task, used), status="queued", epoch=epoch, result=result, changed_at=at
+                _spent(_unasked(task), used),
+                status="queued",
+                epoch=epoch,
+                result=result,
+                changed_at=at,
             )
         case AttemptFailed(epoch=epoch, failure=failure):
             return replace(
@@ -143,18 +161,26 @@ def _after(  # one case for each event
                 failure=failure,
                 changed_at=at,
             )
+        case GatesJudged(results=results) if task.status == "awaiting-check":
+            return replace(task, gates=(*task.gates, *results), changed_at=at)
         case GatesJudged(epoch=epoch, results=results):
             return replace(task, status="queued", epoch=epoch, gates=results, changed_at=at)
         case RetryScheduled(counted=counted):
             return replace(
                 task, status="backing-off", counted=task.counted + counted, changed_at=at
             )
+        case CheckAwaited():
+            return replace(task, status="awaiting-check", changed_at=at)
         case ApprovalRequested():
             return _asked(task, event, at)
         case ApprovalGiven(gate=gate):
             return _answered(task, gate, "given", recorded)
         case ApprovalRefused(gate=gate):
             return _answered(task, gate, "refused", recorded)
+        case QuestionAsked():
+            return _questioned(task, event, at)
+        case QuestionAnswered():
+            return _replied(task, recorded)
         case TaskReopened(failure=failure):
             return replace(
                 task,
@@ -166,6 +192,16 @@ def _after(  # one case for each event
                 merged=False,
                 changed_at=at,
             )
+        case TaskTaken(epoch=epoch, by=by, tip=tip, interrupted=interrupted, found=found):
+            taken = Taken(by, at, epoch, tip, bool(interrupted), found=found)
+            return replace(task, status="taken", epoch=epoch, taken=taken, changed_at=at)
+        case WorkHandedOver(handover=left):
+            return _found(_spent(task, left.agent), left)
+        case HandoverLost(reason=reason):
+            return _found(task, None, reason)
+        case TaskGiven(dropped=dropped):
+            given = replace(task, status="queued", taken=None, changed_at=at)
+            return given if dropped else replace(given, result=None, gates=())
         case TaskSucceeded(result=result):
             return replace(
                 _closed(task),
@@ -177,22 +213,36 @@ def _after(  # one case for each event
         case TaskFailed(failure=failure):
             return replace(_closed(task), status="failed", failure=failure, changed_at=at)
         case TaskCancelled():
+            # Who has it is still shown: what they made is in their worktree.
             return replace(_closed(task), status="cancelled", changed_at=at)
-        case ItemsReported() | ReportIgnored() | TaskTold():
+        case ReportIgnored(usage=usage) | UsageReported(usage=usage):
+            return _added(task, usage)
+        case ItemsReported() | TaskTold():
             return task
     assert_never(event)
 
 
-def _spent(task: TaskRow, agent: AgentRun | None) -> TaskRow:
-    if agent is None or agent.usage is None:
+def _found(task: TaskRow, found: HandedOver | None, lost: str = "") -> TaskRow:
+    """What was awaited is there, or will not come."""
+    if task.taken is None:
         return task
-    return replace(task, usage=(task.usage or Usage()).plus(agent.usage))
+    return replace(task, taken=replace(task.taken, awaited=False, found=found, lost=lost))
+
+
+def _spent(task: TaskRow, agent: AgentRun | None) -> TaskRow:
+    return _added(task, agent.usage if agent else None)
+
+
+def _added(task: TaskRow, usage: Usage | None) -> TaskRow:
+    if usage is None or usage == Usage():
+        return task
+    return replace(task, usage=(task.usage or Usage()).plus(usage))
 
 
 def _asked(task: TaskRow, event: ApprovalRequested, at: datetime) -> TaskRow:
     # Work that was done again asks again: the new question takes the place of the old one.
     others = tuple(approval for approval in task.approvals if approval.gate != event.gate)
-    asked = Approval(event.gate, event.text, at)
+    asked = Approval(event.gate, event.text, at, by=event.by)
     return replace(
         task,
         status="awaiting-approval",
@@ -212,8 +262,33 @@ def _answered(task: TaskRow, gate: str, answer: str, recorded: Recorded) -> Task
     return replace(task, approvals=approvals, changed_at=recorded.recorded_at)
 
 
+def _questioned(task: TaskRow, event: QuestionAsked, at: datetime) -> TaskRow:
+    at_work = event.work is None
+    question = event.question
+    asking = Asking(event.id, question.text, question.options, at, at_work)
+    if event.work is not None:
+        task = replace(_spent(task, event.work.agent), status="awaiting-answer", epoch=event.epoch)
+    return replace(task, question=asking, asks=True, changed_at=at)
+
+
+def _replied(task: TaskRow, recorded: Recorded) -> TaskRow:
+    if task.question is None:
+        return task
+    question = replace(task.question, over=True, command_id=recorded.meta.causation)
+    status = "queued" if task.status == "awaiting-answer" else task.status
+    return replace(task, question=question, status=status, changed_at=recorded.recorded_at)
+
+
+def _unasked(task: TaskRow) -> TaskRow:
+    """The end of an attempt is the end of what it asked at work."""
+    if task.question is None or task.question.over:
+        return task
+    return replace(task, question=replace(task.question, over=True))
+
+
 def _closed(task: TaskRow) -> TaskRow:
     """The end of a task, or of an attempt, takes back what it still asks."""
+    task = _unasked(task)
     if all(approval.answer for approval in task.approvals):
         return task
     approvals = tuple(

@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from hive_contracts.plan import MAX_NAMED, Baseline, CommandGate, Gate, GateResult
+from hive_contracts.outcome import MAX_NAMED, Baseline, GateResult
+from hive_contracts.plan import CommandGate, Gate
 
 MAX_REMEMBERED: Final = 6_000
 """JSON bytes of the names of all flaky tests of a task, or of a mission, together."""

@@ -7,7 +7,8 @@ A mission plans a task, that is, begins its stream, when the task may run; so de
 return the first events of task streams. Work that was committed is merged one at a time, each merge
 a task of its own on the tip that it names; the tip moves only by `BranchAdvanced`, and only from
 where the merge started. Work that conflicts is sent back to be done again on the tip. A review that
-finds defects sends the phases from the one it names back, to be done once more.
+finds defects sends the phases from the one it names back, to be done once more. What comes back of
+its pull request opens a mission again (`revising`).
 """
 
 from msgspec.structs import replace
@@ -27,15 +28,34 @@ from hive_contracts.mission import (
     MissionCancelled,
     MissionEvent,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
     MissionRefused,
+    MissionReleased,
+    PauseMission,
     PhaseDefined,
     PrerequisiteMet,
+    RaiseBudget,
+    RecordLanding,
+    ReleaseMission,
+    ReserveLease,
+    ResumeMission,
+    ReviseMission,
+    SettleReservation,
     SettleTask,
+    SpendWall,
     TaskSettled,
 )
-from hive_contracts.plan import CommandGate, Failure, Gate, Listed, MergeDone, Phase
+from hive_contracts.outcome import Failure, MergeDone
+from hive_contracts.plan import (
+    MAX_PHASES,
+    CommandGate,
+    Gate,
+    Listed,
+    Phase,
+)
 from hive_contracts.task import AnyTaskEvent
+from hive_orchestrator.deciders.budget import settle, spend_wall
 from hive_orchestrator.deciders.items import in_chunks
 from hive_orchestrator.deciders.mission_state import (
     Active,
@@ -45,14 +65,15 @@ from hive_orchestrator.deciders.mission_state import (
     Unlaunched,
     evolve,
 )
+from hive_orchestrator.deciders.pause import pause, raise_budget, resume
 from hive_orchestrator.deciders.plan import (
-    MAX_PHASES,
     check,
     check_phases,
     without_items,
 )
 from hive_orchestrator.deciders.planning import BASE, advance
 from hive_orchestrator.deciders.rejected import Rejected
+from hive_orchestrator.deciders.revising import revise
 
 Events = list[AnyMissionEvent | AnyTaskEvent]
 
@@ -72,12 +93,32 @@ def decide(mission: Mission, command: AnyMissionCommand) -> Events:
             return _extend(mission, phases)
         case CancelMission(), Ended(outcome="cancelled"):
             return []
-        case CancelMission(), Ended(outcome=outcome):
+        case (
+            CancelMission() | PauseMission() | ResumeMission() | RaiseBudget() | ReserveLease(),
+            Ended(outcome=outcome),
+        ):
             raise Rejected("conflict", f"the mission has ended: {outcome}", "mission")
+        case ReviseMission(), Active() | Ended():
+            return _and_on(mission, [*revise(mission, command)])
+        case ((RecordLanding() | ReleaseMission()), Ended()):
+            return _take_care(mission, command)
+        case ((RecordLanding() | ReleaseMission()), Active()):
+            name = mission.launched.name
+            raise Rejected("conflict", f"{name} has not ended", "mission", f"hive cancel {name}")
         case _, Ended():
             return []
         case CancelMission(reason=reason), Active():
             return [MissionCancelled(command.mission_id, reason)]
+        case PauseMission(), Active():
+            return [*pause(mission, command)]
+        case ResumeMission(), Active():
+            return [*resume(mission, command)]
+        case RaiseBudget(), Active():
+            return [*raise_budget(mission, command)]
+        case SpendWall(), Active():
+            return [*spend_wall(mission, command)]
+        case SettleReservation(), Active():
+            return [*settle(mission, command)]
         case AdvanceMission(), Active():
             return advance(mission)
         case MeetPrerequisite(series=series), Active():
@@ -89,6 +130,19 @@ def decide(mission: Mission, command: AnyMissionCommand) -> Events:
         case SettleTask(), Active():
             return _settle(mission, command)
     raise AssertionError(f"{type(command).__name__} is not handled")
+
+
+def _take_care(mission: Ended, command: RecordLanding | ReleaseMission) -> Events:
+    """What a person did with the work of a mission that has ended; said twice, done once."""
+    match command:
+        case RecordLanding(commit=commit, branch=branch, by=by):
+            if mission.landed == (commit, branch):
+                return []
+            return [MissionLanded(command.mission_id, commit, branch, by)]
+        case ReleaseMission(by=by, reason=reason):
+            if mission.released:
+                return []
+            return [MissionReleased(command.mission_id, by, reason)]
 
 
 def _and_on(mission: Mission, events: Events) -> Events:
@@ -113,6 +167,9 @@ def _launch(command: LaunchMission) -> Events:
         approvals=plan.approvals,
         criteria=plan.criteria,
         notify=plan.notify,
+        budget=plan.budget,
+        pull_request=plan.pull_request,
+        origin=command.origin,
     )
     return _and_on(Unlaunched(), [launched, *_define(command.mission_id, plan.phases)])
 
@@ -209,7 +266,7 @@ def _settle_badly(
         assert mission.merging is not None and mission.tip is not None
         _, work_id = mission.merging
         return _and_on(mission, [settled, MergeConflicted(id, work_id, mission.tip, failure)])
-    if task.kind == "work" and mission.phases[task.phase].phase.on_failure == "continue":
+    if task.kind == "work" and _goes_on_without(mission.phases[task.phase].phase, task):
         return _and_on(mission, [settled])
     if task.phase:
         return [settled, MissionFailed(id, f"{task.phase}/{task.name}: {why}")]
@@ -218,6 +275,11 @@ def _settle_badly(
     if any(gate.name == task.name for gate in mission.launched.approvals):
         return [settled, MissionRefused(id, why)]
     return [settled, MissionFailed(id, f"{task.name}: {why}")]
+
+
+def _goes_on_without(phase: Phase, task: OpenTask) -> bool:
+    own = next((spec.on_failure for spec in phase.tasks if spec.name == task.planned_as), "")
+    return (own or phase.on_failure) == "continue"
 
 
 def _on_the_base(failure: Failure | None, why: str, criteria: tuple[Gate, ...]) -> str:

@@ -5,15 +5,23 @@ from typing import Final, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hive_contracts.budget import CAPS, Purse, attempt_key
 from hive_contracts.mission import (
     AnyMissionEvent,
     BranchAdvanced,
+    BudgetRaised,
+    BudgetWarned,
     ItemsFound,
     MergeConflicted,
     MissionCancelled,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
+    MissionPaused,
     MissionRefused,
+    MissionReleased,
+    MissionResumed,
+    MissionRevised,
     MissionSucceeded,
     PhaseCompleted,
     PhaseDefined,
@@ -21,10 +29,14 @@ from hive_contracts.mission import (
     PhaseStarted,
     PlannedTask,
     PrerequisiteMet,
+    ReservationMade,
+    ReservationSettled,
+    RevisionDeclined,
     TaskSettled,
     TasksPlanned,
 )
-from hive_contracts.plan import Baseline, Item, Listed, Phase, TaskKind, Tip, WorkDone
+from hive_contracts.outcome import Baseline, WorkDone
+from hive_contracts.plan import Given, Item, Listed, Phase, TaskKind, Tip
 from hive_contracts.template import render_task
 from hive_orchestrator.deciders.baselines import joined
 
@@ -51,6 +63,8 @@ class PhaseProgress(Struct, frozen=True):
     """What its tasks, reviews, have found."""
     defects_to_mend: str = ""
     """What a review of it found."""
+    made: tuple[Given, ...] = ()
+    """Files that its tasks made; the newest of a name."""
 
 
 class OpenTask(Struct, frozen=True):
@@ -98,11 +112,31 @@ class Active(Struct, frozen=True):
     """What gates found on the base, by their definitions."""
     extensions: int = 0
     """How many phases were added: the criteria are judged anew after each, under a new name."""
+    paused: MissionPaused | None = None
+    purse: Purse | None = None
+    """Where its budget stands; None without one."""
+    last: str = ""
+    """What was merged last, as `phase/task`."""
+    landed: tuple[str, str] | None = None
+    """The commit that was landed last before it went on, and the branch into which."""
+    succeeded: bool = False
+    """Whether it has succeeded once, and goes on with what came back of its pull request."""
+    heard: int = 0
+    """The last round of its pull request that it was told of."""
+    revised: dict[str, MissionRevised] = {}
+    """The phases in which what came back is mended."""
 
 
 class Ended(Struct, frozen=True):
     launched: MissionLaunched
     outcome: Literal["succeeded", "failed", "refused", "cancelled"]
+    landed: tuple[str, str] | None = None
+    """The commit that was landed last, and the branch into which."""
+    released: bool = False
+    heard: int = 0
+    """The last round of its pull request that it was told of."""
+    goes_on: Active | None = None
+    """What it goes on from where something comes back; None where it cannot."""
 
 
 Mission = Unlaunched | Active | Ended
@@ -114,12 +148,27 @@ def evolve(mission: Mission, event: AnyMissionEvent) -> Mission:
     if isinstance(event, MissionLaunched):
         repository = event.repository
         tip = Tip(repository.base) if repository else None
-        return Active(event, tip, unmet=frozenset(event.prerequisites))
+        purse = Purse(event.budget) if event.budget else None
+        return Active(event, tip, unmet=frozenset(event.prerequisites), purse=purse)
     if isinstance(mission, Unlaunched):
         raise ValueError(f"{type(event).__name__} before MissionLaunched in {event.mission_id}")
     if isinstance(mission, Ended):
-        return mission
+        return _evolve_ended(mission, event)
     return _evolve(mission, event)
+
+
+def _evolve_ended(mission: Ended, event: AnyMissionEvent) -> Mission:
+    match event:
+        case MissionRevised():
+            assert mission.goes_on is not None
+            return _revise(replace(mission.goes_on, landed=mission.landed), event)
+        case RevisionDeclined(round=round):
+            return replace(mission, heard=round)
+        case MissionLanded(commit=commit, branch=branch):
+            return replace(mission, landed=(commit, branch))
+        case MissionReleased():
+            return replace(mission, released=True)
+    return mission
 
 
 def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
@@ -144,20 +193,78 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
             known = joined(mission.baselines, found) if found else mission.baselines
             return _settle(replace(mission, baselines=known), event)
         case BranchAdvanced(new=new, task_id=id):
-            return _finish(replace(mission, tip=new, merging=None), id)
+            work = mission.open[id]
+            last = f"{work.phase}/{work.name}"
+            return _finish(replace(mission, tip=new, merging=None, last=last), id)
         case MergeConflicted(task_id=id):
             again = replace(mission.open[id], done=None, epoch=0)
             waiting = tuple(other for other in mission.to_merge if other != id)
             return replace(mission, open={**mission.open, id: again}, to_merge=waiting)
+        case MissionPaused():
+            return replace(mission, paused=event)
+        case MissionResumed():
+            return replace(mission, paused=None)
+        case BudgetRaised():
+            return _raise(mission, event)
+        case BudgetWarned() | ReservationMade() | ReservationSettled():
+            return replace(mission, purse=accounted(mission.purse, event))
+        case MissionRevised():
+            return _revise(mission, event)
+        case RevisionDeclined(round=round):
+            return replace(mission, heard=round)
         case MissionSucceeded():
-            return Ended(mission.launched, "succeeded")
+            return _end(replace(mission, succeeded=True), "succeeded")
         case MissionFailed():
-            return Ended(mission.launched, "failed")
+            return _end(mission, "failed")
         case MissionRefused():
-            return Ended(mission.launched, "refused")
+            return _end(mission, "refused")
         case MissionCancelled():
-            return Ended(mission.launched, "cancelled")
+            return Ended(mission.launched, "cancelled", mission.landed, heard=mission.heard)
+        case MissionLanded() | MissionReleased():
+            return mission  # only of missions that have ended
     assert_never(event)
+
+
+def _end(mission: Active, outcome: Literal["succeeded", "failed", "refused"]) -> Ended:
+    """It may go on only from where it has succeeded: what was begun since, and failed, is left."""
+    goes_on = None
+    if mission.succeeded and mission.tip is not None and mission.tip.chain:
+        done = {name: each for name, each in mission.phases.items() if each.status == "completed"}
+        goes_on = replace(mission, phases=done, open={}, to_merge=(), merging=None, paused=None)
+    return Ended(mission.launched, outcome, mission.landed, heard=mission.heard, goes_on=goes_on)
+
+
+def _revise(mission: Active, event: MissionRevised) -> Active:
+    revised = {**mission.revised, event.phase: event}
+    return replace(mission, heard=event.round, revised=revised, purse=event.purse)
+
+
+def accounted(
+    purse: Purse | None, event: BudgetWarned | ReservationMade | ReservationSettled
+) -> Purse | None:
+    """A budget after an event."""
+    if purse is None:
+        return None
+    match event:
+        case BudgetWarned(cap=cap):
+            return purse.warn(cap)
+        case ReservationMade(task_id=id, epoch=epoch, cap=share):
+            return purse.reserve(attempt_key(id, epoch), share)
+        case ReservationSettled(task_id=id, epoch=epoch, spent=spent):
+            key = attempt_key(id, epoch)
+            return purse.settle(key, spent, stopped=event.stopped) if spent else purse.lose(key)
+    assert_never(event)
+
+
+def _raise(mission: Active, event: BudgetRaised) -> Active:
+    """A cap that was reached and is raised is none any more that holds the mission up."""
+    if mission.purse is None:
+        return mission
+    before, paused = mission.purse.budget, mission.paused
+    higher = [cap for cap in CAPS if event.budget.of(cap) > before.of(cap)]
+    if paused is not None and paused.cap in higher:
+        paused = replace(paused, cap="")
+    return replace(mission, purse=mission.purse.raised(event.budget), paused=paused)
 
 
 def _define(mission: Active, phase: Phase) -> Active:
@@ -251,6 +358,9 @@ def _settle(mission: Active, event: TaskSettled) -> Active:
     if isinstance(event.result, WorkDone) and event.result.defects:
         found = (*mission.phases[task.phase].defects, event.result.defects)
         mission = _update(mission, task.phase, defects=found)
+    if isinstance(event.result, WorkDone) and (made := event.result.made) is not None:
+        others = tuple(g for g in mission.phases[task.phase].made if g.name != made.name)
+        mission = _update(mission, task.phase, made=(*others, made))
     match task.kind, event.result:
         case "work", WorkDone(commit=commit) if commit:
             waiting = replace(task, done=event.result, epoch=event.epoch)

@@ -1,20 +1,27 @@
 """Whether a plan makes sense, before anything is started."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from hive_contracts.ids import SHORT_NAME
-from hive_contracts.pathspecs import fault
+from hive_contracts.budget import CAPS
+from hive_contracts.ids import SHORT_NAME, is_commit
+from hive_contracts.pathspecs import MAX_PATTERN, fault
 from hive_contracts.plan import (
-    PROTECTED_GATE,
+    MAX_CHECK,
+    MAX_GATES,
+    MAX_PATHS,
+    MAX_PHASES,
+    MAX_ROUNDS,
+    RESERVED,
+    WEBHOOK,
     Commanded,
     CommandGate,
     ForEach,
     Gate,
+    GithubCheckGate,
     HttpGate,
     Listed,
     MetricGate,
@@ -25,32 +32,29 @@ from hive_contracts.plan import (
 from hive_contracts.template import placeholders
 from hive_orchestrator.deciders.rejected import Rejected
 
-MAX_PHASES: Final = 64
-MAX_GATES: Final = 40
-MAX_PATTERN: Final = 200
 MAX_BYTES: Final = 60_000
 """JSON bytes of a phase without its items, or of the rest of the plan."""
-_URL: Final = re.compile(r"https?://[!-~]{1,2000}")
 MAX_CARRIED: Final = 60_000
 """JSON bytes of a task with the mission's objective, when it is planned: it is one event."""
 MAX_WRITTEN: Final = 36_000
 """The same as it is written, before a review's defects are added."""
-MAX_PATHS: Final = 50
-MAX_ROUNDS: Final = 20
-RESERVED: Final = ("base", "gates", "expand", PROTECTED_GATE)
-"""Names of the hive's own."""
+MAX_RULES: Final = 40
+MAX_MODEL: Final = 100
+RULED: Final = ("read", "edit", "run", "fetch", "*")
+"""What a line of `permissions` may be about, beside a command."""
 
 
 def check(plan: Plan) -> None:
     """Raises Rejected with code `invalid` for the first thing that is wrong."""
     _check_name(plan.name, "name")
     _check_criteria(plan)
-    if plan.notify is not None and _URL.fullmatch(plan.notify.webhook) is None:
+    if plan.notify is not None and WEBHOOK.fullmatch(plan.notify.webhook) is None:
         raise _invalid(
             f"{plan.notify.webhook[:80]!r} is no URL", "notify.webhook", "write https://host/path"
         )
+    _check_budget(plan)
     repository = plan.repository
-    if repository is not None and not _is_commit(repository.base):
+    if repository is not None and not is_commit(repository.base):
         raise _invalid(
             f"{repository.base!r} is no commit", "repository.base", "give the full object name"
         )
@@ -168,15 +172,26 @@ def _check_for_each(for_each: ForEach, where: str) -> None:
 
 
 def _check_task(task: TaskSpec, where: str) -> None:
+    if any(isinstance(gate, GithubCheckGate) for gate in task.gates):
+        raise _invalid(
+            "a task's work is on GitHub once it is merged, so no check there can judge it before",
+            f"{where}.gates",
+            "put the github_check into the mission's success_criteria",
+        )
     if bool(task.prompt) == bool(task.run):
         raise _invalid("a task has either a prompt or a command", where, "give prompt or run")
     if task.prompt and not task.agent:
         raise _invalid("no agent is named for the prompt", where, "name an agent profile")
     if task.retry.attempts < 1:
         raise _invalid("at least one attempt is needed", f"{where}.attempts", "give 1 or more")
-    if min(msgspec.structs.astuple(task.timeouts)) <= 0:
+    timeouts = task.timeouts
+    if (
+        timeouts.answer < 0
+        or min(timeouts.queue, timeouts.start, timeouts.run, timeouts.silence, timeouts.setup) <= 0
+    ):
         raise _invalid("time-outs are above 0 seconds", f"{where}.timeouts", "correct them")
     _check_gates(task.gates, f"{where}.gates")
+    _check_terms(task, where)
     if len(task.paths) > MAX_PATHS:
         raise _invalid(f"{len(task.paths)} paths are too many", where, f"use at most {MAX_PATHS}")
     for pattern in task.paths:
@@ -185,12 +200,71 @@ def _check_task(task: TaskSpec, where: str) -> None:
             raise _invalid(f"{pattern!r}: {why}", f"{where}.paths", "correct it")
 
 
+def _check_terms(task: TaskSpec, where: str) -> None:
+    """On what terms its agent works."""
+    parts = task.output.split("/")
+    if task.output and (not all(parts) or {".", ".."} & {*parts} or ".git" in parts):
+        raise _invalid(
+            f"{task.output[:80]!r} is no file", f"{where}.output", "give a relative path"
+        )
+    if len(task.output) > MAX_PATTERN or any(ord(c) < 32 or c == "\\" for c in task.output):
+        raise _invalid("the output's path is no path", f"{where}.output", "give a relative path")
+    if task.model.startswith("-") or len(task.model) > MAX_MODEL:
+        raise _invalid(f"{task.model[:80]!r} is no model", f"{where}.model", "write its name")
+    if len(task.permissions) > MAX_RULES:
+        raise _invalid(
+            "there are too many permissions", f"{where}.permissions", f"use at most {MAX_RULES}"
+        )
+    for rule in task.permissions:
+        if rule.what not in RULED and not (rule.what.startswith("run:") and rule.what[4:].strip()):
+            raise _invalid(
+                f"{rule.what[:80]!r} is nothing that is permitted",
+                f"{where}.permissions",
+                f"known are {', '.join(RULED)} and run:PATTERN",
+            )
+
+
+def _check_budget(plan: Plan) -> None:
+    budget = plan.budget
+    if budget is None:
+        return
+    if any(budget.of(cap) < 0 for cap in CAPS) or not any(budget.of(cap) for cap in CAPS):
+        raise _invalid("a budget caps something", "budget", "give usd, tokens or wall")
+    if not 0 <= budget.warn <= 1:
+        raise _invalid(f"warn is {budget.warn:g}", "budget.warn", "give a part from 0 to 1")
+
+
 def _check_criteria(plan: Plan) -> None:
     _check_gates((*plan.approvals, *plan.criteria), "success_criteria")
     if plan.repository is None and any(isinstance(gate, CommandGate) for gate in plan.criteria):
         raise _invalid("a command gate needs a repository", "success_criteria", "name a repository")
+    if any(isinstance(gate, GithubCheckGate) for gate in plan.criteria):
+        _check_pushed(plan)
     if plan.name in plan.prerequisites:
         raise _invalid("a mission cannot need itself", "prerequisites", "take it out")
+
+
+def _check_pushed(plan: Plan) -> None:
+    """GitHub judges what it has before the end."""
+    if plan.pull_request is None or plan.repository is None:
+        raise _invalid(
+            "nothing of this mission is pushed to GitHub, so no check there can judge it",
+            "success_criteria",
+            "write `result: pull_request`, or take the github_check out",
+        )
+    if plan.pull_request.per == "task":
+        raise _invalid(
+            "a github_check judges the mission's own branch, and with a pull request for each task"
+            " that is not pushed",
+            "success_criteria",
+            "write `per: mission`, or take the github_check out",
+        )
+    if plan.pull_request.draft_until == "none":
+        raise _invalid(
+            "a github_check needs the pull request before the mission has succeeded",
+            "success_criteria",
+            "write `draft_until: success`, or take the github_check out",
+        )
 
 
 def _check_gates(gates: tuple[Gate, ...], where: str) -> None:
@@ -206,6 +280,13 @@ def _check_gates(gates: tuple[Gate, ...], where: str) -> None:
                 _check_report(report, f"{where}.{gate.name}.report")
             case HttpGate(url=url) | MetricGate(url=url):
                 _check_url(url, f"{where}.{gate.name}")
+            case GithubCheckGate(check=check):
+                if not 0 < len(check) <= MAX_CHECK or not check.isprintable():
+                    raise _invalid(
+                        f"{check[:80]!r} is no name of a check",
+                        f"{where}.{gate.name}",
+                        f"give 1 to {MAX_CHECK} characters that can be seen, as GitHub shows it",
+                    )
 
 
 def _check_url(url: str, where: str) -> None:
@@ -268,10 +349,6 @@ def without_items(phase: Phase) -> Phase:
         return phase
     empty = msgspec.structs.replace(phase.for_each, source=Listed(()))
     return msgspec.structs.replace(phase, for_each=empty)
-
-
-def _is_commit(text: str) -> bool:
-    return len(text) in (40, 64) and all(c in "0123456789abcdef" for c in text)
 
 
 def _invalid(message: str, where: str, remedy: str) -> Rejected:

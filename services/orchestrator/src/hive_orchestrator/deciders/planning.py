@@ -21,12 +21,15 @@ from hive_contracts.mission import (
     PlannedTask,
     TasksPlanned,
 )
+from hive_contracts.outcome import MAX_DETAIL
 from hive_contracts.plan import (
-    MAX_DETAIL,
     ApprovalGate,
     Check,
     Commanded,
     CommandGate,
+    Gate,
+    GithubCheckGate,
+    Given,
     Globbed,
     MergeOf,
     Retry,
@@ -58,6 +61,8 @@ FULL: Final = 200
 """Events after which an append is full; the last step may still pass it by a few."""
 
 BASE: Final = "base"
+MAX_GIVEN: Final = 50
+"""Files that a task is given."""
 MAX_DEFECTS: Final = 8_192
 """Characters of all that the reviews of one phase found."""
 
@@ -111,7 +116,7 @@ def _opening(mission: Active) -> Events | None:
 
 
 def _closing(mission: Active) -> Events:
-    """The criteria, judged on the merged branch: first by runners, then by people."""
+    """The criteria, judged on the merged branch: by runners, then by GitHub, then by people."""
     launched = mission.launched
     checks = tuple(gate for gate in launched.criteria if isinstance(gate, Check))
     name = _this_time(mission, "gates")
@@ -119,16 +124,17 @@ def _closing(mission: Active) -> Events:
         return _own(mission, [TaskSpec(name, gates=checks, retry=Retry(attempts=1))])
     if checks and not mission.checks[name]:
         return []
-    approvals = {
-        _this_time(mission, gate.name): gate
-        for gate in launched.criteria
-        if isinstance(gate, ApprovalGate)
-    }
-    missing = [(name, gate) for name, gate in approvals.items() if name not in mission.checks]
-    if missing:
-        return _own(mission, [_asking(name, gate) for name, gate in missing])
-    if not all(mission.checks[name] for name in approvals):
-        return []
+    for kind in (GithubCheckGate, ApprovalGate):
+        asked = {
+            _this_time(mission, gate.name): gate
+            for gate in launched.criteria
+            if isinstance(gate, kind)
+        }
+        missing = [(name, gate) for name, gate in asked.items() if name not in mission.checks]
+        if missing:
+            return _own(mission, [_asking(name, gate) for name, gate in missing])
+        if not all(mission.checks[name] for name in asked):
+            return []
     return [MissionSucceeded(launched.mission_id, launched.series, mission.tip)]
 
 
@@ -137,7 +143,7 @@ def _this_time(mission: Active, name: str) -> str:
     return f"{name}-{mission.extensions + 1}" if mission.extensions else name
 
 
-def _asking(name: str, gate: ApprovalGate) -> TaskSpec:
+def _asking(name: str, gate: Gate) -> TaskSpec:
     return TaskSpec(name, gates=(gate,))
 
 
@@ -169,7 +175,10 @@ def _tasks(mission: Active, progress: PhaseProgress, room: int) -> Events:
         return [MissionFailed(id, f"phase {name}: {problem}")]
     if begin:
         again = {task.spec.name: task.again for task in begin if task.again}
-        return _planned(mission, name, [(task.spec, "work") for task in begin], again=again)
+        revised = mission.revised.get(name)
+        merge = revised.merge if revised else None
+        specs: list[tuple[TaskSpec, TaskKind]] = [(task.spec, "work") for task in begin]
+        return _planned(mission, name, specs, merge=merge, again=again)
     if canaries_are_back(progress) and progress.done:
         return _planned(mission, name, [(asking(mission.launched.name, progress), "gate")])
     if canaries_are_back(progress) or (progress.failed and is_over(progress) and not progress.done):
@@ -189,6 +198,21 @@ def _end(mission: Active, progress: PhaseProgress) -> Events:
         reason = f"phase {phase.name} still finds defects after {phase.rounds} rounds: {defects}"
         return [MissionFailed(id, reason[:MAX_DETAIL])]
     return [PhaseCompleted(id, phase.name, len(progress.failed), len(skipped(progress)))]
+
+
+def _given(mission: Active, phase: str) -> tuple[Given, ...]:
+    """Without a repository: what was made by this phase so far, and by those that it needs."""
+    if mission.launched.repository is not None:
+        return ()
+    reached: dict[str, None] = {}
+    open = [phase]
+    while open:
+        name = open.pop()
+        if name not in reached:
+            reached[name] = None
+            open += mission.phases[name].phase.needs
+    made = {given.name: given for name in reversed(reached) for given in mission.phases[name].made}
+    return tuple(made.values())[:MAX_GIVEN]
 
 
 def _between(mission: Active, first: str, last: str) -> tuple[str, ...]:
@@ -265,6 +289,7 @@ def _planned(
                 merge,
                 expand,
                 of_gates(mission.baselines, spec.gates, MAX_CARRIED - size),
+                _given(mission, phase) if kind == "work" else (),
             )
         )
     return [TasksPlanned(launched.mission_id, phase, tuple(named)), *events]

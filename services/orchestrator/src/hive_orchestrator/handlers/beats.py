@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
+from hive_contracts.dialogue import Reply
 from hive_contracts.ids import NewId
 from hive_contracts.orders import Beat, Canary, Heard, Holding, Lease, Orders
-from hive_contracts.plan import WorkDone
+from hive_contracts.outcome import WorkDone
 from hive_contracts.runner import AnyRunnerCommand, CloseSession, OpenSession
 from hive_contracts.subjects import stream_name
 from hive_orchestrator.aggregates import Aggregates
@@ -23,12 +24,14 @@ class Beats:
         desk: Desk,
         new_id: NewId,
         beat_seconds: float,
+        session_ttl: float,
     ) -> None:
         self._commands = commands
         self._aggregates = aggregates
         self._desk = desk
         self._new_id = new_id
         self._beat_seconds = beat_seconds
+        self._session_ttl = session_ttl
         self._agents: dict[str, tuple[str, ...]] = {}
         """By runner: those that it had at the last beat heard here, as the record has them."""
 
@@ -45,13 +48,28 @@ class Beats:
         known = {(holding.task_id, holding.epoch): holding for holding in beat.holding}
         leases: list[Lease] = []
         keep: list[Holding] = []
+        taken: list[Holding] = []
+        replies: list[Reply] = []
         for held in await self._hear(beat):
             holding = known.get((held.task_id, held.epoch))
-            if holding is not None:
+            if held.taken:
+                taken.append(holding or Holding(held.task_id, held.epoch))
+            elif holding is not None:
                 keep.append(holding)
+                if holding.asks and (reply := await self._reply(held, holding)) is not None:
+                    replies.append(reply)
             elif (lease := await self._offer(held)) is not None:
                 leases.append(lease)
-        return Orders(beat.session_id, tuple(leases), tuple(keep), self._beat_seconds)
+        return Orders(
+            beat.session_id,
+            tuple(leases),
+            tuple(keep),
+            self._beat_seconds,
+            hand_over=tuple(taken),
+            replies=tuple(replies),
+            answers=beat.number,
+            session_ttl=self._session_ttl,
+        )
 
     async def _hear(self, beat: Beat) -> Sequence[HeldLease]:
         """What the session should be working on; an older process of a runner on nothing."""
@@ -86,7 +104,18 @@ class Beats:
             held.traceparent,
             facts.hints,
             facts.session,
+            start=facts.start if facts.step == "work" else None,
+            answers=facts.answers,
+            cap=facts.cap,
         )
+
+    async def _reply(self, held: HeldLease, holding: Holding) -> Reply | None:
+        """What a person answered to the question for which an attempt waits at work."""
+        for fresh in (False, True):
+            facts = await self._leased(held, fresh=fresh)
+            if facts is not None and (replied := facts.replied) and replied.id == holding.asks:
+                return Reply(held.task_id, held.epoch, replied.id, replied.text)
+        return None
 
     async def _leased(self, held: HeldLease, *, fresh: bool = False) -> task_state.Facts | None:
         """What is remembered may be older than the lease, which another replica may have made."""

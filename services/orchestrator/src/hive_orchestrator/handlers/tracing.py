@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from hive_contracts.mission import MeetPrerequisite
+from hive_contracts.mission import MeetPrerequisite, RaiseBudget, ResumeMission
 from hive_contracts.task import ApproveGate, LoseLease, RejectGate, RequeueTask, TimeOutTask
-from hive_shared.telemetry import Span, span
+from hive_shared.telemetry import Span, parent_of, span
 
 ENDS_A_WAIT: Final = (
     ApproveGate,
@@ -20,6 +20,8 @@ ENDS_A_WAIT: Final = (
     TimeOutTask,
     LoseLease,
     MeetPrerequisite,
+    ResumeMission,
+    RaiseBudget,
 )
 """After a person, a timer or a runner: the step also links to the one that began the wait."""
 
@@ -30,13 +32,8 @@ def deciding(command: Struct, cause: str, before: str) -> Span:
     `cause` is the context of what gave it, `before` that of the last event of its stream; empty
     where there is none.
     """
-    parent = cause if cause and (not before or _trace(cause) == _trace(before)) else before
+    parent = parent_of(cause, before)
     links = {before} if isinstance(command, ENDS_A_WAIT) else set()
     if cause != parent:
         links.add(cause)
     return span(f"decide {type(command).__name__}", parent, sorted(links - {""}))
-
-
-def _trace(traceparent: str) -> str:
-    """The trace's id, at its place in `00-<trace>-<span>-<flags>`."""
-    return traceparent[3:35]

@@ -1,4 +1,6 @@
-"""`python -m hive_runner.acp [--load SESSION] -- AGENT…`: a turn of an agent, its prompt on stdin.
+"""`python -m hive_runner.acp --prompt FILE [--load SESSION] -- AGENT…`: a turn of an agent.
+
+Answers of people come on standard input, a JSON object a line.
 
 Exit status: 0 when the agent ended its turn, 1 when it could not, 143 when it was told to end.
 """
@@ -9,16 +11,30 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from acp import PROTOCOL_VERSION, RequestError, spawn_agent_process, text_block
 from acp.client.connection import ClientSideConnection
 from acp.interfaces import Client
-from acp.schema import ClientCapabilities, FileSystemCapabilities, Implementation, PromptResponse
+from acp.schema import (
+    AcpMcpServer,
+    ClientCapabilities,
+    EnvVariable,
+    FileSystemCapabilities,
+    HttpMcpServer,
+    Implementation,
+    McpServerStdio,
+    PromptResponse,
+    SseMcpServer,
+)
 
+from hive_contracts.dialogue import Rule, Ruling
 from hive_runner.acp.client import HiveClient
+from hive_shared.profiles import Server, resolved
 
 EXIT_FAILED: Final = 1
 EXIT_ENDED: Final = 128 + signal.SIGTERM
@@ -28,11 +44,21 @@ _MAX_MESSAGE: Final = 256 * 1024 * 1024
 
 _LAST_SECONDS: Final = 2.0
 """Until a program that has closed its output is over."""
+_FAREWELL_SECONDS: Final = 6.0
+"""For an agent to end once its turn is over: it hears the end of its input first, then signals."""
+_LOOK_SECONDS: Final = 0.05
+
+
+T = TypeVar("T")
 
 
 class Told(msgspec.Struct, frozen=True):
     agent: list[str]
-    permissions: dict[str, str]
+    permissions: dict[str, Ruling]
+    rules: tuple[Rule, ...]
+    read_only: bool
+    mcp: dict[str, Server]
+    prompt: Path
     load: str
     grace: float
 
@@ -47,19 +73,23 @@ async def take_turn(told: Told, prompt: str) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = HiveClient(told.permissions, say)
+    ruled = bool(told.rules) or told.read_only
+    rules = resolved(told.rules, read_only=told.read_only) if ruled else None
+    client = HiveClient(told.permissions, say, rules)
+    listening = asyncio.ensure_future(client.person.listen())
     # Whatever it has no method for is refused as such: it said that it offers neither files nor
     # terminals.
     offered = cast(Client, client)
     program, *arguments = told.agent
-    async with spawn_agent_process(
+    spawned = spawn_agent_process(
         offered, program, *arguments,
         env=os.environ, cwd=Path.cwd(),
         # What the agent's program says beside the protocol is the attempt's output.
         transport_kwargs={"stderr": None, "limit": _MAX_MESSAGE},
-    ) as (agent, process):  # fmt: skip
+    )  # fmt: skip
+    async with _left_in_time(spawned) as (agent, process):
         turn = asyncio.ensure_future(_converse(agent, client, told, prompt))
-        gone = asyncio.ensure_future(process.wait())
+        gone = asyncio.ensure_future(_gone(process))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([turn, gone, stopped], return_when=asyncio.FIRST_COMPLETED)
         try:
@@ -73,9 +103,28 @@ async def take_turn(told: Told, prompt: str) -> int:
             say({"type": "error", "message": f"{program} ended in its turn: {process.returncode}"})
             return EXIT_FAILED
         finally:
-            for task in (turn, gone, stopped):
+            for task in (turn, gone, stopped, listening):
                 task.cancel()
-            await asyncio.gather(turn, gone, stopped, return_exceptions=True)
+            await asyncio.gather(turn, gone, stopped, listening, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _left_in_time(spawned: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    """Whatever it left running may hold its output open, and would be waited for without end; the
+    runner ends that with the attempt."""
+    entered = await spawned.__aenter__()
+    try:
+        yield entered
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await spawned.__aexit__(None, None, None)
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Until it has ended. `wait` would go on until its output is closed, by all who have it."""
+    while process.returncode is None:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _converse(
@@ -109,11 +158,11 @@ async def _session(agent: ClientSideConnection, client: HiveClient, told: Told) 
             f"the agent speaks version {begun.protocol_version} of the protocol, the hive"
             f" {PROTOCOL_VERSION}: take a version of the agent that fits",
         )
-    here = str(Path.cwd())
+    here, servers = str(Path.cwd()), _servers(told.mcp)
     if told.load and begun.agent_capabilities and begun.agent_capabilities.load_session:
         client.silent = True
         try:
-            await agent.load_session(cwd=here, session_id=told.load, mcp_servers=[])
+            await agent.load_session(cwd=here, session_id=told.load, mcp_servers=servers)
         except RequestError as error:
             # Another machine's, or forgotten: the prompt has all that matters.
             say({"type": "not loaded", "id": told.load, "why": _said(error)})
@@ -121,7 +170,7 @@ async def _session(agent: ClientSideConnection, client: HiveClient, told: Told) 
             return told.load
         finally:
             client.silent = False
-    created = await agent.new_session(cwd=here, mcp_servers=[])
+    created = await agent.new_session(cwd=here, mcp_servers=servers)
     return created.session_id
 
 
@@ -135,6 +184,25 @@ async def _cancel(
         async with asyncio.timeout(grace):
             await agent.cancel(session_id=client.session)
             await asyncio.wait([turn])
+
+
+def _servers(
+    mcp: Mapping[str, Server],
+) -> list[HttpMcpServer | SseMcpServer | AcpMcpServer | McpServerStdio]:
+    """MCP servers as the protocol names them: values of variables travel in it, and in no file."""
+    return [
+        McpServerStdio(
+            name=name,
+            command=server.command,
+            args=list(server.args),
+            env=[
+                EnvVariable(name=variable, value=os.environ[variable])
+                for variable in server.env
+                if variable in os.environ
+            ],
+        )
+        for name, server in mcp.items()
+    ]
 
 
 def _judge(response: PromptResponse) -> int:
@@ -154,19 +222,27 @@ def _said(error: RequestError) -> str:
 
 def _told() -> Told:
     parser = argparse.ArgumentParser(prog="python -m hive_runner.acp")
-    parser.add_argument("--permissions", default="{}", help="by kind of tool: allow or deny")
+    parser.add_argument("--permissions", default="{}", help="by kind of tool: allow, deny or ask")
+    parser.add_argument("--rules", default="[]", help="the mission's, as JSON")
+    parser.add_argument("--read-only", action="store_true", help="it is to change nothing")
+    parser.add_argument("--mcp", default="{}", help="servers by name, as JSON")
+    parser.add_argument("--prompt", type=Path, required=True, help="the file with the prompt")
     parser.add_argument("--load", default="", help="an earlier session's id, to go on with it")
     parser.add_argument("--grace", type=float, default=2.0, help="seconds for a clean cancel")
     parser.add_argument("agent", nargs="+", help="the agent's command")
     told = parser.parse_args()
-    permissions = msgspec.json.decode(told.permissions, type=dict[str, str])
-    return Told(told.agent, permissions, told.load, told.grace)
+    permissions = msgspec.json.decode(told.permissions, type=dict[str, Ruling])
+    mcp = msgspec.json.decode(told.mcp, type=dict[str, Server])
+    rules = msgspec.json.decode(told.rules, type=tuple[Rule, ...])
+    return Told(
+        told.agent, permissions, rules, told.read_only, mcp, told.prompt, told.load, told.grace
+    )
 
 
 def main() -> int:
     told = _told()
-    prompt = sys.stdin.buffer.read().decode("utf-8", "replace")
     try:
+        prompt = told.prompt.read_bytes().decode("utf-8", "replace")
         return asyncio.run(take_turn(told, prompt))
     except (OSError, ConnectionError) as error:
         say({"type": "error", "message": f"{told.agent[0]}: {error}"})

@@ -1,7 +1,7 @@
 """The hive's side of a conversation with an agent: what it streams is printed as it comes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from acp import RequestError
 from acp.interfaces import Agent
@@ -19,16 +19,29 @@ from acp.schema import (
     UsageUpdate,
 )
 
+from hive_contracts.dialogue import ALLOW, Ruling
 from hive_runner.acp import policy
+from hive_runner.acp.permission import Person
+from hive_shared.profiles import Rules
 
 Say = Callable[[dict[str, Any]], None]
+
+_VERBS: Final = {
+    "read": "read", "edit": "edit", "delete": "delete", "move": "move", "search": "search",
+    "execute": "run", "fetch": "fetch",
+}  # fmt: skip
 
 
 class HiveClient:
     """Answers an agent, and offers no files and no terminals: it is in the worktree itself."""
 
-    def __init__(self, permissions: Mapping[str, str], say: Say) -> None:
+    def __init__(
+        self, permissions: Mapping[str, Ruling], say: Say, rules: Rules | None = None
+    ) -> None:
+        """`rules` are the mission's, if it has any."""
         self._permissions = permissions
+        self._rules = rules
+        self.person = Person(say)
         self._say = say
         self._message = ""
         self._cost: float | None = None
@@ -73,7 +86,12 @@ class HiveClient:
         self, session_id: str, tool_call: ToolCallUpdate, options: list[PermissionOption], **_: Any
     ) -> RequestPermissionResponse:
         kind = tool_call.kind or "other"
-        decision = policy.decide(self._permissions, kind)
+        command = policy.command_of(tool_call.raw_input)
+        decision = policy.decide(self._permissions, kind, self._rules, command)
+        if decision == "ask":
+            what = command or tool_call.title or kind
+            question = f"May I {_VERBS.get(kind, 'do')}: {what}"
+            decision = "allow" if await self.person.ask(question) == ALLOW else "deny"
         self._say(
             {"type": "permission", "kind": kind, "title": tool_call.title, "answer": decision}
         )

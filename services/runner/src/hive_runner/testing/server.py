@@ -1,4 +1,7 @@
-"""A scripted model behind HTTP on loopback: Responses, Chat Completions and Messages, streamed."""
+"""A scripted model behind HTTP on loopback.
+
+Responses, Chat Completions, Messages and generateContent, streamed.
+"""
 
 import itertools
 import select
@@ -12,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hive_runner.testing import completions, messages, responses
+from hive_runner.testing import completions, gemini, messages, responses
 from hive_runner.testing.answers import Answer, Asked, NoTurn, Script
 from hive_runner.testing.scenario import Fault, Scenario, Tokens
 
@@ -32,6 +35,11 @@ _APIS: Final = {
     completions.PATH: _Api(completions.read, completions.stream),
     messages.PATH: _Api(messages.read, messages.stream),
 }
+_GEMINI: Final = _Api(gemini.read, gemini.stream)
+
+
+def _api_of(path: str) -> _Api | None:
+    return _GEMINI if gemini.PATH.fullmatch(path) else _APIS.get(path)
 
 
 _KINDS: Final = {401: "authentication_error", 429: "rate_limit_error"}
@@ -81,7 +89,7 @@ class ScriptedModel:
         """Answer one request."""
         path = request.path.partition("?")[0]
         body = request.body()
-        api = _APIS.get(path)
+        api = _api_of(path)
         if api is None:
             request.refuse(404, "not_found", f"the scripted model has no {path}")
             return
@@ -103,12 +111,19 @@ class ScriptedModel:
             case Answer():
                 self._on_heard(Heard(path, asked, "answer"))
                 self._closed.wait(answer.wait)
+                if api is _GEMINI and path.endswith(gemini.WHOLE):
+                    request.send(gemini.whole(answer, self._new_id()))
+                    return
                 request.stream(api.stream(answer, self._new_id()))
 
     def _fail(self, request: "_Request", api: _Api, fault: Fault) -> None:
         match fault.kind:
+            case "error" if api is _GEMINI:
+                request.send(gemini.refused(fault.status, fault.said), fault.status)
             case "error":
                 request.refuse(fault.status, _KINDS.get(fault.status, "server_error"), fault.said)
+            case "limit" if api is _GEMINI:
+                request.send(gemini.refused(429, fault.said, fault.resets_in), 429)
             case "limit":
                 request.limit(fault)
             case "stall":
@@ -158,6 +173,9 @@ class _Request(BaseHTTPRequestHandler):
     def body(self) -> bytes:
         size = int(self.headers.get("Content-Length", "0"))
         return self.rfile.read(min(size, _MAX_BODY))
+
+    def send(self, body: dict[str, Any], status: int = 200) -> None:
+        self._send(status, body)
 
     def refuse(self, status: int, kind: str, message: str) -> None:
         error = {"type": kind, "code": kind, "message": message}

@@ -10,7 +10,11 @@ with missions as (
         tasks_done = excluded.tasks_done,
         pending = excluded.pending,
         unmet = excluded.unmet,
-        tip = excluded.tip
+        tip = excluded.tip,
+        landed = excluded.landed,
+        released = excluded.released,
+        pause = excluded.pause,
+        purse = excluded.purse
 ), details as (
     insert into gateway.mission_details
     select * from json_populate_recordset(null::gateway.mission_details, $2::text::json)
@@ -37,6 +41,8 @@ with missions as (
         asks = excluded.asks,
         merged = excluded.merged,
         usage = excluded.usage,
+        taken = excluded.taken,
+        question = excluded.question,
         changed_at = excluded.changed_at
 )
 insert into gateway.runners

@@ -1,0 +1,1 @@
+"""Pull requests: a mission's branch pushed, described, and carried on until somebody merges it."""

@@ -1,0 +1,155 @@
+"""The part of the service that speaks to GitHub, put together. Imported once it is configured."""
+
+from typing import Final
+
+from hive_contracts.github.places import places
+from hive_contracts.github.repository import ObserveLimit
+from hive_contracts.ids import NewId
+from hive_github.api.counters import counters
+from hive_github.api.github import Github, connection
+from hive_github.api.throttle import Known, Throttle
+from hive_github.checks.buttons import Buttons
+from hive_github.checks.effect import CheckWork
+from hive_github.checks.gates import GithubGates
+from hive_github.checks.histories import Histories
+from hive_github.checks.show import Shows
+from hive_github.credentials import Configured
+from hive_github.desk import Desk
+from hive_github.doctor import Doctor
+from hive_github.folder import own_folder
+from hive_github.git import Mirrors
+from hive_github.issues.launch import Launching
+from hive_github.issues.look import IssueLooks
+from hive_github.issues.obey import Obedience
+from hive_github.issues.progress import Progress
+from hive_github.issues.site import Site
+from hive_github.issues.standing import Standings
+from hive_github.issues.watch import IssueWatch
+from hive_github.look import Looks
+from hive_github.merging.landing import Landings
+from hive_github.orchestrator import Commands
+from hive_github.pulls import turns
+from hive_github.pulls.carry import Carrier
+from hive_github.pulls.effect import PullRequests
+from hive_github.pulls.rounds import Rounds
+from hive_github.reactions import Reactions
+from hive_github.records import Records
+from hive_github.sole import Loops, Sole
+from hive_github.views.projection import GithubProjection
+from hive_github.views.reader import Views
+from hive_github.webhooks.deliveries import Deliveries
+from hive_github.webhooks.door import WebhookDoor
+from hive_github.webhooks.sweeper import Sweeper
+from hive_github.webhooks.work import DeliveryWork
+from hive_shared.artifacts import Artifacts
+from hive_shared.clock import SystemClock
+from hive_shared.eventstore.pool import open_pool
+from hive_shared.eventstore.postgres import PostgresEventStore
+from hive_shared.eventstore.probe import PoolProbe
+from hive_shared.handling import Handling
+from hive_shared.listening import serving
+from hive_shared.process import Shell
+from hive_shared.profiles import profiles_of
+from hive_shared.restraints import Restraining
+from hive_shared.settings import GithubSettings, postgres_url, redis_url
+from hive_shared.subscriptions.effects import Effect, EffectRunner
+from hive_shared.subscriptions.feed import Feed
+from hive_shared.subscriptions.projector import Projector
+
+CONNECTIONS: Final = 12
+"""Four effects and the projection hold one each; the others are for webhooks and reading."""
+
+
+async def speak(
+    shell: Shell, settings: GithubSettings, told: Configured, new_id: NewId, orchestrator: Commands
+) -> Desk:
+    """Open all that GitHub needs and start its loops. Raises SettingsError, StoreUnavailable."""
+    clock = SystemClock()
+    pool = await shell.enter(await open_pool(postgres_url(settings), CONNECTIONS))
+    store = PostgresEventStore(pool)
+    records, views = Records(store, new_id), Views(pool)
+
+    async def tell(known: Known) -> None:
+        """In the stream of a repository that the limit stops."""
+        for id in (await views.of_installation(known.installation))[:1]:
+            limit = ObserveLimit(id, known.installation, known.pool, known.kind, known.until_ms)
+            await records.tell(limit, new_id())
+
+    shared = await shell.enter(counters(redis_url(settings), clock))
+    throttle = Throttle(shared, clock, lambda: views.limits(clock.now_ms()), tell)
+    client = await shell.enter(connection())
+    github = Github(client, places(settings.github_url), told.credentials, throttle, clock)
+    looks = Looks(github, records)
+    deliveries = Deliveries(pool, new_id)
+    artifacts = Artifacts(settings.artifacts)
+    folder = await shell.enter(own_folder(settings.data / "github"))
+    mirrors = Mirrors(folder, settings.secrets, artifacts)
+    mirrors.discard_leftovers()
+    rounds = Rounds(github, store, records, looks, mirrors)
+    taking = await shell.enter(await open_pool(postgres_url(settings), turns.CONNECTIONS))
+    one_at_a_time = turns.SharedTurns(taking, clock)
+    carrier = Carrier(
+        github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock)
+    )
+    site, standings = Site(github), Standings(store)
+    issues = IssueLooks(site, records, looks, clock)
+    progress = Progress(records, looks, site, standings, clock, settings.github_comment_seconds)
+    launching = Launching(github, site, mirrors, profiles_of(settings.profiles))
+    obedience = Obedience(
+        records, looks, site, launching, standings, progress, artifacts, orchestrator
+    )
+    histories = Histories(store)
+    shows = Shows(github, records, histories, artifacts, settings.github_page_url)
+    gates = GithubGates(github, views, orchestrator, clock)
+    buttons = Buttons(github, records, histories, orchestrator)
+    reactions = Reactions(views, carrier, rounds, gates, shows, buttons)
+    feeds = [Feed(store, clock) for _ in range(7)]
+    projector = Projector(pool, "github", GithubProjection(), feeds[0], store, clock)
+    work = DeliveryWork(
+        deliveries, records, views, projector, looks, issues, github.places, reactions
+    )
+    probe = PoolProbe("github", pool, clock)
+    shell.vitals.pool(probe.use)
+    shell.vitals.handling(projector.handling)
+    shell.spawn(probe.run(), "pool")
+    shell.spawn(projector.run(), "views")
+    effects: list[Effect] = [
+        work,
+        PullRequests(carrier),
+        obedience,
+        progress,
+        CheckWork(shows, clock),
+        Landings(records, histories, orchestrator),
+    ]
+    for effect, feed in zip(effects, feeds[1:], strict=True):
+        runner = EffectRunner(pool, "github", effect, feed, store, clock, shell.instance)
+        shell.vitals.handling(runner.handling)
+        shell.spawn(runner.run(), effect.name)
+    sweeper = Sweeper(github, deliveries, looks, views, rounds, clock)
+    watch = IssueWatch(github, views, issues, clock)
+    merging = Handling("merging", clock.monotonic, "job")
+    for handling in (gates.handling, merging, sweeper.handling, watch.handling):
+        shell.vitals.handling(handling)
+
+    def looking() -> Loops:
+        """What one process of all does: two would ask GitHub for everything twice."""
+        return {
+            "gates": gates.run(),
+            "merging": reactions.run(clock, new_id, merging),
+            "sweeper": sweeper.run(settings.github_keep_days),
+            "issues watched": watch.run(),
+        }
+
+    shell.spawn(Sole("looks", postgres_url(settings), clock).run(looking), "looks")
+
+    def hint() -> None:
+        for feed in feeds:
+            feed.hint()
+
+    if told.webhook_secret:
+        door = WebhookDoor(deliveries, told.webhook_secret, hint, clock.monotonic)
+        shell.vitals.handling(door.handling)
+        host, port = settings.github_webhook_host, settings.github_webhook_port
+        several = settings.replicas > 1
+        await shell.enter(serving(door.app(), host, port, "github_webhook_port", shared=several))
+    return Desk(store, records, Doctor(github, looks, clock, told.webhook_secret), new_id)

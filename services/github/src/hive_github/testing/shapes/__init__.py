@@ -1,0 +1,1 @@
+"""How things look in answers and in webhooks."""

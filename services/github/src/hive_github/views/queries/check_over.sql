@@ -1,0 +1,1 @@
+delete from github.awaited_checks where task_id = $1

@@ -1,0 +1,1 @@
+truncate github.repositories, github.pull_requests, github.limits, github.awaited_checks

@@ -1,0 +1,1 @@
+select body from github.deliveries where guid = $1

@@ -1,0 +1,1 @@
+"""Coding agents: how they are asked, what they say, what they may use."""

@@ -1,0 +1,1 @@
+"""Gates: run, measured and judged."""

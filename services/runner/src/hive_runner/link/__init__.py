@@ -1,0 +1,1 @@
+"""The way to the hive: the session, its orders, reports and artifacts."""

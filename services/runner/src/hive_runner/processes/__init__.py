@@ -1,0 +1,1 @@
+"""Commands: started, bounded, watched and ended as a whole."""

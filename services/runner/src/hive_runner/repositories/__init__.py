@@ -1,0 +1,1 @@
+"""The person's repositories on this machine: mirrors, worktrees, commits, what is kept."""

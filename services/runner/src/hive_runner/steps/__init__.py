@@ -1,0 +1,1 @@
+"""What an attempt goes through, from its lease to its outcome."""

@@ -1,0 +1,71 @@
+"""A repository on the test GitHub with the App installed, and a mission that works on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from hive_contracts.plan import PullRequestWish
+from hive_github.api.github import Github
+from hive_github.credentials import Credentials
+from hive_github.testing import App, CheckRun, GitHub, Installation, Issue, Repository
+from hive_shared.clock import SystemClock
+from hive_shared.eventstore.memory import MemoryEventStore
+from tests.suites.on_github import Checkout, Hive, Story, as_app, calling
+
+WISH = PullRequestWish("acme/shop")
+
+
+class Ground:
+    def __init__(
+        self, server: GitHub, hive: Hive, shop: Repository, app: App, at: Installation, work: Path
+    ) -> None:
+        self.server = server
+        self.hive = hive
+        self.shop = shop
+        self.app = app
+        self.at = at
+        self.ci = server.app("CI")
+        """Somebody else's App, which says what it likes."""
+        url = f"{server.url}/acme/shop.git".replace(
+            "//", f"//x:{server.personal_token('boss').value}@", 1
+        )
+        self.checkout = Checkout(work, url, hive.artifacts)
+
+    def story(self, wish: PullRequestWish | None = WISH) -> Story:
+        return Story(self.hive.store, self.checkout, wish)
+
+    @property
+    def pull(self) -> Issue:
+        [pull] = self.shop.pulls
+        return pull
+
+    def run(self, name: str) -> CheckRun:
+        """The only one of that name."""
+        [found] = [run for run in self.shop.check_runs if run.name == name]
+        return found
+
+    def writes(self, *methods: str) -> int:
+        """Requests that change something, as the test GitHub heard them."""
+        wanted = methods or ("POST", "PATCH", "PUT", "DELETE")
+        return sum(heard.method in wanted for heard in self.server.heard)
+
+
+@asynccontextmanager
+async def on_github(folder: Path, credentials: Credentials | None = None) -> AsyncIterator[Ground]:
+    """With a token where `credentials` are given, else as the App."""
+    async with GitHub() as server:
+        shop = server.repository(
+            "acme/shop", files={"README.md": "hi\n"},
+            collaborators={"ada": "write", "rob": "read"},
+        )  # fmt: skip
+        app = server.app()
+        at = server.install(app, "acme")
+        async with calling(server, credentials or as_app(server, app)) as github:
+            yield ground_of(server, github, folder, shop, app, at)
+
+
+def ground_of(
+    server: GitHub, github: Github, folder: Path, shop: Repository, app: App, at: Installation
+) -> Ground:
+    hive = Hive(github, MemoryEventStore(SystemClock()), folder)
+    return Ground(server, hive, shop, app, at, folder / "work")

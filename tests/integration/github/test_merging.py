@@ -1,0 +1,407 @@
+"""Merging on the test GitHub: only what was judged, only when all is green, only once."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hive_contracts.github.pull_request import MergeAwaited, MergeQueued
+from hive_contracts.github.questions import OpenPullRequest
+from hive_contracts.mission import RecordLanding
+from hive_contracts.plan import PullRequestWish, Tip
+from hive_contracts.policy import PolicyRelaxed, PolicyTightened, Restraints
+from hive_contracts.subjects import stream_name
+from hive_github.api.errors import Unreachable
+from hive_github.api.github import Answer, Method
+from hive_github.desk import Desk, status_of
+from hive_github.doctor import Doctor
+from hive_github.merging.landing import Landings
+from hive_github.testing import Rules
+from hive_github.testing.registry import PERMISSIONS
+from hive_shared import restraints
+from hive_shared.clock import SystemClock
+from tests.integration.github.ground import WISH, Ground, on_github
+from tests.suites.on_github import MISSION, Story, new_id
+
+WHEN_GREEN = msgspec.structs.replace(WISH, merge="when_green", rounds=0)
+QUEUE = msgspec.structs.replace(WISH, merge="queue", rounds=0)
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    async with on_github(tmp_path) as ground:
+        yield ground
+
+
+async def opened(ground: Ground, wish: object = WHEN_GREEN) -> tuple[Story, Tip]:
+    """A draft, before the mission has succeeded."""
+    story = ground.story(wish)  # type: ignore[arg-type]
+    await story.launched()
+    tip = await story.merged(a="1")
+    await ground.hive.carry()
+    return story, tip
+
+
+async def waits(ground: Ground) -> str:
+    """Why it is not merged."""
+    merging = (await ground.hive.records.pull_request(MISSION)).merging
+    assert ground.pull.state == "open"
+    assert isinstance(merging, MergeAwaited), merging
+    return merging.reason
+
+
+async def state(ground: Ground) -> str:
+    known = await ground.hive.records.pull_request(MISSION)
+    return known.state
+
+
+def puts(ground: Ground) -> int:
+    return sum(heard.method == "PUT" for heard in ground.server.heard)
+
+
+async def test_it_is_merged_when_the_mission_has_succeeded_and_not_before(ground: Ground) -> None:
+    story, tip = await opened(ground)
+    assert (ground.pull.state, puts(ground)) == ("open", 0)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    assert ground.pull.pull is not None
+    assert ground.pull.pull.merged_at is not None
+    [put] = [heard for heard in ground.server.heard if heard.method == "PUT"]
+    assert msgspec.json.decode(put.body) == {"sha": tip.commit, "merge_method": "merge"}
+    assert (await ground.hive.told())[-2:] == ["MergeBegun", "PullRequestMerged"]
+    before = ground.writes()
+    await ground.hive.carry()
+    assert ground.writes() == before
+
+
+async def test_nothing_is_merged_while_landing_is_frozen(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restraints, "FRESH_SECONDS", 0)
+    frozen = Restraints(freeze_landing=True, reason="mission-success is used up")
+    story, _ = await opened(ground)
+    await story.happened(PolicyTightened("p", 1, "frozen", (), frozen, frozen))
+    await story.succeeded()
+    await ground.hive.carry()
+    assert (await waits(ground)).startswith("landing is frozen: mission-success is used up")
+    assert puts(ground) == 0
+    await story.happened(PolicyRelaxed("p", 2, "frozen", (), Restraints(), Restraints()))
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+
+
+async def test_never_is_the_default(ground: Ground) -> None:
+    story, _ = await opened(ground, WISH)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert (ground.pull.state, puts(ground)) == ("open", 0)
+    assert (await ground.hive.records.pull_request(MISSION)).merging is None
+
+
+async def test_a_mission_that_failed_is_not_merged(ground: Ground) -> None:
+    await opened(ground)
+    await ground.hive.carry()
+    assert (ground.pull.state, puts(ground)) == ("open", 0)
+
+
+async def test_others_checks_are_waited_for(ground: Ground) -> None:
+    story, tip = await opened(ground)
+    at = (ground.shop, tip.commit, "e2e", ground.ci)
+    ground.server.check_run(*at, status="in_progress")
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await waits(ground) == "checks are not completed: e2e"
+    ground.server.check_run(*at, conclusion="failure")
+    await ground.hive.carry()
+    assert await waits(ground) == "checks have failed: e2e"
+    assert puts(ground) == 0
+    ground.server.check_run(*at, conclusion="success")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+
+
+async def test_an_objection_is_waited_out(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    ada = ground.server.person("ada")
+    ada.review(ground.shop, ground.pull, "REQUEST_CHANGES", "no")
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await waits(ground) == "changes are requested by ada"
+    ada.review(ground.shop, ground.pull, "APPROVE", "yes")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+
+
+async def test_what_came_back_is_seen_to_before_it_is_merged(ground: Ground) -> None:
+    story, tip = await opened(ground, msgspec.structs.replace(WHEN_GREEN, rounds=1))
+    await story.succeeded()
+    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="failure")
+    await ground.hive.carry()
+    assert (await waits(ground)).startswith("round 1 comes first: ")
+    assert puts(ground) == 0
+
+
+async def test_what_somebody_pushed_is_never_merged(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    pull = ground.pull.pull
+    assert pull is not None
+    ground.server.person("ada").push(ground.shop, pull.head, {"b.txt": "2"})
+    await story.succeeded()
+    await ground.hive.carry()
+    assert "somebody pushed" in await waits(ground)
+    assert puts(ground) == 0
+
+
+async def test_what_is_pushed_between_the_look_and_the_merge_is_not_merged(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story, _ = await opened(ground)
+    await story.succeeded()
+    rest = ground.hive.github.rest
+
+    async def late(method: Method, path: str, installation: int, **told: Any) -> Answer:
+        if method == "PUT" and ground.pull.pull is not None:
+            head = ground.pull.pull.head
+            ground.server.person("ada").push(ground.shop, head, {"b.txt": "2"})
+        return await rest(method, path, installation, **told)
+
+    monkeypatch.setattr(ground.hive.github, "rest", late)
+    await ground.hive.carry()
+    assert "Head branch was modified" in await waits(ground)
+    assert puts(ground) == 1
+
+
+async def test_a_crash_after_the_merge_merges_nothing_twice(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    await story.succeeded()
+    path = "/repos/acme/shop/pulls/*/merge"
+    ground.server.fail("cut", method="PUT", path=path, done=True)
+    with pytest.raises(Unreachable):
+        await ground.hive.carry()
+    assert await state(ground) == "open"
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    assert puts(ground) == 1
+
+
+async def test_the_repositorys_rules_are_waited_for(ground: Ground) -> None:
+    ground.server.protect(ground.shop, rules=Rules(approvals=1))
+    story, _ = await opened(ground)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await waits(ground) == "the repository's rules: a review or a required check is missing"
+    ground.server.person("ada").review(ground.shop, ground.pull, "APPROVE")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+
+
+@pytest.mark.parametrize("rules", [None, Rules(linear=True)], ids=["settings", "a rule"])
+async def test_the_way_to_merge_is_one_that_the_repository_allows(
+    ground: Ground, rules: Rules | None
+) -> None:
+    if rules is None:
+        ground.shop.merge_methods = frozenset({"squash"})
+    else:
+        ground.server.protect(ground.shop, rules=rules)
+    story, _ = await opened(ground)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    tip = ground.server.git(ground.shop, "rev-list", "--parents", "-1", "main").split()
+    assert len(tip) == 2, "no merge commit"
+
+
+async def test_merged_by_somebody_first_is_as_well(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    ada = ground.server.person("ada")
+    ada.set_draft(ground.shop, ground.pull, False)
+    ada.merge(ground.shop, ground.pull)
+    await story.succeeded()
+    await ground.hive.looks.pull_request(
+        MISSION, "acme/shop", ground.pull.number, ground.at.id, "test"
+    )
+    await ground.hive.carry()
+    assert (await state(ground), puts(ground)) == ("merged", 0)
+
+
+async def test_closed_is_the_end(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    ground.server.person("ada").close(ground.shop, ground.pull)
+    await story.succeeded()
+    await ground.hive.looks.pull_request(
+        MISSION, "acme/shop", ground.pull.number, ground.at.id, "test"
+    )
+    await ground.hive.carry()
+    assert (await state(ground), puts(ground)) == ("closed", 0)
+
+
+@pytest.mark.parametrize("permission", ["checks", "statuses"])
+async def test_what_may_not_be_seen_is_not_taken_for_green(ground: Ground, permission: str) -> None:
+    story, _ = await opened(ground)
+    await story.succeeded()
+    less = {name: level for name, level in PERMISSIONS.items() if name != permission}
+    ground.server.grant(ground.at, less)
+    ground.server.revoke_tokens(ground.at)
+    await ground.hive.carry()
+    assert (await waits(ground)).startswith("its checks and reviews cannot be seen: Resource not")
+    assert puts(ground) == 0
+    ground.server.grant(ground.at, PERMISSIONS)
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+
+
+async def test_a_conflict_is_said(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    ground.server.person("boss").push(ground.shop, "main", {"a.txt": "other"})
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await waits(ground) == "it conflicts with main"
+
+
+async def test_the_queue_merges_what_was_put_into_it(ground: Ground) -> None:
+    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
+    story, tip = await opened(ground, QUEUE)
+    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
+    await story.succeeded()
+    await ground.hive.carry()
+    known = await ground.hive.records.pull_request(MISSION)
+    assert known.merging == MergeQueued(MISSION, tip.commit)
+    pull = ground.pull.pull
+    assert pull is not None
+    assert pull.queued is not None
+    await ground.hive.carry()
+    assert (await ground.hive.told()).count("MergeQueued") == 1
+    head = pull.queued.head_sha
+    ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="success")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    enqueued = [heard for heard in ground.server.heard if b"enqueuePullRequest" in heard.body]
+    assert len(enqueued) == 1
+
+
+async def test_what_has_left_the_queue_is_put_in_again_once_it_is_green(ground: Ground) -> None:
+    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
+    story, tip = await opened(ground, QUEUE)
+    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
+    await story.succeeded()
+    await ground.hive.carry()
+    ground.server.person("ada").dequeue(ground.shop, ground.pull)
+    await ground.hive.carry()
+    pull = ground.pull.pull
+    assert pull is not None
+    assert pull.queued is not None
+
+
+async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground: Ground) -> None:
+    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
+    story, tip = await opened(ground, QUEUE)
+    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
+    await story.succeeded()
+    pull = ground.pull.pull
+    assert pull is not None
+    for _ in range(2):
+        await ground.hive.carry()
+        assert pull.queued is not None
+        head = pull.queued.head_sha
+        ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="failure")
+        assert pull.queued is None, "the queue has let go of it"
+    for _ in range(3):
+        await ground.hive.carry()
+    assert pull.queued is None
+    assert (await waits(ground)).startswith("it has left the merge queue 2 times with ")
+    enqueued = [heard for heard in ground.server.heard if b"enqueuePullRequest" in heard.body]
+    assert len(enqueued) == 2
+    ground.server.person("ada").enqueue(ground.shop, ground.pull)
+    await ground.hive.carry()
+    known = await ground.hive.records.pull_request(MISSION)
+    assert known.merging == MergeQueued(MISSION, tip.commit)
+
+
+async def test_without_a_queue_it_is_said(ground: Ground) -> None:
+    story, _ = await opened(ground, QUEUE)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert (await waits(ground)).startswith("the merge queue does not take it: ")
+
+
+async def test_a_repository_with_a_queue_says_so_to_who_would_merge(ground: Ground) -> None:
+    ground.server.protect(ground.shop, rules=Rules(merge_queue=True))
+    story, _ = await opened(ground)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert "merge queue" in await waits(ground)
+
+
+async def test_a_merge_makes_the_mission_landed_once_it_has_ended(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    landings = Landings(ground.hive.records, ground.hive.histories, ground.hive.orders)
+    await story.succeeded()
+    await ground.hive.carry()
+    [merged] = [
+        recorded
+        for recorded in await ground.hive.store.read_stream(stream_name("pull_request", MISSION))
+        if recorded.type == "PullRequestMerged"
+    ]
+    assert landings.wants(merged)
+    await landings.perform(merged, merged.id)
+    known = await ground.hive.records.pull_request(MISSION)
+    by = known.merged_by
+    assert by.startswith("github:")
+    landed = RecordLanding(MISSION, known.merge_commit, "main", by)
+    assert ground.hive.orders.told == [("github", landed)]
+
+
+async def test_a_merge_before_the_end_is_told_of_at_the_end(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    landings = Landings(ground.hive.records, ground.hive.histories, ground.hive.orders)
+    ada = ground.server.person("ada")
+    ada.set_draft(ground.shop, ground.pull, False)
+    ada.merge(ground.shop, ground.pull)
+    await ground.hive.looks.pull_request(
+        MISSION, "acme/shop", ground.pull.number, ground.at.id, "test"
+    )
+    events = await ground.hive.store.read_all(0, 1000)
+    for recorded in filter(landings.wants, events):
+        await landings.perform(recorded, recorded.id)
+    assert ground.hive.orders.told == []
+    await story.succeeded()
+    [ended] = [
+        recorded
+        for recorded in await ground.hive.store.read_all(len(events), 1000)
+        if landings.wants(recorded)
+    ]
+    await landings.perform(ended, ended.id)
+    [(_, landed)] = ground.hive.orders.told
+    assert isinstance(landed, RecordLanding)
+    assert landed.by == "github:ada"
+
+
+async def test_who_asks_that_it_goes_on_keeps_what_was_wished_for(ground: Ground) -> None:
+    await opened(ground)
+    hive = ground.hive
+    doctor = Doctor(hive.github, hive.looks, SystemClock(), b"")
+    desk = Desk(hive.store, hive.records, doctor, new_id)
+    again = OpenPullRequest(MISSION, "", PullRequestWish("acme/shop"), "ann", keep_merge=True)
+    await desk.open(again)
+    known = await hive.records.pull_request(MISSION)
+    assert known.requested is not None
+    assert known.requested.wish == WHEN_GREEN
+    await desk.open(msgspec.structs.replace(again, keep_merge=False))
+    known = await hive.records.pull_request(MISSION)
+    assert known.requested is not None
+    assert known.requested.wish.merge == "never"
+
+
+async def test_what_it_waits_for_is_shown_to_people(ground: Ground) -> None:
+    story, _ = await opened(ground)
+    ground.server.person("ada").review(ground.shop, ground.pull, "REQUEST_CHANGES", "no")
+    await story.succeeded()
+    await ground.hive.carry()
+    known = await ground.hive.records.pull_request(MISSION)
+    checks = await ground.hive.records.checks(MISSION)
+    assert status_of(known, checks).merging == "waits: changes are requested by ada"
+    queued = msgspec.structs.replace(known, merging=MergeQueued(MISSION, "c" * 40))
+    assert status_of(queued, checks).merging == "ccccccc is in the merge queue"

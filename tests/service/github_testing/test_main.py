@@ -1,0 +1,66 @@
+"""`python -m hive_github.testing`, as a person starts it."""
+
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hive_github.testing", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_shows_where_it_is_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    key = tmp_path / "app.pem"
+    with started(
+        "--repository", "acme/shop", "--person", "ada", "--key", str(key), "--webhooks",
+        "http://127.0.0.1:1/hooks",
+    ) as (process, said):  # fmt: skip
+        url = re.search(r"REST +(\S+)", said)
+        token = re.search(r"ada's token: (\S+)", said)
+        assert url and token
+        answer = httpx.get(
+            f"{url[1]}/repos/acme/shop", headers={"Authorization": f"Bearer {token[1]}"},
+            trust_env=False,
+        )  # fmt: skip
+        assert answer.json()["permissions"]["push"] is True
+        assert "installed on acme: installation 5000" in said
+        assert key.read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert process.stdout is not None
+        shown = ""
+        while "/repos/acme/shop" not in shown:
+            shown += process.stdout.readline()
+        assert "200 GET /repos/acme/shop · user" in shown
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_a_repository_without_its_owner_is_an_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hive_github.testing", "--repository", "shop"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "--repository shop: say OWNER/NAME\n"

@@ -1,0 +1,19 @@
+"""From an issue's label to the merged pull request, through everything that can go wrong."""
+
+import pytest
+
+from hive_contracts.github.repository import LimitObserved
+from tests.system.from_issue import staged
+from tests.system.hive import of_type
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_from_an_issues_label_to_the_merge_whatever_goes_wrong() -> None:
+    with staged(print) as story:
+        log = await story.tell()
+    assert len(of_type(log, "MissionLaunched")) == len(of_type(log, "MissionLanded")) == 1
+    assert [
+        limit.kind for limit in of_type(log, "LimitObserved") if isinstance(limit, LimitObserved)
+    ]
+    assert len(of_type(log, "RoundSettled")) == 3
