@@ -38,6 +38,15 @@ SOON: Final = 20.0
 """Seconds that a test waits for what must come."""
 
 
+async def settled(client: Client) -> None:
+    """The server has all that this client sent.
+
+    One `flush` does not say so: its PING overtakes what was queued just before, and goes first.
+    """
+    await client.flush()
+    await client.flush()
+
+
 class FastClock(SystemClock):
     """Fifty seconds pass in one; for what would have to be waited for."""
 

@@ -41,7 +41,7 @@ from hive_shared.process import Shell
 from hive_shared.settings import GatewaySettings, Profile
 from hive_stack.ports import free_port
 from tests.conftest import Database, NatsAccount
-from tests.suites.bus import record
+from tests.suites.bus import record, settled
 
 ADMIN: Final = "admin-token-for-tests"
 RUNNER: Final = "runner-token-for-tests"
@@ -159,13 +159,13 @@ class ScriptedOrchestrator:
             await self._client.subscribe(SUBMIT, cb=self._aside(self._submitted)),
             await self._client.subscribe(BEAT, cb=self._beaten),
         ]
-        await self._client.flush()
+        await settled(self._client)
 
     async def leave(self) -> None:
         """Nobody is there any more: requests are answered by the bus, "no responders"."""
         for ear in self._ears:
             await ear.unsubscribe()
-        await self._client.flush()
+        await settled(self._client)
 
     async def hint(self, runner_id: str) -> None:
         await self._client.publish(orders_hint(runner_id), b"")

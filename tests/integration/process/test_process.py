@@ -15,6 +15,7 @@ import pytest
 from hive_contracts.heartbeat import Heartbeat
 from hive_contracts.subjects import HEARTBEATS
 from tests.conftest import NatsAccount
+from tests.suites.bus import settled
 
 PROGRAM = """
 import asyncio, contextlib, logging, sys
@@ -164,7 +165,7 @@ sys.exit(run("health", HealthSettings, start))
 async def test_a_process_says_that_it_is_there(nats: NatsAccount, tmp_path: Path) -> None:
     listener = await nats_client.connect(nats.url_of("observer"))
     heard = await listener.subscribe(HEARTBEATS)
-    await listener.flush()
+    await settled(listener)
     env = {"HOME": str(tmp_path), "HIVE_NATS_URL": nats.url_of("health")}
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", BEATING, env=env)
     first = await heard.next_msg(timeout=20)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import nats as nats_client
 import pytest
@@ -11,6 +12,7 @@ from nats.errors import Error as NatsError
 from hive_contracts import subjects
 from hive_stack.nats import SERVICES
 from tests.conftest import NatsAccount
+from tests.suites.bus import settled
 
 EVENT = subjects.event_subject("task-" + "1" * 32, "TaskPlanned")
 
@@ -21,6 +23,7 @@ class Bus:
     def __init__(self, account: NatsAccount) -> None:
         self._account = account
         self._clients: dict[str, Client] = {}
+        self._refusals: asyncio.Queue[Exception] = asyncio.Queue()
 
     async def client(self, user: str) -> Client:
         if user not in self._clients:
@@ -32,23 +35,27 @@ class Bus:
     async def may_publish(self, user: str, subject: str) -> bool:
         admin, client = await self.client("admin"), await self.client(user)
         heard = await admin.subscribe(subject)
-        await admin.flush()
+        await settled(admin)
         await client.publish(subject, b"1")
-        await client.flush()
-        await admin.flush()
+        hearing = asyncio.create_task(heard.next_msg(timeout=30))
+        refused = asyncio.create_task(self._refusals.get())
         try:
-            await heard.next_msg(timeout=0.2)
-        except NatsError:
-            return False
+            await asyncio.wait((hearing, refused), return_when=asyncio.FIRST_COMPLETED)
+            assert hearing.done() != refused.done(), "neither heard nor refused, or both"
+            return hearing.done()
         finally:
+            for each in (hearing, refused):
+                each.cancel()
+                with suppress(asyncio.CancelledError):
+                    await each
             await heard.unsubscribe()
-        return True
 
     async def close(self) -> None:
         await asyncio.gather(*(client.close() for client in self._clients.values()))
 
     async def _refused(self, error: Exception) -> None:
-        """The server's word on a violation; what counts is that nothing was heard."""
+        """The server's word on a violation."""
+        self._refusals.put_nowait(error)
 
 
 @pytest.fixture
@@ -113,8 +120,8 @@ async def test_a_command_is_answered_and_the_observer_hears_it(bus: Bus) -> None
     observer = await bus.client("observer")
     commands = await orchestrator.subscribe(subjects.SUBMIT)
     seen = await observer.subscribe("hive.>")
-    await orchestrator.flush()
-    await observer.flush()
+    await settled(orchestrator)
+    await settled(observer)
 
     async def answer() -> None:
         request = await commands.next_msg(timeout=2)

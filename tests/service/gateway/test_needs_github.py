@@ -12,6 +12,7 @@ from hive_contracts.health import GITHUB_STATUS, GithubStatus
 from hive_contracts.v1 import plan_pb2
 from hive_shared.bus.connection import connected
 from tests.conftest import NatsAccount
+from tests.suites.bus import settled
 from tests.suites.gateway import (
     ADMIN,
     Gateway,
@@ -40,7 +41,7 @@ async def service(nats: NatsAccount) -> AsyncIterator[Service]:
     service = Service()
     async with connected(nats.url_of("github"), "scripted") as client:
         await client.subscribe(GITHUB_STATUS, cb=service.answer)
-        await client.flush()
+        await settled(client)
         yield service
 
 

@@ -219,6 +219,7 @@ async def test_a_merge_of_which_the_webhook_got_lost_is_heard_of(
         await story.merged(a="1")
         await story.succeeded()
         await ground.until_ready()
+        await ground.until_known_as_open()
         ground.server.mishap(look, "pull_request", "closed")  # type: ignore[arg-type]
         merged_by_ada(ground)
         await ground.server.settled()
@@ -226,7 +227,6 @@ async def test_a_merge_of_which_the_webhook_got_lost_is_heard_of(
             if look == "lost":
                 assert await sweeper.sweep() >= 1
             else:
-                await ground.until_known_as_open()
                 await sweeper.reconcile()
         await ground.until(PullRequestMerged)
         kinds = await ground.told_of_pull_request()

@@ -36,6 +36,9 @@ back in a second or two after a crash."""
 HOLD_PAUSE: Final = 0.2
 """Between two tries."""
 
+LEASH_SECONDS: Final = 5.0
+"""After so long at most, a stream ends on which nothing comes and whose token was revoked."""
+
 _log = logging.getLogger("hive.gateway")
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -136,13 +139,13 @@ class Door(aio.ServerInterceptor):
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             code = "OK"
             self._metrics.open_streams.labels(method).inc()
+            leash = _Leash(lambda: self._tokens.caller(_authorization(context)), self._clock)
             try:
-                with self._entered(method, context):
+                with self._entered(method, context), leash:
                     async with contextlib.aclosing(behaviour(request, context)) as responses:
                         async for response in responses:
-                            # A stream may outlive its caller's token.
-                            self._tokens.caller(_authorization(context))
-                            yield response
+                            with leash.held():
+                                yield response
             except Exception as error:  # noqa: BLE001  # the caller is told, the log has it
                 refusal = _refusal_for(error, method)
                 code = refusal.status_code.name
@@ -180,6 +183,52 @@ class Door(aio.ServerInterceptor):
             # A stream may be closed in another task than the one that began it.
             with contextlib.suppress(ValueError):
                 _current.reset(reset)
+
+
+class _Leash:
+    """A stream may outlive its caller's token: this looks again at each response, and now and then
+    while none comes. Entered, and left, in the task that serves the stream.
+    """
+
+    def __init__(self, look: Callable[[], object], clock: Clock) -> None:
+        """`look` raises Refusal once the token is good no more."""
+        self._look = look
+        self._clock = clock
+        self._waiting = True
+        self._refusal: Refusal | None = None
+
+    def __enter__(self) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving = serving
+        self._watch = asyncio.create_task(self._looking())
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._watch.cancel()
+        if self._refusal is not None and kind is asyncio.CancelledError:
+            if self._serving.uncancel() == 0:
+                raise self._refusal
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """A response goes out: nobody waits for one. Raises Refusal before it does."""
+        self._look()
+        self._waiting = False
+        try:
+            yield
+        finally:
+            self._waiting = True
+
+    async def _looking(self) -> None:
+        while True:
+            await self._clock.sleep(LEASH_SECONDS)
+            try:
+                self._look()
+            except Refusal as refusal:
+                if self._waiting:
+                    self._refusal = refusal
+                    self._serving.cancel()
+                    return
 
 
 def _authorization(context: Context) -> str | None:
