@@ -13,6 +13,8 @@ from hive_contracts.github.places import places, repository_path
 from hive_github.api.errors import GithubError
 from hive_github.api.identity import (
     EARLY_SECONDS,
+    JWT_KEPT_SECONDS,
+    JWT_SECONDS,
     AppIdentity,
     Issued,
     PersonIdentity,
@@ -100,6 +102,24 @@ async def test_a_dropped_token_is_asked_for_anew() -> None:
     assert identity.drop(7)
     assert not identity.drop(7)
     assert await identity.token(7) == "token 2 of 7"
+
+
+async def test_the_apps_own_word_is_used_again_while_half_of_its_time_is_left() -> None:
+    clock = Standing()
+    identity = AppIdentity(credentials(), Issuer(clock).issue, clock)
+    first = await identity.authorization(0)
+    clock.now += JWT_KEPT_SECONDS - 1
+    assert await identity.authorization(0) == first
+    clock.now += 1
+    second = await identity.authorization(0)
+    assert second != first
+    clock.now -= 3600  # set back: GitHub would refuse what is signed for later
+    assert await identity.authorization(0) not in (first, second)
+    assert JWT_KEPT_SECONDS <= JWT_SECONDS / 2
+    clock.now += 1
+    third = await identity.authorization(0)
+    assert not identity.drop(0)
+    assert await identity.authorization(0) != third
 
 
 async def test_a_persons_token_cannot_be_had_anew() -> None:

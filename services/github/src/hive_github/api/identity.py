@@ -10,10 +10,12 @@ asked for once more. Nothing here is ever logged or recorded.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final, Protocol
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
 import jwt
 import msgspec
+from jwt.algorithms import RSAAlgorithm
 
 from hive_github.api.errors import GithubError
 from hive_github.credentials import AppCredentials, Credentials, TokenCredentials
@@ -22,6 +24,8 @@ from hive_shared.clock import Clock
 JWT_SECONDS: Final = 540
 """GitHub takes ten minutes at most; clocks differ."""
 JWT_BACKDATED: Final = 60
+JWT_KEPT_SECONDS: Final = 240
+"""How long one is used again: with half of its time still to go, whatever the clocks say."""
 EARLY_SECONDS: Final = 300
 """A token is renewed so long before it ends, so that a long push does not outlive it."""
 
@@ -83,12 +87,13 @@ class AppIdentity:
         self._credentials = credentials
         self._issue = issue
         self._clock = clock
+        self._signed: tuple[int, str] | None = None
         self._tokens: dict[int, InstallationToken] = {}
         self._locks: dict[int, asyncio.Lock] = {}
 
     async def authorization(self, installation: int) -> str:
         if installation == 0:
-            return f"Bearer {app_jwt(self._credentials, self._clock.now_ms() // 1000)}"
+            return f"Bearer {self._jwt()}"
         return f"Bearer {await self.token(installation)}"
 
     async def token(self, installation: int) -> str:
@@ -99,25 +104,37 @@ class AppIdentity:
             now = self._clock.now_ms() / 1000
             known = self._tokens.get(installation)
             if known is None or known.until - EARLY_SECONDS <= now:
-                signed = app_jwt(self._credentials, int(now))
-                issued = await self._issue(installation, signed)
+                issued = await self._issue(installation, self._jwt())
                 until = issued.expires_at.timestamp()
                 known = InstallationToken(issued.token, until, issued.permissions)
                 self._tokens[installation] = known
             return known.token
 
     def drop(self, installation: int) -> bool:
+        self._signed = None
         return self._tokens.pop(installation, None) is not None
+
+    def _jwt(self) -> str:
+        now = self._clock.now_ms() // 1000
+        if self._signed is None or not 0 <= now - self._signed[0] < JWT_KEPT_SECONDS:
+            self._signed = now, app_jwt(self._credentials, now)
+        return self._signed[1]
 
 
 def app_jwt(credentials: AppCredentials, now: int) -> str:
     """What an App says it is with, for some minutes from `now` (seconds since 1970)."""
     claims = {"iat": now - JWT_BACKDATED, "exp": now + JWT_SECONDS, "iss": str(credentials.app_id)}
     try:
-        return jwt.encode(claims, credentials.private_key, algorithm="RS256")
+        return jwt.encode(claims, _key(credentials.private_key), algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:
         # The key itself must not be in any message.
         raise GithubError(f"the App's private key cannot be used: {type(error).__name__}") from None
+
+
+@lru_cache(maxsize=4)
+def _key(pem: str) -> Any:
+    """Read and checked once: it takes as long as forty signatures."""
+    return RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
 
 
 def identity(credentials: Credentials, issue: Issue, clock: Clock) -> Identity:
