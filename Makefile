@@ -29,9 +29,9 @@ PACKAGES := hive-contracts hive-shared hive-orchestrator hive-gateway hive-runne
 	hive-github hive-health agent-hive
 READY := $(VENV)/.ready
 
-# Half as many again as there are cores: many tests wait for processes of theirs.
-WORKERS ?= $(shell echo $$(( ($$(nproc 2>/dev/null || echo 2) * 3 + 1) / 2 )))
-PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
+# More than there are cores: many tests wait for processes of theirs. A file stays together.
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) * 5 / 2 )))
+PYTEST_ARGS ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 
 .PHONY: help

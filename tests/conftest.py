@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -90,6 +91,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     sizes = "full" if _full_size() else "short"
     return f"hive: HIVE_TEST_SEED={config.stash[RUN_SEED]}, {sizes} sizes, {_backend()} servers"
+
+
+_LONGEST_FIRST: Final = ("system", "service", "integration", "performance", "contract", "component")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no worker is left alone with it at the end."""
+
+    def level(item: pytest.Item) -> int:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+    items.sort(key=level)
 
 
 @pytest.fixture(scope="session")

@@ -275,7 +275,7 @@ def staged(say: Say, *, smoothly: bool = False, **settings: str) -> Iterator[Sto
         try:
             story = Story(hive, server, say, smoothly=smoothly)
             server.install(app, "acme")
-            hive.stack.up()
+            hive.up()
             yield story
         finally:
             hive.stack.down()

@@ -27,7 +27,7 @@ from hive_shared.settings import Sources
 from hive_stack import Stack
 from hive_stack.nats import url as nats_url
 from hive_stack.ports import free_port, is_free
-from hive_stack.processes import ProcessId, alive
+from hive_stack.processes import ProcessId, alive, deadline, wait_tick
 from hive_stack.services import MODULES, Servers
 from hive_stack.state import StackState
 from hive_stack.vault import Vault
@@ -66,6 +66,14 @@ class RealHive:
         self.folder = folder
         self.stack = Stack(sources, data=folder / "data", port=_free_pair())
         self.data = self.stack.paths.data
+        self._webhook_port = int(settings.get("HIVE_GITHUB_WEBHOOK_PORT", "0"))
+
+    def up(self) -> None:
+        """And until GitHub's webhooks are taken: one that comes before is asked for in a minute."""
+        self.stack.up()
+        until = deadline(60)
+        while self._webhook_port and is_free(self._webhook_port):
+            assert wait_tick(until), "nobody takes GitHub's webhooks"
 
     @property
     def state(self) -> StackState:

@@ -89,7 +89,7 @@ def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     with GitHub() as server:
         ground = Ground(server, folder)
         try:
-            ground.hive.stack.up()
+            ground.hive.up()
             before = request.session.testsfailed
             yield ground
             kept = request.session.testsfailed > before

@@ -71,7 +71,7 @@ def scene() -> Iterator[Scene]:
         app = server.app(webhook_url=f"http://127.0.0.1:{port}/webhooks", webhook_secret=secret)
         server.install(app, "acme")
         try:
-            hive.stack.up()
+            hive.up()
             # As `hive github connect` does; the service notices.
             for name, text in (
                 ("github-webhook.secret", secret),

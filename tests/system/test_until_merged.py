@@ -47,7 +47,7 @@ def hive(github: GitHub) -> Iterator[RealHive]:
         app = github.app(webhook_url=f"http://127.0.0.1:{port}/webhooks", webhook_secret=SECRET)
         hive = RealHive(folder, HIVE_GITHUB_URL=github.url, HIVE_GITHUB_WEBHOOK_PORT=str(port))
         try:
-            hive.stack.up()
+            hive.up()
             github.organization("acme")
             github.install(app, "acme")
             for file, text in (

@@ -1,5 +1,6 @@
 """TCP ports on the loopback interface."""
 
+import secrets
 import socket
 from typing import Final
 
@@ -8,12 +9,24 @@ from hive_stack.errors import StackError
 LOOPBACK: Final = "127.0.0.1"
 
 
+_BELOW_EPHEMERAL: Final = range(16_000, 32_000)
+"""No system takes the near end of an outgoing connection from here."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on now; somebody may before it is used, so callers try again."""
+    """A port that nobody listens on now; somebody may before it is used, so callers try again.
+
+    Not one that the system picks: it picks the same ones for outgoing connections, of which one
+    may have it a moment later.
+    """
+    for _ in range(100):
+        port = secrets.choice(_BELOW_EPHEMERAL)
+        if is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        picked: int = probe.getsockname()[1]
+        return picked
 
 
 def is_free(port: int) -> bool:
