@@ -66,7 +66,8 @@ class RealHive:
         self.folder = folder
         self.stack = Stack(sources, data=folder / "data", port=_free_pair())
         self.data = self.stack.paths.data
-        self._webhook_port = int(settings.get("HIVE_GITHUB_WEBHOOK_PORT", "0"))
+        connected = "HIVE_GITHUB_APP_ID" in settings
+        self._webhook_port = int(settings["HIVE_GITHUB_WEBHOOK_PORT"]) if connected else 0
 
     def up(self) -> None:
         """And until GitHub's webhooks are taken: one that comes before is asked for in a minute."""

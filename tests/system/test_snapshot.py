@@ -31,11 +31,15 @@ async def snapshot(database: Database) -> AsyncIterator[Callable[[], "asyncio.Fu
         await connection.close()
 
 
+FEWEST = 400
+"""Appends from which medians are taken: a moment in which the machine does something else is not one."""
+
+
 async def append_for(writer: Writer, seconds: float) -> list[float]:
     """Append one after the other; the seconds that each took."""
-    took = []
+    took: list[float] = []
     until = time.monotonic() + seconds
-    while (began := time.monotonic()) < until:
+    while (began := time.monotonic()) < until or len(took) < FEWEST:
         await writer.write(2)
         took.append(time.monotonic() - began)
     return took
