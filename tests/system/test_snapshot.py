@@ -32,7 +32,7 @@ async def snapshot(database: Database) -> AsyncIterator[Callable[[], "asyncio.Fu
 
 
 FEWEST = 400
-"""Appends from which medians are taken: a moment in which the machine does something else is not one."""
+"""Appends from which medians are taken: one moment in which the machine is busy moves none."""
 
 
 async def append_for(writer: Writer, seconds: float) -> list[float]:

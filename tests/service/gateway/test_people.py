@@ -4,9 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from grpc import StatusCode
-from grpc.aio import AioRpcError
 
 from hive_contracts.submit import Accepted
 from hive_contracts.task import ApprovalRequested, ApproveGate

@@ -205,9 +205,10 @@ class _Leash:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._watch.cancel()
-        if self._refusal is not None and kind is asyncio.CancelledError:
-            if self._serving.uncancel() == 0:
-                raise self._refusal
+        if self._refusal is None or kind is not asyncio.CancelledError:
+            return
+        if self._serving.uncancel() == 0:
+            raise self._refusal
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
