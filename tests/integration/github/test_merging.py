@@ -306,9 +306,9 @@ async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground:
         await ground.hive.carry()
         assert pull.queued is not None
         head = pull.queued.head_sha
+        ground.server.clock.advance(1)  # within one second the queue would make the same commit
         ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="failure")
         assert pull.queued is None, "the queue has let go of it"
-        ground.server.clock.advance(1)  # within one second the queue would make the same commit
     for _ in range(3):
         await ground.hive.carry()
     assert pull.queued is None

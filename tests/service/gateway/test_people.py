@@ -114,10 +114,9 @@ async def test_a_revoked_token_is_refused_at_the_next_call_and_ends_its_streams(
         with refused(StatusCode.UNAUTHENTICATED) as told:
             await gateway.missions.Get(GET, metadata=vera)
         assert "of vera was revoked on 2026-03-01" in told.message
-        with refused(StatusCode.UNAUTHENTICATED) as told:
-            while True:
-                await stream.read()
-        assert "of vera was revoked on 2026-03-01" in told.message
+        with refused(StatusCode.UNAUTHENTICATED) as ended:
+            await stream.read()
+        assert "of vera was revoked on 2026-03-01" in ended.message
 
 
 async def test_a_revoked_token_ends_a_stream_that_has_more_to_tell(
@@ -131,8 +130,7 @@ async def test_a_revoked_token_ends_a_stream_that_has_more_to_tell(
         people.revoke(gateway.settings.people_path, "vera", NOW)
         await gateway.launch("second")
         with refused(StatusCode.UNAUTHENTICATED):
-            while True:
-                assert not (await stream.read()).HasField("event")
+            await stream.read()
 
 
 async def test_a_viewer_sees_metrics_and_the_reasons_of_readiness(gateway: Gateway) -> None:
