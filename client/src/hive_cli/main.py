@@ -22,7 +22,7 @@ VERBS: Final = {
     "give": ("hive_cli.give", "Give a task back that you took, with what you made."),
     "answer": ("hive_cli.answer", "Answer what an agent asks."),
     "output": ("hive_cli.output", "The file that a task was to make."),
-    "retry": ("hive_cli.mission", "Launch a mission that has ended once more."),
+    "retry": ("hive_cli.retry", "Launch a mission that has ended once more, or what failed."),
     "logs": ("hive_cli.logs", "What a task's commands print, as it was and as it comes."),
     "why": ("hive_cli.why", "What happened to a mission and why, and what to type next."),
     "pause": ("hive_cli.pause", "Begin nothing more of a mission."),

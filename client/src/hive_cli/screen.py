@@ -167,8 +167,14 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     parts += [Text(line) for line in _results(mission)]
     parts += [Text(f"  {line}") for line in became(mission)]
     if summary.status in ("failed", "refused"):
-        parts.append(Text(f"  next   hive why {summary.name} · hive retry {summary.name}"))
+        parts.append(Text(f"  next   hive why {summary.name} · {retry_command(mission)}"))
     return Group(*parts)
+
+
+def retry_command(mission: mission_pb2.Mission) -> str:
+    """What is typed to have it done again: what failed, where that is a part of it."""
+    failed = any(task.status == "failed" and task.kind == "work" for task in mission.tasks)
+    return f"hive retry {mission.summary.name}{' --failed' if failed else ''}"
 
 
 def became(mission: mission_pb2.Mission) -> Iterator[str]:
@@ -319,6 +325,8 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}")
         decided = mission.HasField("landed") or mission.HasField("released")
         more = "" if decided else f" · hive land {name} · hive pr {name}"
+        if mission.summary.status == "succeeded" and any(t.status == "failed" for t in work):
+            more += f" · {retry_command(mission)}"
         lines.append(f"  next   hive diff {name}{more}")
     return lines
 

@@ -120,7 +120,7 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
         )
         yield f"hive cancel {name}"
     if status in ENDED - {"succeeded"}:
-        yield f"hive retry {name}"
+        yield screen.retry_command(view)
     if status in ENDED - {"succeeded"} and not gone and any(stakes(view)):
         yield f"hive discard {name}"
     if status in ("failed", "refused"):

@@ -228,7 +228,24 @@ async def test_a_mission_is_launched_once_more(hive: Hive, gateway: FakeGateway)
     gateway.missions = AnyName(mission_pb2.Mission())
     result = await hive("retry", "fix-1")
     assert result.output == "launched fix-2 · next: hive mission show fix-2\n"
-    assert gateway.asked[0].mission == "fix-1"
+    assert (gateway.asked[0].mission, gateway.asked[0].failed) == ("fix-1", False)
+
+
+async def test_the_failed_tasks_that_are_done_again_are_named(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    gateway.missions = AnyName(mission_pb2.Mission())
+    result = await hive("retry", "fix-1", "--failed")
+    assert result.output == (
+        "launched fix-2 from ddddddd · next: hive mission show fix-2\n"
+        "  again  build/api, build/web\n"
+        "  and    review/critic, which were held up\n"
+    )
+    programs = json.loads((await hive("retry", "fix-1", "--failed", "--json")).stdout)
+    assert (programs["failed"], programs["undone"]) == (
+        ["build/api", "build/web"],
+        ["review/critic"],
+    )
 
 
 async def test_a_hint_reaches_the_task(hive: Hive, gateway: FakeGateway) -> None:
