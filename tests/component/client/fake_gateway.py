@@ -212,6 +212,9 @@ class FakeGateway(
         for answer in self.logs[request.task_id].pop(0):
             if isinstance(answer, grpc.StatusCode):
                 await context.abort(answer, "as the test asked for")
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                continue
             yield answer
 
     async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
