@@ -9,6 +9,7 @@ import click
 VERBS: Final = {
     "init": ("hive_cli.init", "Write .hive/repo.yaml for the repository you stand in."),
     "run": ("hive_cli.run", "Launch a mission and follow it to its end."),
+    "watch": ("hive_cli.watch", "Follow a mission that goes on."),
     "up": ("hive_cli.stack", "Start the local hive, or show that it is up."),
     "down": ("hive_cli.stack", "Stop the local hive; its data is kept."),
     "status": ("hive_cli.stack", "Who is alive and ready, and what is wrong: once, or --watch."),

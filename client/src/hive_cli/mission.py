@@ -72,6 +72,9 @@ def show_command(mission: str, as_json: bool) -> int:
     out.print(screen.progress(view))
     if summary.status in ENDED:
         out.print(screen.ending(view))
+    else:
+        steps = [f"hive watch {summary.name}", *screen.meanwhile(view)]
+        out.print(f"  next   {' · '.join(steps)}", markup=False)
     return Exit.SUCCESS
 
 

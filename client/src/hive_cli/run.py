@@ -70,9 +70,13 @@ def run_command(
             click.echo(f"launched {launched.name} · Ctrl-C leaves it running; {_stops(launched)}")
         return ask_hive(followed, patience=FOLLOW_SECONDS)
     except KeyboardInterrupt:
-        if not as_json:
-            click.echo(f"\n{launched.name} goes on; hive mission show {launched.name}")
-        return Exit.DETACHED
+        return left_running(launched.name, as_json)
+
+
+def left_running(name: str, as_json: bool) -> Exit:
+    if not as_json:
+        click.echo(f"\n{name} goes on · next: hive watch {name} · hive mission show {name}")
+    return Exit.DETACHED
 
 
 def _show_plan(stated: Statement, as_json: bool) -> int:

@@ -75,6 +75,20 @@ def progress(
     return Group(*parts)
 
 
+def meanwhile(mission: mission_pb2.Mission) -> list[str]:
+    """What a person may type while agents are at work; nothing where none is."""
+    name = mission.summary.name
+    at_work = [
+        f"{name}/{task_name(task)}"
+        for task in mission.tasks
+        if task.kind == "work" and task.status in ("leased", "running")
+    ]
+    if not at_work:
+        return []
+    first = at_work[0]
+    return [f"hive logs -f {name}", f'hive tell {first} "…"', f"hive take {first}"]
+
+
 def pause_lines(mission: mission_pb2.Mission) -> list[Text]:
     """Why it is paused, and the command that lets it go on."""
     return [

@@ -417,3 +417,20 @@ async def test_a_mission_shows_what_became_of_its_work(hive: Hive, gateway: Fake
 
 def type_of(request: Any) -> str:
     return type(request).__name__
+
+
+async def test_a_mission_that_goes_on_is_followed_again(hive: Hive, gateway: FakeGateway) -> None:
+    task = mission_pb2.TaskView(
+        task_id="t", phase="build", name="api", kind="work", status="running", attempts=2
+    )
+    summary = mission_pb2.MissionSummary(name="make-it-1", mission_id="m", status="running")
+    gateway.missions = {"make-it-1": mission_pb2.Mission(summary=summary, tasks=[task])}
+    shown = await hive("mission", "show", "make-it-1")
+    assert shown.output.splitlines()[-1] == (
+        "  next   hive watch make-it-1 · hive logs -f make-it-1"
+        ' · hive tell make-it-1/build/api "…" · hive take make-it-1/build/api'
+    )
+    gateway.streams = [[watch("running", 8), watch("failed")]]
+    watched = await hive("watch", "make-it-1")
+    assert (watched.exit_code, "✗ failed" in watched.output) == (1, True), watched.output
+    assert gateway.asked[-1].mission == "m"
