@@ -168,3 +168,15 @@ def test_what_was_sent_back_is_judged_by_its_last_round() -> None:
     again = left(story)
     assert (again.failed, again.held_up) == (("build/a",), ("review/critic",))
     assert again.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64))
+
+
+def test_of_a_mission_that_merged_nothing_more_it_goes_on_from_where_that_began() -> None:
+    story = Story(plan(Phase("one", tasks=tasks("a", "b"), on_failure="continue")))
+    do(story, "a", 1)
+    story.fail("b", BROKEN)
+    first = left(story)
+    again = Story(first.plan, 2)
+    again.fail("b", BROKEN)
+    second = left(again)
+    assert second.plan == first.plan
+    assert second.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64))
