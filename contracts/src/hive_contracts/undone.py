@@ -16,6 +16,7 @@ from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import (
     BranchAdvanced,
     ItemsFound,
+    MissionReleased,
     PhaseDefined,
     PhaseSentBack,
     TaskSettled,
@@ -73,6 +74,8 @@ def undone(events: Sequence[AnyEvent]) -> Undone:
     done = any(progress.done for progress in phases.values())
     if done and whole.repository is None:
         raise NotAlone("it has no repository, and what its tasks made would be missing")
+    if tip is not None and any(isinstance(event, MissionReleased) for event in events):
+        raise NotAlone("what it merged was discarded")
     for phase in left.values():
         if phase.sends_back_to and phase.sends_back_to not in left:
             raise NotAlone(f"phase {phase.name} may send {phase.sends_back_to} back, which is done")

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from hive_contracts.mission import AddItems, MissionEvent, PhaseSentBack
+from hive_contracts.mission import AddItems, MissionEvent, PhaseSentBack, ReleaseMission
 from hive_contracts.outcome import Failure, WorkDone
 from hive_contracts.plan import (
     ForEach,
@@ -180,3 +180,12 @@ def test_of_a_mission_that_merged_nothing_more_it_goes_on_from_where_that_began(
     second = left(again)
     assert second.plan == first.plan
     assert second.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64))
+
+
+def test_on_what_was_discarded_nothing_is_built() -> None:
+    story = Story(plan(Phase("one", tasks=tasks("a", "b"))))
+    do(story, "a", 1)
+    story.fail("b", BROKEN)
+    story.do(ReleaseMission(ID, "ann", "no need"))
+    with pytest.raises(NotAlone, match="was discarded"):
+        left(story)
