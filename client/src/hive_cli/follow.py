@@ -1,5 +1,6 @@
 """Following a mission: a live screen, a line per change, or a JSON line per event."""
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from hive_cli import screen
+from hive_cli.at_work import Activities, following
 from hive_cli.console import console
 from hive_cli.exits import OF_STATUS, Exit
 from hive_client.hive import ENDED, Hive
@@ -23,6 +25,8 @@ MAX_APPEND: Final = 256
 """Events of one append at most: the launch's end at the position that it answers."""
 
 
+_FRAMES: Final = 4
+"""A second, of the live screen."""
 _ENDS: Final = {
     "MissionSucceeded": "succeeded",
     "MissionFailed": "failed",
@@ -41,7 +45,8 @@ async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, w
     out = console()
     changes = hive.watch(mission_id, at_least_position=position)
     if out.is_terminal:
-        mission = await _follow_live(out, changes, wait=wait)
+        async with following(hive) as activities:
+            mission = await _follow_live(out, changes, activities, wait=wait)
     else:
         mission = await _follow_lines(out, changes)
     if mission.summary.status in ENDED:
@@ -70,16 +75,34 @@ def asks_a_person(mission: mission_pb2.Mission) -> bool:
 
 
 async def _follow_live(
-    console: Console, changes: AsyncIterator[Change], *, wait: bool
+    console: Console, changes: AsyncIterator[Change], activities: Activities, *, wait: bool
 ) -> mission_pb2.Mission:
     mission = mission_pb2.Mission()
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        async for change in changes:
-            mission = change.mission
-            stays = wait and not is_at_cap(mission)
-            if mission.summary.status in ENDED or (asks_a_person(mission) and not stays):
-                break
-            live.update(Group(_head(mission), screen.progress(mission)))
+    with Live(console=console, refresh_per_second=_FRAMES, transient=True) as live:
+
+        def draw() -> None:
+            now = activities.now(mission.tasks)
+            live.update(Group(_head(mission), screen.progress(mission, now, console.width)))
+
+        async def redraw() -> None:
+            while True:
+                await activities.changed.wait()
+                activities.changed.clear()
+                draw()
+                await asyncio.sleep(1 / _FRAMES)
+
+        drawing = asyncio.create_task(redraw())
+        try:
+            async for change in changes:
+                mission = change.mission
+                stays = wait and not is_at_cap(mission)
+                if mission.summary.status in ENDED or (asks_a_person(mission) and not stays):
+                    break
+                activities.follow(screen.at_hand(mission.tasks))
+                draw()
+        finally:
+            drawing.cancel()
+            await asyncio.gather(drawing, return_exceptions=True)
     return mission
 
 

@@ -8,11 +8,13 @@ All of it in a temporary checkout; no hive needs to be up.
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 
+from hive_cli import seen_red
 from hive_cli.exits import Exit
 from hive_cli.problems import Problem, verb
 from hive_cli.sabotage import ways
@@ -21,7 +23,7 @@ from hive_client.checkout import Checkout, git, read_checkout
 from hive_contracts.files.reading import nearest
 from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.plan import CommandGate
-from hive_shared.settings import RunnerSettings, load
+from hive_shared.settings import ClientSettings, RunnerSettings, load
 from hive_shared.worktree import WorktreeProblem
 
 
@@ -56,28 +58,48 @@ def check_command(name: str, repo: Path, bad: str, as_json: bool) -> int:
 
     Of .hive/repo.yaml as it is committed: one gate, or all. Without --bad, HEAD is made worse on
     purpose, in a temporary checkout: by a failing test in each test file, then by broken sources.
+    What was seen is noted: `hive run` warns of gates that were never seen red.
     Exit status: 0 each gate was seen to pass and to be red, 1 one was not.
     """
     checkout = read_checkout(repo)
     gates = _chosen(checkout, name)
     commit = _commit(checkout, bad) if bad else ""
     good: set[str] = set()
-    red: set[str] = set()
+    red: dict[str, str] = {}
     with trial(checkout, os.environ, load(RunnerSettings).ports) as there:
         for step in _steps(there, checkout, gates, commit):
             seen = step.found.passed is step.wanted
-            if seen:
-                (good if step.wanted else red).add(step.gate)
+            if seen and step.wanted:
+                good.add(step.gate)
+            elif seen:
+                red[step.gate] = step.on
             click.echo(_as_json(step) if as_json else _line(step))
             if not as_json and step.wanted and not seen:
                 click.echo(_indented(step.found.excerpt))
-    proven = all(gate.name in good & red for gate in gates)
+    proven = all(gate.name in good and gate.name in red for gate in gates)
+    not_noted = _note(checkout, gates, good, red)
     if as_json:
         print(json.dumps({"result": "proven" if proven else "unproven", "exit": int(not proven)}))
     else:
         for gate in gates:
             click.echo(_verdict(gate.name, gate.name in good, gate.name in red))
+    if not_noted:
+        click.echo(f"not noted for `hive run`: {not_noted}", err=True)
     return Exit.SUCCESS if proven else Exit.FAILED
+
+
+def _note(checkout: Checkout, gates: list[CommandGate], good: set[str], red: dict[str, str]) -> str:
+    """So that `hive run` need not warn of them; answers why that could not be, or nothing."""
+    data, now = load(ClientSettings).data, datetime.now(UTC)
+    try:
+        for gate in gates:
+            if gate.name in good and gate.name in red:
+                seen_red.note(data, gate, checkout, red[gate.name], now)
+            else:
+                seen_red.forget(data, gate, checkout)
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _steps(there: Trial, checkout: Checkout, gates: list[CommandGate], bad: str) -> Iterator[Step]:

@@ -9,6 +9,7 @@ import click
 VERBS: Final = {
     "init": ("hive_cli.init", "Write .hive/repo.yaml for the repository you stand in."),
     "run": ("hive_cli.run", "Launch a mission and follow it to its end."),
+    "watch": ("hive_cli.watch", "Follow a mission that goes on."),
     "up": ("hive_cli.stack", "Start the local hive, or show that it is up."),
     "down": ("hive_cli.stack", "Stop the local hive; its data is kept."),
     "status": ("hive_cli.stack", "Who is alive and ready, and what is wrong: once, or --watch."),
@@ -22,7 +23,7 @@ VERBS: Final = {
     "give": ("hive_cli.give", "Give a task back that you took, with what you made."),
     "answer": ("hive_cli.answer", "Answer what an agent asks."),
     "output": ("hive_cli.output", "The file that a task was to make."),
-    "retry": ("hive_cli.mission", "Launch a mission that has ended once more."),
+    "retry": ("hive_cli.retry", "Launch a mission that has ended once more, or what failed."),
     "logs": ("hive_cli.logs", "What a task's commands print, as it was and as it comes."),
     "why": ("hive_cli.why", "What happened to a mission and why, and what to type next."),
     "pause": ("hive_cli.pause", "Begin nothing more of a mission."),

@@ -16,7 +16,7 @@ from hive_cli.new import new_command
 from hive_cli.problems import verb
 from hive_cli.statement import read_call
 from hive_cli.target import ask_hive, tell_hive
-from hive_client.answers import Continued, Launched
+from hive_client.answers import Continued
 from hive_client.hive import ENDED, Hive
 
 STATUSES = ("running", "waiting", "paused", *sorted(ENDED))
@@ -72,6 +72,9 @@ def show_command(mission: str, as_json: bool) -> int:
     out.print(screen.progress(view))
     if summary.status in ENDED:
         out.print(screen.ending(view))
+    else:
+        steps = [f"hive watch {summary.name}", *screen.meanwhile(view)]
+        out.print(f"  next   {' · '.join(steps)}", markup=False)
     return Exit.SUCCESS
 
 
@@ -151,26 +154,6 @@ def cancel_command(mission: str, reason: str, as_json: bool) -> int:
 
     tell_hive("cancel", cancel)
     return _said("cancelled", mission, as_json)
-
-
-@click.command("retry")
-@click.argument("mission")
-@verb
-def retry_command(mission: str, as_json: bool) -> int:
-    """Launch a mission that has ended once more, from the same base."""
-
-    async def retry(hive: Hive) -> Launched:
-        launched = await hive.retry(mission)
-        await _seen(hive, launched.mission_id, launched.position)
-        return launched
-
-    launched = tell_hive("retry", retry)
-    if as_json:
-        body = {"mission": launched.name, "mission_id": launched.mission_id}
-        print(json.dumps({"result": "launched", "exit": 0, **body}))
-    else:
-        click.echo(f"launched {launched.name} · next: hive mission show {launched.name}")
-    return Exit.SUCCESS
 
 
 async def _seen(hive: Hive, mission: str, position: int) -> None:

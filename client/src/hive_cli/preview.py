@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from hive_cli.screen import duration
+from hive_cli.seen_red import Unseen
 from hive_cli.spending import dollars, tokens
 from hive_cli.statement import ANY_AGENT, Statement
 from hive_contracts.plan import (
@@ -32,6 +33,7 @@ Found = Mapping[str, list[Item]]
 SHOWN: Final = 12
 """Items of one phase; the rest are counted."""
 _WIDE: Final = 100
+NOTHING: Final = Unseen()
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -65,7 +67,8 @@ def bounds(stated: Statement, found: Found) -> Bounds:
     return Bounds(tasks, attempts, work, gates, exact)
 
 
-def preview(stated: Statement, found: Found) -> list[str]:
+def preview(stated: Statement, found: Found, unseen: Unseen = NOTHING) -> list[str]:
+    """`unseen` are the gates that nobody has seen red."""
     plan, checkout = stated.plan, stated.checkout
     short = f"{checkout.branch or 'detached'}@{checkout.commit[:7]}"
     where = checkout.url or str(checkout.path)
@@ -79,6 +82,7 @@ def preview(stated: Statement, found: Found) -> list[str]:
     lines += [f"at end   {_gate(gate, stated)}" for gate in plan.criteria]
     if not plan.criteria:
         lines.append("at end   nothing checks the result")
+    lines += [f"         {line}" for line in unseen.lines()]
     lines.append(_at_most(bounds(stated, found)))
     lines.append(_costs(plan))
     lines.append(f"result   {_result(plan)}")
@@ -98,7 +102,7 @@ def _result(plan: Plan) -> str:
     return f"{branch}, pushed to {wish.repository} with a pull request{draft}"
 
 
-def as_data(stated: Statement, found: Found) -> dict[str, Any]:
+def as_data(stated: Statement, found: Found, unseen: Unseen) -> dict[str, Any]:
     """The same for programs."""
     file = stated.checkout.file
     return {
@@ -106,6 +110,7 @@ def as_data(stated: Statement, found: Found) -> dict[str, Any]:
         "setup": {"run": file.setup_command, "timeout": file.setup_timeout},
         "env": {"pass": list(file.env.pass_), "set": sorted(file.env.set)},
         "gates": file.commands,
+        "never_seen_red": [*unseen.named, *unseen.of_mission],
         "items": {phase: [item.value for item in items] for phase, items in found.items()},
         "at_most": msgspec.to_builtins(bounds(stated, found)),
     }

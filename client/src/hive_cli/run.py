@@ -10,12 +10,14 @@ from hive_cli.exits import Exit
 from hive_cli.follow import follow
 from hive_cli.preview import as_data, globs_of, preview
 from hive_cli.problems import verb
+from hive_cli.seen_red import Unseen, unseen
 from hive_cli.statement import ANY_AGENT, Statement, read_statement
 from hive_cli.target import ask_hive, tell_hive
 from hive_client.answers import Launched
 from hive_client.copied import copied_in
 from hive_client.hive import Hive
 from hive_client.tracked import found
+from hive_shared.settings import ClientSettings, load
 
 _NAMED = 10
 """Files that are copied in, named before a launch."""
@@ -68,17 +70,21 @@ def run_command(
             click.echo(f"launched {launched.name} · Ctrl-C leaves it running; {_stops(launched)}")
         return ask_hive(followed, patience=FOLLOW_SECONDS)
     except KeyboardInterrupt:
-        if not as_json:
-            click.echo(f"\n{launched.name} goes on; hive mission show {launched.name}")
-        return Exit.DETACHED
+        return left_running(launched.name, as_json)
+
+
+def left_running(name: str, as_json: bool) -> Exit:
+    if not as_json:
+        click.echo(f"\n{name} goes on · next: hive watch {name} · hive mission show {name}")
+    return Exit.DETACHED
 
 
 def _show_plan(stated: Statement, as_json: bool) -> int:
     items = {phase: found(stated.checkout, globbed) for phase, globbed in globs_of(stated)}
     if as_json:
-        print(json.dumps(as_data(stated, items)))
+        print(json.dumps(as_data(stated, items, _unseen(stated))))
     else:
-        click.echo("\n".join(preview(stated, items)))
+        click.echo("\n".join(preview(stated, items, _unseen(stated))))
     return Exit.SUCCESS
 
 
@@ -99,7 +105,12 @@ def _checked(stated: Statement) -> list[str]:
     if copied:
         more = f" and {len(copied) - _NAMED} more" if len(copied) > _NAMED else ""
         lines.append(f"copies   {', '.join(copied[:_NAMED])}{more} into each worktree")
+    lines += [f"         {line}" for line in _unseen(stated).lines()]
     return lines
+
+
+def _unseen(stated: Statement) -> Unseen:
+    return unseen(load(ClientSettings).data, stated.plan, stated.checkout)
 
 
 def _stops(launched: Launched) -> str:

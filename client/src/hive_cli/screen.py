@@ -1,19 +1,21 @@
 """What a person sees of a mission: pure functions of its view."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from hive_cli.activity import IDLE, NOTHING, Now
 from hive_cli.budget import budget_line, near, paused_line
 from hive_cli.harmless import harmless
-from hive_cli.spending import spending, tokens_of
+from hive_cli.spending import spending, tokens
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
 MANY: Final = 24
@@ -22,6 +24,9 @@ FEW: Final = 8
 """Changed tests, and protected paths, that the end of a mission names."""
 BASE: Final = "base"
 """The mission's own task that runs its gates on the base."""
+LEAST: Final = 12
+MOST: Final = 72
+"""Columns that what is done at this moment takes; with less than the least it is left out."""
 DONE: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 _MARKS: Final = {
@@ -47,9 +52,12 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
-def progress(mission: mission_pb2.Mission) -> RenderableType:
-    """The mission while it goes on."""
-    parts: list[RenderableType] = [_tasks_table(_shown(mission.tasks))]
+def progress(
+    mission: mission_pb2.Mission, now: Mapping[str, Now] = NOTHING, width: int = 0
+) -> RenderableType:
+    """The mission while it goes on. `now` is what is done at this moment, by task id, told within
+    `width` columns."""
+    parts: list[RenderableType] = [_tasks_table(at_hand(mission.tasks), now, width)]
     if len(mission.tasks) > MANY:
         parts.append(Text(f"  {counts(mission.tasks)}", style="dim"))
     parts += [_waiting_phase(phase) for phase in mission.phases if phase.status == "waiting"]
@@ -65,6 +73,20 @@ def progress(mission: mission_pb2.Mission) -> RenderableType:
     if mission.HasField("pause"):
         parts += pause_lines(mission)
     return Group(*parts)
+
+
+def meanwhile(mission: mission_pb2.Mission) -> list[str]:
+    """What a person may type while agents are at work; nothing where none is."""
+    name = mission.summary.name
+    at_work = [
+        f"{name}/{task_name(task)}"
+        for task in mission.tasks
+        if task.kind == "work" and task.status in ("leased", "running")
+    ]
+    if not at_work:
+        return []
+    first = at_work[0]
+    return [f"hive logs -f {name}", f'hive tell {first} "…"', f"hive take {first}"]
 
 
 def pause_lines(mission: mission_pb2.Mission) -> list[Text]:
@@ -167,8 +189,14 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     parts += [Text(line) for line in _results(mission)]
     parts += [Text(f"  {line}") for line in became(mission)]
     if summary.status in ("failed", "refused"):
-        parts.append(Text(f"  next   hive why {summary.name} · hive retry {summary.name}"))
+        parts.append(Text(f"  next   hive why {summary.name} · {retry_command(mission)}"))
     return Group(*parts)
+
+
+def retry_command(mission: mission_pb2.Mission) -> str:
+    """What is typed to have it done again: what failed, where that is a part of it."""
+    failed = any(task.status == "failed" and task.kind == "work" for task in mission.tasks)
+    return f"hive retry {mission.summary.name}{' --failed' if failed else ''}"
 
 
 def became(mission: mission_pb2.Mission) -> Iterator[str]:
@@ -230,7 +258,8 @@ def gate_line(gate: plan_pb2.GateResult, *, beside_base: bool = True) -> str:
     )
 
 
-def _shown(tasks: Iterable[mission_pb2.TaskView]) -> list[mission_pb2.TaskView]:
+def at_hand(tasks: Iterable[mission_pb2.TaskView]) -> list[mission_pb2.TaskView]:
+    """The tasks that have a row."""
     every = list(tasks)
     if len(every) <= MANY:
         return every
@@ -238,18 +267,26 @@ def _shown(tasks: Iterable[mission_pb2.TaskView]) -> list[mission_pb2.TaskView]:
     return [task for task in every if task.status not in quiet][:MANY]
 
 
-def _tasks_table(tasks: Iterable[mission_pb2.TaskView]) -> Table:
+def _tasks_table(tasks: list[mission_pb2.TaskView], now: Mapping[str, Now], width: int) -> Table:
     table = Table.grid(padding=(0, 2))
+    room = width - _before_details(tasks)
     for task in tasks:
         mark, style = _MARKS.get(task.status, ("·", ""))
-        detail = _detail(task)
+        detail = _detail(task, now.get(task.task_id, IDLE), room)
         table.add_row(
             Text(f"  {mark}", style=style), escape(task_name(task)), task.status, escape(detail)
         )
     return table
 
 
-def _detail(task: mission_pb2.TaskView) -> str:
+def _before_details(tasks: list[mission_pb2.TaskView]) -> int:
+    """Columns: the mark, the name, the status, and what is between them."""
+    names = max((cell_len(task_name(task)) for task in tasks), default=0)
+    statuses = max((cell_len(task.status) for task in tasks), default=0)
+    return 3 + 2 + names + 2 + statuses + 2
+
+
+def _detail(task: mission_pb2.TaskView, now: Now = IDLE, room: int = 0) -> str:
     parts: list[str] = []
     if task.kind == "work" and (task.attempt > 1 or task.status not in DONE | {"queued"}):
         parts.append(f"attempt {max(task.attempt, 1)} of {task.attempts}")
@@ -264,9 +301,20 @@ def _detail(task: mission_pb2.TaskView) -> str:
         parts += [gate_line(gate, beside_base=task.name != BASE) for gate in task.gates]
     if task.kind == "work" and task.status == "succeeded":
         parts.append(_outcome(task))
-    if task.HasField("usage"):
-        parts.append(tokens_of(task.usage))
-    return ", ".join(part for part in parts if part)
+    used = task.usage.input_tokens + task.usage.output_tokens + now.tokens
+    spent = [tokens(used)] if now.tokens or task.HasField("usage") else []
+    told = [part for part in parts if part]
+    # One line with it or none: rows that grew and shrank would make the screen jump.
+    left = room - cell_len(", ".join([*told, *spent])) - len(", ")
+    if now.doing and left >= LEAST:
+        told.append(_cut(now.doing, min(left, MOST)))
+    return ", ".join([*told, *spent])
+
+
+def _cut(line: str, columns: int) -> str:
+    if cell_len(line) <= columns:
+        return line
+    return f"{set_cell_size(line, columns - 1).rstrip()}…"
 
 
 def _reason(failure: plan_pb2.Failure) -> str:
@@ -319,6 +367,8 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}")
         decided = mission.HasField("landed") or mission.HasField("released")
         more = "" if decided else f" · hive land {name} · hive pr {name}"
+        if mission.summary.status == "succeeded" and any(t.status == "failed" for t in work):
+            more += f" · {retry_command(mission)}"
         lines.append(f"  next   hive diff {name}{more}")
     return lines
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hive_contracts.v1 import mission_pb2, plan_pb2
+from hive_contracts.v1 import mission_pb2
 
 
 def spending(tasks: Iterable[mission_pb2.TaskView]) -> str:
@@ -23,10 +23,6 @@ def spending(tasks: Iterable[mission_pb2.TaskView]) -> str:
         known = billed or estimated
         parts.append(f"cost of {_runs(unpriced)} unknown" if known else "cost unknown")
     return " · ".join(parts)
-
-
-def tokens_of(usage: plan_pb2.Usage) -> str:
-    return tokens(usage.input_tokens + usage.output_tokens)
 
 
 def tokens(count: int) -> str:

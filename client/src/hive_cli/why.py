@@ -115,12 +115,15 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
     if status == "succeeded" and view.tip.chain and not gone and not landed:
         yield f"hive land {name}"
     if status not in ENDED:
+        if not (view.approvals or view.questions or view.HasField("pause")):
+            yield f"hive watch {name}"
+        yield from screen.meanwhile(view)
         yield (
             "hive status" if not (view.approvals or view.questions) else f"hive mission show {name}"
         )
         yield f"hive cancel {name}"
     if status in ENDED - {"succeeded"}:
-        yield f"hive retry {name}"
+        yield screen.retry_command(view)
     if status in ENDED - {"succeeded"} and not gone and any(stakes(view)):
         yield f"hive discard {name}"
     if status in ("failed", "refused"):

@@ -15,6 +15,21 @@ class Launched(msgspec.Struct, frozen=True):
     """The same command had been sent before; this is its first answer."""
 
 
+class Retried(msgspec.Struct, frozen=True):
+    """A mission that was launched once more, whole or what was left of it."""
+
+    mission_id: str
+    name: str
+    position: int
+    """Reads at this position or later see the mission."""
+    failed: tuple[str, ...] = ()
+    """Where only what failed was asked for: its tasks, as `phase/task`."""
+    undone: tuple[str, ...] = ()
+    """And what they held up."""
+    start: str = ""
+    """The commit that these go on from."""
+
+
 class Told(msgspec.Struct, frozen=True):
     position: int
     """Reads at this position or later see it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from hive_client.answers import Arrived, Continued, Launched, Page, TakenTask, Told
+from hive_client.answers import Arrived, Continued, Launched, Page, Retried, TakenTask, Told
 from hive_client.connection import Connection, new_id
 from hive_client.errors import Broken, HiveError, from_problem
 from hive_client.given import TRANSFER_SECONDS, Given, given_request, pieces, ref_of
@@ -220,11 +220,22 @@ class Hive:
         )
         return int((await self._call(self._missions.Reject, request)).position)
 
-    async def retry(self, mission: str, *, command_id: str | None = None) -> Launched:
-        """Launch the plan of a mission that has ended once more, from the same base."""
-        request = mission_pb2.RetryRequest(command_id=command_id or new_id(), mission=mission)
+    async def retry(
+        self, mission: str, *, failed: bool = False, command_id: str | None = None
+    ) -> Retried:
+        """Launch the plan of a mission that has ended once more, from the same base.
+
+        With `failed` only its failed tasks and what they held up, on top of what was merged.
+        Raises Refused where no task has failed.
+        """
+        request = mission_pb2.RetryRequest(
+            command_id=command_id or new_id(), mission=mission, failed=failed
+        )
         answer = await self._call(self._missions.Retry, request)
-        return Launched(answer.mission_id, answer.name, int(answer.position))
+        return Retried(
+            answer.mission_id, answer.name, int(answer.position),
+            tuple(answer.failed), tuple(answer.undone), answer.start,
+        )  # fmt: skip
 
     async def tell(
         self, mission: str, text: str, task: str = "", *, command_id: str | None = None

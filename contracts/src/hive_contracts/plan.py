@@ -55,6 +55,14 @@ class ArtifactRef(Value, frozen=True):
     """Bytes."""
 
 
+class Tip(Value, frozen=True):
+    """A commit on a mission's branch, and how to get it."""
+
+    commit: str
+    chain: str = ""
+    """Digest of the manifest (`Link`) of the bundle that ends in this commit; empty at the base."""
+
+
 class Repository(Value, frozen=True):
     url: str
     """What git fetches from: a URL or an absolute path on the runner's machine."""
@@ -65,14 +73,9 @@ class Repository(Value, frozen=True):
     chain: str = ""
     """Digest of the manifest (`Link`) of a bundle that ends in the base, where the hive itself has
     the repository; empty where the runner fetches from `url`."""
-
-
-class Tip(Value, frozen=True):
-    """A commit on a mission's branch, and how to get it."""
-
-    commit: str
-    chain: str = ""
-    """Digest of the manifest (`Link`) of the bundle that ends in this commit; empty at the base."""
+    start: Tip | None = None
+    """Where the mission's branch goes on from: what a mission had merged whose failed tasks this
+    one does again. None is the base."""
 
 
 class Link(Value, frozen=True):

@@ -4,15 +4,16 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 from rich.console import Console
 
 from hive_cli import follow
 from hive_cli.exits import Exit
 from hive_client import Hive
-from hive_contracts.v1 import mission_pb2
+from hive_contracts.v1 import log_pb2, mission_pb2
 from tests.component.cli.test_verbs import watch
-from tests.component.client.fake_gateway import FakeGateway, serving
+from tests.component.client.fake_gateway import FakeGateway, begun, printed, serving
 from tests.integration.runner.workshop import until
 
 TASK = mission_pb2.TaskView(task_id="t", phase="build", name="api", status="awaiting-answer")
@@ -92,3 +93,55 @@ async def test_where_no_terminal_is_it_ends_at_the_question(
     said = capsys.readouterr().out
     assert "? build/api: awaiting-answer" in said
     assert said.rstrip().endswith(ANSWER)
+
+
+def at_work(epoch: int = 1) -> mission_pb2.WatchResponse:
+    task = mission_pb2.TaskView(
+        task_id="t", phase="build", name="api", status="running", kind="work",
+        epoch=epoch, attempt=epoch, attempts=2,
+    )  # fmt: skip
+    return watch("running", 7 + epoch, tasks=[task])
+
+
+async def test_a_live_screen_shows_what_an_agent_does_as_it_prints_it(
+    gateway: FakeGateway, terminal: io.StringIO
+) -> None:
+    goes_on, over, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    gateway.streams = [[at_work(), over, at_work(2), again, watch("succeeded", 10)]]
+    first = [begun(1), printed(1, 0, b"reading a.py\n"), goes_on, printed(1, 13, b"editing b.py\n")]
+    never = asyncio.Event()
+    gateway.logs = {"t": [[*first, never], [begun(2), printed(2, 0, b"once more\n"), never]]}
+    following = asyncio.ensure_future(followed(gateway, wait=True))
+    await until(lambda: "attempt 1 of 2, reading a.py" in terminal.getvalue())
+    goes_on.set()
+    await until(lambda: "attempt 1 of 2, editing b.py" in terminal.getvalue())
+    over.set()
+    await until(lambda: "attempt 2 of 2, once more" in terminal.getvalue())
+    again.set()
+    assert await following is Exit.SUCCESS
+    asked = [request for request in gateway.asked if isinstance(request, log_pb2.LogsRequest)]
+    assert [(each.task_id, each.from_epoch, each.follow) for each in asked] == [
+        ("t", 1, True), ("t", 2, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [begun(1), log_pb2.LogsResponse(epoch=1, note="no live output (no Redis is set)")],
+        [grpc.StatusCode.PERMISSION_DENIED],
+        [grpc.StatusCode.INTERNAL],
+    ],
+    ids=["no Redis", "not allowed", "broken"],
+)
+async def test_without_live_output_the_screen_goes_on_as_it_would(
+    gateway: FakeGateway, terminal: io.StringIO, answers: list[object]
+) -> None:
+    seen = asyncio.Event()
+    gateway.streams = [[at_work(), seen, watch("succeeded", 10)]]
+    gateway.logs = {"t": [answers]}
+    following = asyncio.ensure_future(followed(gateway, wait=True))
+    await until(lambda: not gateway.logs["t"] and "attempt 1 of 2" in terminal.getvalue())
+    seen.set()
+    assert await following is Exit.SUCCESS
+    assert "✓ succeeded" in terminal.getvalue()

@@ -25,7 +25,8 @@ exit $status
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HIVE_DATA", str(tmp_path / "data"))
     path = make_repository(tmp_path / "shop")
     for name, content in FILES.items():
         (path / name).parent.mkdir(exist_ok=True)

@@ -57,6 +57,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(path)
     # Nothing here may ask a hive.
     monkeypatch.setenv("HIVE_GATEWAY", "127.0.0.1:1")
+    monkeypatch.setenv("HIVE_DATA", str(tmp_path / "data"))
     return path
 
 
@@ -91,6 +92,9 @@ phase    listed · after each
     1 attempt · at most 30:00 each, 10:00 without output
 at end   tests: make test   (at most 30:00)
 at end   a person is asked: Is it good?   (hive mission approve, within 2:00:00)
+         ! never seen red: tests · next: hive gate check tests
+         ! never seen red: make-test · hive gate check tries what has a name in \
+.hive/repo.yaml
 at most  9 tasks, 13 attempts of 4:30:00 in all, 4:00:00 of gates, with as many items as are \
 allowed and nothing sent back; tries that are nobody's fault come on top
 costs    what agents use, up to the attempts and time-outs; cap it with `budget`

@@ -141,8 +141,21 @@ def test_a_failed_mission_ends_with_the_reason_and_the_end_of_the_output() -> No
         "      a\n"
         "      b [x]\n"
         "  work   0 of 1 merged: +0 −0\n"
-        "  next   hive why fix-1 · hive retry fix-1"
+        "  next   hive why fix-1 · hive retry fix-1 --failed"
     )
+
+
+def test_a_mission_that_went_on_without_some_tasks_says_how_to_have_them_again() -> None:
+    merged = plan_pb2.WorkDone(commit="a" * 40, insertions=1)
+    mission = mission_pb2.Mission(
+        summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"),
+        tasks=[task("api", "failed"), task("app", "succeeded", merged=True, result=merged)],
+        tip=plan_pb2.Tip(commit="b" * 40, chain="c"),
+    )
+    last = shown(screen.ending(mission)).splitlines()[-1]
+    assert last.endswith("hive land fix-1 · hive pr fix-1 · hive retry fix-1 --failed")
+    mission.tasks[0].status = "succeeded"
+    assert "--failed" not in shown(screen.ending(mission))
 
 
 def compared(passed: bool, exit_code: int, tally: plan_pb2.Tally) -> plan_pb2.GateResult:

@@ -228,7 +228,24 @@ async def test_a_mission_is_launched_once_more(hive: Hive, gateway: FakeGateway)
     gateway.missions = AnyName(mission_pb2.Mission())
     result = await hive("retry", "fix-1")
     assert result.output == "launched fix-2 · next: hive mission show fix-2\n"
-    assert gateway.asked[0].mission == "fix-1"
+    assert (gateway.asked[0].mission, gateway.asked[0].failed) == ("fix-1", False)
+
+
+async def test_the_failed_tasks_that_are_done_again_are_named(
+    hive: Hive, gateway: FakeGateway
+) -> None:
+    gateway.missions = AnyName(mission_pb2.Mission())
+    result = await hive("retry", "fix-1", "--failed")
+    assert result.output == (
+        "launched fix-2 from ddddddd · next: hive mission show fix-2\n"
+        "  again  build/api, build/web\n"
+        "  and    review/critic, which were held up\n"
+    )
+    programs = json.loads((await hive("retry", "fix-1", "--failed", "--json")).stdout)
+    assert (programs["failed"], programs["undone"]) == (
+        ["build/api", "build/web"],
+        ["review/critic"],
+    )
 
 
 async def test_a_hint_reaches_the_task(hive: Hive, gateway: FakeGateway) -> None:
@@ -400,3 +417,20 @@ async def test_a_mission_shows_what_became_of_its_work(hive: Hive, gateway: Fake
 
 def type_of(request: Any) -> str:
     return type(request).__name__
+
+
+async def test_a_mission_that_goes_on_is_followed_again(hive: Hive, gateway: FakeGateway) -> None:
+    task = mission_pb2.TaskView(
+        task_id="t", phase="build", name="api", kind="work", status="running", attempts=2
+    )
+    summary = mission_pb2.MissionSummary(name="make-it-1", mission_id="m", status="running")
+    gateway.missions = {"make-it-1": mission_pb2.Mission(summary=summary, tasks=[task])}
+    shown = await hive("mission", "show", "make-it-1")
+    assert shown.output.splitlines()[-1] == (
+        "  next   hive watch make-it-1 · hive logs -f make-it-1"
+        ' · hive tell make-it-1/build/api "…" · hive take make-it-1/build/api'
+    )
+    gateway.streams = [[watch("running", 8), watch("failed")]]
+    watched = await hive("watch", "make-it-1")
+    assert (watched.exit_code, "✗ failed" in watched.output) == (1, True), watched.output
+    assert gateway.asked[-1].mission == "m"

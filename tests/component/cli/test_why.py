@@ -285,7 +285,7 @@ def test_why_shows_what_the_set_up_said_that_a_person_is_asked_about() -> None:
         (mission("failed"), "hive retry fix-1"),
         (mission("failed", tip=plan_pb2.Tip(chain="c")), "hive diff fix-1"),
         (mission("refused"), "hive retry fix-1"),
-        (mission("running"), "hive status"),
+        (mission("running"), "hive watch fix-1"),
         (mission("cancelled"), "hive retry fix-1"),
     ],
 )

@@ -103,7 +103,12 @@ class FakeGateway(
 
     async def Retry(self, request: Any, context: Any) -> mission_pb2.RetryResponse:  # noqa: N802
         await self._begin(request, context)
-        return mission_pb2.RetryResponse(mission_id="c" * 32, name="fix-2", position=9)
+        answer = mission_pb2.RetryResponse(mission_id="c" * 32, name="fix-2", position=9)
+        if request.failed:
+            answer.failed.extend(["build/api", "build/web"])
+            answer.undone.append("review/critic")
+            answer.start = "d" * 40
+        return answer
 
     async def Tell(self, request: Any, context: Any) -> mission_pb2.TellResponse:  # noqa: N802
         await self._begin(request, context)
@@ -207,6 +212,9 @@ class FakeGateway(
         for answer in self.logs[request.task_id].pop(0):
             if isinstance(answer, grpc.StatusCode):
                 await context.abort(answer, "as the test asked for")
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                continue
             yield answer
 
     async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:

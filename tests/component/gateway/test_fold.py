@@ -522,3 +522,11 @@ def test_what_a_stopped_or_late_attempt_had_used_is_added_up_too() -> None:
         UsageReported(T, 1, M, Usage()),
     ]
     assert task(*told).usage == Usage(12, unpriced=1)
+
+
+def test_a_mission_that_does_what_failed_again_begins_at_the_tip_of_the_one_before() -> None:
+    start = Tip("e" * 40, "c" * 64)
+    begun = replace(launched(), repository=Repository("/shop", "b" * 40, start=start))
+    row = folded(begun).missions.get(M)
+    assert row is not None
+    assert row.tip == start

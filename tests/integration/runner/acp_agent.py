@@ -44,7 +44,11 @@ def prompt(id: int, params: dict[str, Any]) -> None:
     say(" now.")
     update(sessionUpdate="tool_call", toolCallId="1", title="write", kind="edit", status="pending")
     match DOES:
-        case "edit":
+        case "edit" | "cannot go on":
+            Path("asked").write_text(params["prompt"][0]["text"])
+        case "question" if Path("session").read_text() == "new":
+            Path(os.environ["HIVE_QUESTION_FILE"]).write_text("Which one?\n")
+        case "question":
             Path("asked").write_text(params["prompt"][0]["text"])
         case "ask":
             Path("answer").write_text(json.dumps(permission()))
@@ -95,9 +99,18 @@ def permission(raw: dict[str, Any] | None = None) -> dict[str, Any]:
     return outcome
 
 
+def note(message: dict[str, Any]) -> None:
+    """What came, on a line of the file that the environment names: for who looks on."""
+    if "ACP_WIRE" in os.environ:
+        session = message.get("params", {}).get("sessionId", "")
+        with Path(os.environ["ACP_WIRE"]).open("a") as wire:
+            print(message["method"], session, file=wire)
+
+
 def main() -> None:
     while True:
         message = receive()
+        note(message)
         params = message.get("params", {})
         match message["method"]:
             case "initialize":
@@ -120,6 +133,10 @@ def main() -> None:
                 say("This was said long ago.")
                 send(id=message["id"], result={})
             case "session/prompt":
+                if DOES == "cannot go on" and Path("session").read_text() == "loaded":
+                    error = {"code": -32603, "message": "the folder of this session is gone"}
+                    send(id=message["id"], error=error)
+                    continue
                 prompt(message["id"], params)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hive_contracts.outcome import Usage
+from hive_contracts.dialogue import Answered
+from hive_contracts.outcome import Asked, Failure, Usage
 from hive_contracts.plan import Timeouts
 from hive_shared.profiles import Login, Profile
 from tests.integration.runner.workshop import (
@@ -174,3 +175,67 @@ async def test_an_earlier_session_is_gone_on_with_where_the_profile_and_the_agen
     result = done(await workshop.perform(asked))
     assert workshop.files_of(result.commit)["session"] == session
     assert b"long ago" not in workshop.artifact(result.output)
+
+
+def begun(session: str) -> list[str]:
+    return ["initialize", "session/new", f"session/prompt {session}"]
+
+
+def continued(session: str) -> list[str]:
+    return ["initialize", f"session/load {session}", f"session/prompt {session}"]
+
+
+async def test_an_attempt_after_a_failed_one_loads_its_session_and_makes_none(
+    source: Source, workshop: Workshop, tmp_path: Path
+) -> None:
+    wire = tmp_path / "wire"
+    hire(workshop, "edit", {"ACP_WIRE": str(wire)}, resume=True)
+    first = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
+    assert first.agent is not None
+    assert [line.strip() for line in wire.read_text().splitlines()] == begun(SESSION)
+    wire.unlink()
+    again = lease(
+        source, agent="agent", prompt="Do it.", session=first.agent.session, epoch=3, attempt=2,
+        feedback=Failure("gate", "gate tests failed (exit 1)"),
+    )  # fmt: skip
+    second = done(await workshop.perform(again))
+    assert [line.strip() for line in wire.read_text().splitlines()] == continued(SESSION)
+    assert second.agent is not None
+    assert second.agent.session == SESSION
+    assert "gate tests failed (exit 1)" in workshop.files_of(second.commit)["asked"]
+
+
+@pytest.mark.parametrize("failed_since", [False, True])
+async def test_the_turn_after_a_question_loads_its_session_unless_an_attempt_failed_since(
+    source: Source, workshop: Workshop, tmp_path: Path, failed_since: bool
+) -> None:
+    wire = tmp_path / "wire"
+    hire(workshop, "question", {"ACP_WIRE": str(wire)})
+    asked = await workshop.perform(lease(source, agent="agent", prompt="Do it."))
+    assert isinstance(asked, Asked)
+    assert asked.work.agent is not None
+    wire.unlink()
+    failed = Failure("agent", "it broke") if failed_since else None
+    answer = lease(
+        source, agent="agent", prompt="Do it.", session=asked.work.agent.session, epoch=2,
+        result=asked.work, answers=(Answered("Which one?", "The left one.", "ann"),),
+        feedback=failed,
+    )  # fmt: skip
+    await workshop.perform(answer)
+    heard = [line.strip() for line in wire.read_text().splitlines()]
+    assert heard == (begun(SESSION) if failed_since else continued(SESSION))
+
+
+async def test_a_session_that_loads_and_cannot_be_gone_on_with_costs_no_attempt(
+    source: Source, workshop: Workshop, tmp_path: Path
+) -> None:
+    wire = tmp_path / "wire"
+    hire(workshop, "cannot go on", {"ACP_WIRE": str(wire)}, resume=True)
+    asked = lease(source, agent="agent", prompt="Do it.", session=SESSION)
+    result = done(await workshop.perform(asked))
+    heard = [line.strip() for line in wire.read_text().splitlines()]
+    assert heard == [*continued(SESSION), *begun(SESSION)[1:]]
+    assert "Do it." in workshop.files_of(result.commit)["asked"]
+    output = workshop.artifact(result.output)
+    assert b'"type":"not loaded"' in output
+    assert b"the folder of this session is gone" in output

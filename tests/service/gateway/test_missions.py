@@ -10,10 +10,14 @@ from grpc import StatusCode
 from hive_contracts.mission import (
     LaunchMission,
     MissionCancelled,
+    MissionFailed,
     MissionSucceeded,
     PhaseStarted,
+    PlannedTask,
+    TaskSettled,
+    TasksPlanned,
 )
-from hive_contracts.outcome import WorkDone
+from hive_contracts.outcome import Failure, WorkDone
 from hive_contracts.plan import ArtifactRef
 from hive_contracts.submit import Accepted, Answer, Refused
 from hive_contracts.task import (
@@ -262,6 +266,31 @@ async def test_a_mission_that_has_ended_is_launched_once_more(
         if isinstance(sent.command, LaunchMission)
     ]
     assert plans[0] == plans[1]
+
+
+async def test_of_a_mission_that_has_ended_only_what_failed_is_launched(
+    gateway: Gateway, orchestrator: ScriptedOrchestrator
+) -> None:
+    first = await gateway.launch()
+    id, task = first.mission_id, new_id()
+    request = mission_pb2.RetryRequest(command_id=new_id(), mission=first.name, failed=True)
+    await orchestrator.chronicle.write(MissionFailed(id, "the base does not pass"))
+    with refused(StatusCode.FAILED_PRECONDITION) as told:
+        await gateway.missions.Retry(request, metadata=AS_ADMIN)
+    assert told.message == "there is nothing to retry: no task of fix-1 has failed"
+    assert told.facts["remedy"] == "hive retry fix-1 does all of it again"
+    second = await gateway.launch()
+    id = second.mission_id
+    await orchestrator.chronicle.write(
+        TasksPlanned(id, "main", (PlannedTask(task, "work", "work"),)),
+        TaskSettled(id, task, "failed", failure=Failure("agent", "it broke")),
+        MissionFailed(id, "main/work: it broke"),
+    )
+    again = await gateway.missions.Retry(
+        mission_pb2.RetryRequest(command_id=new_id(), mission=second.name, failed=True),
+        metadata=AS_ADMIN,
+    )
+    assert (again.name, list(again.failed), list(again.undone)) == ("fix-3", ["main/work"], [])
 
 
 async def test_a_hint_is_sent_to_the_task_that_is_meant(

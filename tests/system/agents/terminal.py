@@ -22,9 +22,9 @@ _ASKED: Final = {
     b"\x1b]10;?": b"\x1b]10;rgb:ffff/ffff/ffff\x1b\\",  # its colours
     b"\x1b]11;?": b"\x1b]11;rgb:0000/0000/0000\x1b\\",
 }
-_CONTROL: Final = re.compile(
-    rb"\x1b(\[[0-9;?>=<$ ]*[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[=>])|\s"
-)
+_SEQUENCE: Final = rb"\x1b(\[[0-9;?>=<$ ]*[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[=>])"
+_MOVES: Final = re.compile(_SEQUENCE)
+_CONTROL: Final = re.compile(_SEQUENCE + rb"|\s")
 
 
 class Terminal:
@@ -42,6 +42,11 @@ class Terminal:
     def shown(self) -> str:
         """All that came, without blanks: programs move the cursor in their place."""
         return _CONTROL.sub(b"", self._shown).decode("utf-8", "replace")
+
+    @property
+    def text(self) -> str:
+        """All that came, for programs that write blanks as blanks."""
+        return _MOVES.sub(b"", self._shown).decode("utf-8", "replace").replace("\r", "")
 
     def type(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -65,6 +70,10 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._reader.join(5)
+        for end in (self._process.stdin, self._process.stdout):
+            if end is not None:
+                end.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from hive_contracts.outcome import Failure
 from hive_contracts.plan import Timeouts
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
 from tests.system.agents.conftest import Model, opencode
@@ -45,3 +47,25 @@ async def test_an_agent_whose_model_stalls_is_ended_by_the_silence_time_out(
     ended = failure(await workshop.perform(asked))
     assert (ended.kind, "without output" in ended.detail) == ("timeout", True)
     assert workshop.folders_left() == []
+
+
+async def test_its_session_is_loaded_by_the_next_attempt_which_goes_on_whatever_comes_of_that(
+    source: Source, workshop: Workshop, model: Model, tmp_path: Path
+) -> None:
+    profile = opencode(tmp_path / "home", model(FIX), NAME)
+    workshop.options.profiles[NAME] = msgspec.structs.replace(profile, resume=True)
+    first = done(await workshop.perform(lease(source, agent=NAME, prompt="Fix the constant.")))
+    assert first.agent is not None
+    again = lease(
+        source, agent=NAME, prompt="Fix the constant.", session=first.agent.session, epoch=3,
+        attempt=2, feedback=Failure("gate", "gate tests failed (exit 1)"),
+    )  # fmt: skip
+    second = done(await workshop.perform(again))
+    assert workshop.files_of(second.commit)["src/a.py"] == "a = 2"
+    output = workshop.artifact(second.output)
+    loaded = f'{{"type":"session","id":"{first.agent.session}"}}'.encode()
+    assert output.count(loaded) == 1, "session/load was answered"
+    # OpenCode 1.18 looks for the folder in which the session began, which went with its attempt.
+    assert f'{{"type":"not loaded","id":"{first.agent.session}"'.encode() in output
+    assert second.agent is not None
+    assert second.agent.session not in ("", first.agent.session)

@@ -3,65 +3,23 @@
 import asyncio
 import functools
 import json
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from hive_cli.main import main
 from hive_client import Refused, continue_agent_mission, deploy_agent
 from hive_contracts.v1 import mission_pb2
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.component.client.test_original_calls import CONTINUE, DEPLOY
 from tests.integration.runner.workshop import until
+from tests.system.cli.conftest import Command, end_of
 from tests.system.hive import RealHive
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-AGENT = "cat >> asked.txt"
-"""Does what an agent does: it reads its prompt and changes the repository."""
-
-Command = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def module_hive() -> Iterator[RealHive]:
-    """One for the whole module: its tests use repositories of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-cli-"))
-    folder.chmod(0o755)
-    profiles = {"qa-test-guardian": {"command": ["sh", "-c", AGENT]}}
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
-    try:
-        hive.stack.up()
-        yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def hive(module_hive: RealHive, monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setenv("HIVE_DATA", str(module_hive.data))
-
-    def run(*arguments: str) -> Result:
-        return CliRunner().invoke(main, list(arguments))
-
-    return run
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = make_repository(tmp_path / "app")
-    commit(path, ".hive/repo.yaml", "gates: {good: test ! -e bad.txt}\n")
-    monkeypatch.chdir(path)
-    return path
 
 
 def view_at(hive: RealHive, mission: str, position: int) -> mission_pb2.Mission:
@@ -81,17 +39,6 @@ def asked_by(hive: RealHive, mission: str) -> list[str]:
                 if change.mission.approvals:
                     return [asked.text for asked in change.mission.approvals]
         return []
-
-    return asyncio.run(watch())
-
-
-def end_of(hive: RealHive, mission: str) -> str:
-    async def watch() -> str:
-        status = ""
-        async with hive.client() as client:
-            async for change in client.watch(mission):
-                status = change.mission.summary.status
-        return status
 
     return asyncio.run(watch())
 

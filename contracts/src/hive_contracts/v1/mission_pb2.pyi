@@ -670,17 +670,21 @@ class RetryRequest(_message.Message):
 
     COMMAND_ID_FIELD_NUMBER: _builtins.int
     MISSION_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
     command_id: _builtins.str
     mission: _builtins.str
+    failed: _builtins.bool
+    """Only what failed, and what was not done because of it, on top of what was merged."""
     def __init__(
         self,
         *,
         command_id: _builtins.str = ...,
         mission: _builtins.str = ...,
+        failed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "mission", b"mission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "failed", b"failed", "mission", b"mission"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -693,19 +697,35 @@ class RetryResponse(_message.Message):
     MISSION_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    UNDONE_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
     mission_id: _builtins.str
     name: _builtins.str
     position: _builtins.int
+    start: _builtins.str
+    """The commit that they go on from."""
+    @_builtins.property
+    def failed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where only what failed was asked for: its tasks, as phase/task."""
+
+    @_builtins.property
+    def undone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """And those that were stopped or never begun, as phase/task or as phase."""
+
     def __init__(
         self,
         *,
         mission_id: _builtins.str = ...,
         name: _builtins.str = ...,
         position: _builtins.int = ...,
+        failed: _abc.Iterable[_builtins.str] | None = ...,
+        undone: _abc.Iterable[_builtins.str] | None = ...,
+        start: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mission_id", b"mission_id", "name", b"name", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed", b"failed", "mission_id", b"mission_id", "name", b"name", "position", b"position", "start", b"start", "undone", b"undone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

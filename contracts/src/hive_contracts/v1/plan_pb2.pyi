@@ -50,6 +50,7 @@ class Repository(_message.Message):
     BASE_FIELD_NUMBER: _builtins.int
     BRANCH_FIELD_NUMBER: _builtins.int
     CHAIN_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """What git fetches from: a URL, or an absolute path on the runner's machine."""
     base: _builtins.str
@@ -58,6 +59,12 @@ class Repository(_message.Message):
     """The branch that the base was the head of, for people."""
     chain: _builtins.str
     """Digest of the manifest of a bundle that ends in the base, where the hive has the repository."""
+    @_builtins.property
+    def start(self) -> Global___Tip:
+        """Where the mission's branch goes on from, if not at the base: what a mission had merged whose
+        failed tasks this one does again.
+        """
+
     def __init__(
         self,
         *,
@@ -65,10 +72,11 @@ class Repository(_message.Message):
         base: _builtins.str = ...,
         branch: _builtins.str = ...,
         chain: _builtins.str = ...,
+        start: Global___Tip | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "chain", b"chain", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "chain", b"chain", "start", b"start", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

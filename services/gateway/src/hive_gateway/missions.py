@@ -50,6 +50,7 @@ from hive_gateway.launching import (
 )
 from hive_gateway.naming import choose_open
 from hive_gateway.refusals import Refusal
+from hive_gateway.retrying import left_of, tell_left
 from hive_gateway.submitter import Submitter
 from hive_gateway.traced import call_span
 from hive_gateway.views.messages import mission_message, summary_message
@@ -280,12 +281,16 @@ class Missions(mission_pb2_grpc.MissionServiceServicer):
                 f"hive cancel {mission.name}",
             )
         history = await self._history(mission.mission_id)
-        plan, origin = plan_again(history), origin_of(history)
+        left = left_of(mission.name, history) if request.failed else None
+        plan, origin = left.plan if left else plan_again(history), origin_of(history)
         command = LaunchMission("", await self._runnable(plan), origin=origin)
         accepted = await self._submit("Retry", request.command_id, command, current_call())
-        return mission_pb2.RetryResponse(
+        answer = mission_pb2.RetryResponse(
             mission_id=accepted.id, name=accepted.name, position=accepted.position
         )
+        if left is not None:
+            tell_left(left, answer)
+        return answer
 
     async def _history(self, mission_id: str) -> list[AnyEvent]:
         """All events of a mission's stream. Raises StoreError."""

@@ -1,5 +1,6 @@
 """Kinds of agents: those that ship, and those that hive.toml adds or changes."""
 
+from hive_shared.profiles.acp import ACP_EVENTS
 from hive_shared.profiles.events import at, has
 from hive_shared.profiles.fitness import Unfit, check_fitness, tasks_of
 from hive_shared.profiles.presence import Presence, login_files, look
@@ -8,8 +9,10 @@ from hive_shared.profiles.rules import Rules, resolved
 from hive_shared.profiles.shipped import ProfileProblem, profiles_of, shipped
 from hive_shared.profiles.showing import Shown, show, showings
 from hive_shared.profiles.speech import Inexpressible, Spoken, Wish, spoken
+from hive_shared.profiles.using import Using
 
 __all__ = [
+    "ACP_EVENTS",
     "PARTS",
     "Inexpressible",
     "Login",
@@ -24,6 +27,7 @@ __all__ = [
     "Shown",
     "Spoken",
     "Unfit",
+    "Using",
     "Wish",
     "at",
     "check_fitness",

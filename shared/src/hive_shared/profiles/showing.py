@@ -43,6 +43,8 @@ class Shown(msgspec.Struct, frozen=True):
     text: str
     join: bool = False
     """Whether it goes on where a joined one before it ended."""
+    cut: bool = False
+    """Whether it is what a tool answered, of which the beginning is enough."""
 
 
 @functools.cache
@@ -62,7 +64,7 @@ def show(event: Mapping[str, Any], showings: Sequence[Showing]) -> list[Shown] |
                 same = [other for other in fitting if other.each == showing.each]
                 return [shown for entry in entries for shown in _entry(entry, same)]
         elif (text := _filled(showing, event)) is not None:
-            return [Shown(text, showing.join)] if text else []
+            return [Shown(text, showing.join, showing.cut)] if text else []
     return None
 
 
@@ -71,7 +73,7 @@ def _entry(entry: Any, showings: Sequence[Showing]) -> list[Shown]:
         return []
     for showing in showings:
         if has(entry, showing.where) and (text := _filled(showing, entry)) is not None:
-            return [Shown(text, showing.join)] if text else []
+            return [Shown(text, showing.join, showing.cut)] if text else []
     return []
 
 

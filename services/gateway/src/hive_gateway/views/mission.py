@@ -126,6 +126,7 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         position=recorded.position,
         unmet=event.prerequisites,
         purse=Purse(event.budget) if event.budget else None,
+        tip=event.repository.start if event.repository else None,
     )
     views.put_mission(mission)
     detail = MissionDetailRow(

@@ -147,7 +147,7 @@ def evolve(mission: Mission, event: AnyMissionEvent) -> Mission:
     """The mission after an event."""
     if isinstance(event, MissionLaunched):
         repository = event.repository
-        tip = Tip(repository.base) if repository else None
+        tip = (repository.start or Tip(repository.base)) if repository else None
         purse = Purse(event.budget) if event.budget else None
         return Active(event, tip, unmet=frozenset(event.prerequisites), purse=purse)
     if isinstance(mission, Unlaunched):

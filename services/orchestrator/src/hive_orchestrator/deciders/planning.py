@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from hive_contracts.ids import derived_id
 from hive_contracts.mission import (
     AnyMissionEvent,
@@ -35,6 +37,7 @@ from hive_contracts.plan import (
     Retry,
     TaskKind,
     TaskSpec,
+    Tip,
 )
 from hive_contracts.task import AnyTaskEvent, TaskPlanned
 from hive_contracts.template import UnfitItem
@@ -104,7 +107,7 @@ def _opening(mission: Active) -> Events | None:
     commands = tuple(gate for gate in launched.criteria if isinstance(gate, CommandGate))
     if commands:
         if BASE not in mission.checks:
-            return _own(mission, [TaskSpec(BASE, gates=commands, retry=Retry(attempts=1))])
+            return _base_check(mission, commands)
         if not mission.checks[BASE]:
             return []
     missing = [gate for gate in launched.approvals if gate.name not in mission.checks]
@@ -141,6 +144,14 @@ def _closing(mission: Active) -> Events:
 def _this_time(mission: Active, name: str) -> str:
     """Criteria are judged anew after an extension, under another name."""
     return f"{name}-{mission.extensions + 1}" if mission.extensions else name
+
+
+def _base_check(mission: Active, commands: tuple[Gate, ...]) -> Events:
+    """On the base itself, also where the branch goes on from what was merged on it before: gates
+    that compare would else excuse what that broke."""
+    repository = mission.launched.repository
+    at_base = replace(mission, tip=Tip(repository.base)) if repository else mission
+    return _own(at_base, [TaskSpec(BASE, gates=commands, retry=Retry(attempts=1))])
 
 
 def _asking(name: str, gate: Gate) -> TaskSpec:

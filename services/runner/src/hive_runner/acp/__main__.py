@@ -37,6 +37,7 @@ from hive_runner.acp.client import HiveClient
 from hive_shared.profiles import Server, resolved
 
 EXIT_FAILED: Final = 1
+AUTH_REQUIRED: Final = -32000
 EXIT_ENDED: Final = 128 + signal.SIGTERM
 _MAX_MESSAGE: Final = 256 * 1024 * 1024
 """Bytes of one message of an agent."""
@@ -132,15 +133,35 @@ async def _converse(
 ) -> int:
     try:
         session = await _session(agent, client, told)
-        client.session = session
-        say({"type": "session", "id": session})
-        response = await agent.prompt(session_id=session, prompt=[text_block(prompt)])
+        response = await _prompt(agent, client, session, prompt, may_fail=session == told.load)
+        if response is None:
+            here, servers = str(Path.cwd()), _servers(told.mcp)
+            session = (await agent.new_session(cwd=here, mcp_servers=servers)).session_id
+            response = await _prompt(agent, client, session, prompt)
+            assert response is not None
     except RequestError as error:
         client.end_message()
         say({"type": "error", "code": error.code, "message": _said(error)})
         return EXIT_FAILED
     client.end(response)
     return _judge(response)
+
+
+async def _prompt(
+    agent: ClientSideConnection, client: HiveClient, session: str, prompt: str,
+    *, may_fail: bool = False,
+) -> PromptResponse | None:  # fmt: skip
+    """The turn itself. None where an old session was loaded and cannot be gone on with, which shows
+    only now: an agent may look for the folder in which it began, and that is gone."""
+    client.session = session
+    say({"type": "session", "id": session})
+    try:
+        return await agent.prompt(session_id=session, prompt=[text_block(prompt)])
+    except RequestError as error:
+        if not may_fail or client.heard or error.code == AUTH_REQUIRED:
+            raise
+        say({"type": "not loaded", "id": session, "why": _said(error)})
+        return None
 
 
 async def _session(agent: ClientSideConnection, client: HiveClient, told: Told) -> str:

@@ -32,6 +32,9 @@ _VERBS: Final = {
 }  # fmt: skip
 
 
+_WORK: Final = (AgentMessageChunk, AgentThoughtChunk, ToolCallStart, ToolCallProgress)
+
+
 class HiveClient:
     """Answers an agent, and offers no files and no terminals: it is in the worktree itself."""
 
@@ -49,10 +52,13 @@ class HiveClient:
         """Its id, once there is one."""
         self.silent = False
         """While an old session is loaded, its agent repeats all that was said in it."""
+        self.heard = False
+        """Whether it has said or done anything in this turn."""
 
     async def session_update(self, session_id: str, update: Any, **kwargs: Any) -> None:
         if self.silent:
             return
+        self.heard = self.heard or isinstance(update, _WORK)
         match update:
             case AgentMessageChunk(content=TextContentBlock(text=text)):
                 self._message += text

@@ -9,10 +9,9 @@ from typing import Final
 import msgspec
 
 from hive_contracts.plan import TaskSpec
-from hive_runner.acp.told import EVENTS
 from hive_runner.errors import failed
 from hive_runner.steps.job import SHELL
-from hive_shared.profiles import Inexpressible, Profile, Spoken, Wish, spoken
+from hive_shared.profiles import ACP_EVENTS, Inexpressible, Profile, Spoken, Wish, spoken
 
 ARGUMENT_BYTES: Final = 120_000
 """Linux lets no single argument be longer than 128 KiB."""
@@ -68,7 +67,7 @@ def agent_of(
             f" install it{install}, or correct `profiles.{agent}.command` in hive.toml",
         )
     if profile.protocol == "acp":
-        profile = msgspec.structs.replace(profile, events=EVENTS)
+        profile = msgspec.structs.replace(profile, events=ACP_EVENTS)
     wish = Wish(spec.model, spec.permissions, spec.read_only and not spec.output)
     try:
         return Agent(agent, profile, wish, spoken(agent, profile, wish))

@@ -5,7 +5,6 @@ program says beside them. Both may say why it failed; what comes before its last
 count, for most errors are got over.
 """
 
-import functools
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 from hive_contracts.outcome import MAX_SAID, Usage
 from hive_runner.errors import plain
 from hive_runner.processes.output import Output
-from hive_shared.profiles import Profile, Reading, at, has
+from hive_shared.profiles import Profile, Reading, Using, at, has
 
 _MAX_LINE: Final = 4 * 1024 * 1024
 """Bytes: an event with a whole file in it is read, a flood without an end is not held."""
@@ -67,8 +66,7 @@ class Transcript(Output):
         self._another = True
         """Whether a message in pieces begins with the next one."""
         self._on_usage = on_usage
-        self._steps: dict[str, Usage] = {}
-        """What it told of each step whose figures come more than once."""
+        self._using = Using(profile)
         self._new = 0
         """Of the last lines, those that came with this piece."""
         self._rest = bytearray()
@@ -132,17 +130,9 @@ class Transcript(Output):
             self._note(error)
         if resets := at(event, reading.resets):
             told.resets_at = float(resets) if isinstance(resets, int | float) else 0
-        usage = _usage(event, reading, self._profile)
-        if usage is not None:
-            told.usage = self._so_far(event, reading, usage)
+        if self._using.take(event, reading) and self._using.used is not None:
+            told.usage = self._using.used
             self._on_usage(told.usage)
-
-    def _so_far(self, event: dict[str, Any], reading: Reading, usage: Usage) -> Usage:
-        if not reading.once:
-            return _added(self.told.usage if reading.add else None, usage)
-        self._steps[_text(event, reading.once)[:_MAX_ID]] = usage
-        first, *others = self._steps.values()
-        return functools.reduce(_added, others, first)
 
     def _note(self, line: str) -> None:
         self.told.lines.append(plain(line[:_LINE_SHOWN]))
@@ -161,38 +151,3 @@ def _event(line: bytes) -> dict[str, Any] | None:
 def _text(event: dict[str, Any], path: str) -> str:
     value = at(event, path)
     return plain(value) if isinstance(value, str) else ""
-
-
-def _usage(event: dict[str, Any], reading: Reading, profile: Profile) -> Usage | None:
-    counts = [_sum(event, paths) for paths in (reading.input, reading.cached, reading.output)]
-    cost = _number(at(event, reading.cost))
-    if not any(counts) and not cost:
-        return None
-    usage = Usage(*map(int, counts))
-    match profile.cost:
-        case "billed" if cost:
-            return msgspec.structs.replace(usage, billed_usd=round(cost, 6))
-        case "estimated" if cost:
-            return msgspec.structs.replace(usage, estimated_usd=round(cost, 6))
-        case _:
-            return msgspec.structs.replace(usage, unpriced=1)
-
-
-def _sum(event: dict[str, Any], paths: tuple[str, ...]) -> float:
-    return sum(_number(at(event, path)) for path in paths)
-
-
-def _number(value: Any) -> float:
-    """What an agent says of itself is believed within reason."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return float(value) if 0 <= value < 1e12 else 0
-
-
-def _added(before: Usage | None, usage: Usage) -> Usage:
-    """Of one run: it has one price, or none."""
-    if before is None:
-        return usage
-    added = before.plus(usage)
-    priced = added.billed_usd or added.estimated_usd
-    return msgspec.structs.replace(added, unpriced=0 if priced else 1)

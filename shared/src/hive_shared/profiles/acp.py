@@ -1,10 +1,11 @@
-"""How the client's lines are read: the profile's events of every agent of this kind."""
+"""How the lines of the hive's own client of the Agent Client Protocol are read: the events of every
+agent of that kind."""
 
 from typing import Final
 
-from hive_shared.profiles import Reading
+from hive_shared.profiles.profile import Reading
 
-EVENTS: Final = (
+ACP_EVENTS: Final = (
     Reading(when={"type": "session"}, session="id"),
     Reading(when={"type": "message"}, message="text"),
     Reading(when={"type": "error"}, error="message"),

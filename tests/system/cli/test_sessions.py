@@ -1,0 +1,78 @@
+"""An agent of the Agent Client Protocol through a whole hive: which attempts load its session."""
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hive_client.hive import ENDED
+from tests.component.client.repositories import commit, make_repository
+from tests.integration.runner.test_acp import AGENT, SESSION, begun, continued
+from tests.system.cli.conftest import Command, end_of
+from tests.system.hive import RealHive
+
+
+@pytest.fixture(scope="module")
+def module_hive() -> Iterator[RealHive]:
+    """With two agents that write what they were asked by the protocol into files of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="hive-sessions-"))
+    folder.chmod(0o755)
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    shutil.copy(AGENT, folder / "agent.py")
+    profiles = {
+        name: {
+            "command": [sys.executable, str(folder / "agent.py")], "protocol": "acp",
+            "resume": name == "edits", "login": {"needed": False},
+            "set_env": {"ACP_DOES": does, "ACP_WIRE": str(folder / name)},
+        }
+        for name, does in (("edits", "edit"), ("asks", "question"))
+    }  # fmt: skip
+    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
+    try:
+        hive.stack.up()
+        yield hive
+    finally:
+        hive.stack.down()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = make_repository(tmp_path / "app")
+    loaded = "test ! -e session || grep -q loaded session"
+    commit(path, ".hive/repo.yaml", f"gates: {{loaded: '{loaded}'}}\n")
+    monkeypatch.chdir(path)
+    return path
+
+
+def wire(hive: RealHive, agent: str) -> list[str]:
+    return [line.strip() for line in (hive.folder / agent).read_text().splitlines()]
+
+
+def test_an_attempt_after_a_red_gate_loads_the_session_of_the_one_before(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text(
+        "mission: again\nprompt: Do it.\nagent: edits\nattempts: 2\n"
+    )
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 0, ran.output
+    assert "attempt 2 of 2" in ran.output
+    assert wire(module_hive, "edits") == [*begun(SESSION), *continued(SESSION)]
+
+
+def test_the_turn_after_an_answered_question_loads_the_session_that_asked(
+    hive: Command, module_hive: RealHive, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text("mission: asks\nprompt: Do it.\nagent: asks\n")
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 3, ran.output
+    assert hive("answer", "asks-1/work/work", "The left one.").exit_code == 0
+    assert end_of(module_hive, "asks-1") in ENDED
+    assert wire(module_hive, "asks")[:6] == [*begun(SESSION), *continued(SESSION)]
+    shown = json.loads(hive("mission", "show", "asks-1", "--json").stdout)
+    assert shown["summary"]["status"] == "succeeded"

@@ -1,0 +1,50 @@
+"""What docs/modernise.md tells, again, on a package as it is published."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.modernise import PACKAGE, Modernising, NoIndex, download
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="hive-modernise-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_published_package_is_modernised_file_by_file_through_two_kills(folder: Path) -> None:
+    try:
+        came = Modernising(folder, PACKAGE, "", print).run()
+    except NoIndex as reason:
+        pytest.skip(str(reason))
+    assert came.killed == ("runner", "orchestrator")
+    assert came.files == 5
+    assert set(came.changed) <= {
+        "docs/conf.py", "more_itertools/__init__.py", "more_itertools/more.py",
+        "more_itertools/recipes.py", "setup.py",
+    }  # fmt: skip
+    assert len(came.changed) == came.merged >= 2
+    assert len(came.before) > 500
+    assert came.after == came.before
+
+
+def test_without_a_package_index_it_says_why_it_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    with pytest.raises(
+        NoIndex, match=r"no package index has more-itertools==9\.0\.0 for us; pip says"
+    ):
+        download(PACKAGE, tmp_path)
