@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -53,13 +54,14 @@ from hive_github.checks.show import Shows
 from hive_github.credentials import AppCredentials, Credentials, TokenCredentials
 from hive_github.git import Mirrors
 from hive_github.look import Looks
+from hive_github.merging.grace import Grace
 from hive_github.pulls.carry import Carrier
 from hive_github.pulls.rounds import Rounds
 from hive_github.records import Records
 from hive_github.testing import App, GitHub
 from hive_github.testing import Repository as OnGithub
 from hive_shared.artifacts import Artifacts
-from hive_shared.clock import SystemClock
+from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.port import Append, EventStore, StreamVersion
 from hive_shared.restraints import Restraining
 from tests.conftest import Database
@@ -287,7 +289,16 @@ class OwnTurns:
 class Hive:
     """The parts of the service that make a pull request, without its loops."""
 
-    def __init__(self, github: Github, store: EventStore, folder: Path) -> None:
+    def __init__(
+        self, github: Github, store: EventStore, folder: Path, settle_seconds: float = 0,
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        """`clock`: the one that the store goes by."""
+        clock = clock or SystemClock()
+
+        async def now() -> datetime:
+            return datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+
         self.github = github
         self.store = store
         self.artifacts = Artifacts(folder / "artifacts")
@@ -305,6 +316,7 @@ class Hive:
             self.rounds,
             OwnTurns(),
             Restraining(store, SystemClock()),
+            Grace(settle_seconds, now),
         )
         self.orders = Ordered()
         self.histories = Histories(store)

@@ -13,7 +13,7 @@ from hive_contracts.mission import RecordLanding
 from hive_contracts.plan import PullRequestWish, Tip
 from hive_contracts.policy import PolicyRelaxed, PolicyTightened, Restraints
 from hive_contracts.subjects import stream_name
-from hive_github.api.errors import Unreachable
+from hive_github.api.errors import Forbidden, NotFound, Refused, Unreachable
 from hive_github.api.github import Answer, Method
 from hive_github.desk import Desk, status_of
 from hive_github.doctor import Doctor
@@ -23,7 +23,7 @@ from hive_github.testing.registry import PERMISSIONS
 from hive_shared import restraints
 from hive_shared.clock import SystemClock
 from tests.integration.github.ground import WISH, Ground, on_github
-from tests.suites.on_github import MISSION, Story, new_id
+from tests.suites.on_github import MISSION, Hive, Story, new_id
 
 WHEN_GREEN = msgspec.structs.replace(WISH, merge="when_green", rounds=0)
 QUEUE = msgspec.structs.replace(WISH, merge="queue", rounds=0)
@@ -91,6 +91,130 @@ async def test_nothing_is_merged_while_landing_is_frozen(
     await story.happened(PolicyRelaxed("p", 2, "frozen", (), Restraints(), Restraints()))
     await ground.hive.carry()
     assert await state(ground) == "merged"
+
+
+class Moved(SystemClock):
+    """The record's clock, which knows nothing of the machine's."""
+
+    def __init__(self) -> None:
+        self.ms = 1_767_268_800_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock() -> Moved:
+    return Moved()
+
+
+@pytest.fixture
+async def settling(tmp_path: Path, clock: Moved) -> AsyncIterator[Ground]:
+    async with on_github(tmp_path, settle_seconds=60, clock=clock) as ground:
+        yield ground
+
+
+MAY_BEGIN = "checks may still begin, until 12:01:01 UTC: the rules of main name none"
+
+
+async def test_checks_that_begin_a_moment_after_the_push_are_waited_for(
+    settling: Ground, clock: Moved
+) -> None:
+    story, tip = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+    known = await settling.hive.records.pull_request(MISSION)
+    shown = status_of(known, await settling.hive.records.checks(MISSION)).merging
+    assert shown.startswith(f"waits: {MAY_BEGIN}")
+    at = (settling.shop, tip.commit)
+    settling.server.check_run(*at, "sign-off", settling.ci, conclusion="success")
+    clock.ms += 20_000
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN), "another may come after the first"
+    run = settling.server.check_run(*at, "e2e", settling.ci, status="in_progress")
+    clock.ms += 41_000
+    await settling.hive.carry()
+    assert await waits(settling) == "checks are not completed: e2e"
+    assert puts(settling) == 0
+    settling.server.conclude(settling.shop, run, "success")
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_where_nothing_begins_in_its_time_it_is_merged_also_by_another_process(
+    settling: Ground, clock: Moved, tmp_path: Path
+) -> None:
+    story, _ = await opened(settling)
+    await story.succeeded()
+    clock.ms += 59_000
+    await settling.hive.carry()
+    again = Hive(settling.hive.github, settling.hive.store, tmp_path, 60, clock)
+    await again.carry()
+    before = await again.told()
+    clock.ms += 59_000
+    await again.carry()
+    assert await again.told() == before, "what it waits for is recorded once"
+    assert puts(settling) == 0
+    clock.ms += 1_000
+    await again.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_made_ready_for_review_is_a_reason_for_checks_to_begin(
+    settling: Ground, clock: Moved
+) -> None:
+    story, _ = await opened(settling)
+    clock.ms += 3_600_000
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith("checks may still begin, until 13:01:01 UTC")
+
+
+async def test_where_the_rules_name_checks_those_are_waited_for_and_no_time(
+    settling: Ground,
+) -> None:
+    settling.server.protect(settling.shop, rules=Rules(checks=("e2e", "hive / tests")))
+    story, tip = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert await waits(settling) == "required checks have not begun: e2e, hive / tests"
+    await settling.hive.show()
+    at = (settling.shop, tip.commit, "e2e", settling.ci)
+    settling.server.check_run(*at, conclusion="success")
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_a_required_check_of_the_hives_own_says_nothing_of_others(settling: Ground) -> None:
+    settling.server.protect(settling.shop, rules=Rules(checks=("hive / tests",)))
+    story, _ = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    await settling.hive.show()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+
+
+@pytest.mark.parametrize("refused", [Forbidden, NotFound])
+async def test_rules_that_cannot_be_seen_are_taken_for_none(
+    settling: Ground, clock: Moved, monkeypatch: pytest.MonkeyPatch, refused: type[Refused]
+) -> None:
+    rest = settling.hive.github.rest
+
+    async def plain(method: Method, path: str, installation: int, **told: Any) -> Answer:
+        if "/rules/branches/" in path:
+            raise refused(403, "Upgrade to GitHub Pro")
+        return await rest(method, path, installation, **told)
+
+    monkeypatch.setattr(settling.hive.github, "rest", plain)
+    story, _ = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+    clock.ms += 60_000
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
 
 
 async def test_never_is_the_default(ground: Ground) -> None:

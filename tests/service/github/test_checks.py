@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from hive_contracts.mission import RecordLanding
 from hive_contracts.outcome import GateResult
 from hive_contracts.plan import ApprovalGate, GithubCheckGate, PullRequestWish
@@ -45,6 +47,8 @@ def is_shown(ground: Ground, name: str, *conclusions: str) -> bool:
 
 async def test_a_button_a_gate_and_a_merge(ground: Ground, story: Story) -> None:
     story.wish = PullRequestWish("acme/shop", merge="when_green")
+    # Over at once, but by the database's word.
+    ground.settings = replace(ground.settings, github_settle_seconds=0.001)
     async with ground.speaking_alone():
         await story.launched()
         tip = await story.merged(a="1")

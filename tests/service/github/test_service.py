@@ -80,6 +80,7 @@ class Ground:
             github_url=server.url,
             github_webhook_port=free_port(),
             github_comment_seconds=1.0,
+            github_settle_seconds=0,
             profiles={"claude": Profile(command=("claude", "-p"))},
         )
         self.orders = Ordered()

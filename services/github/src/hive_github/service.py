@@ -26,6 +26,7 @@ from hive_github.issues.site import Site
 from hive_github.issues.standing import Standings
 from hive_github.issues.watch import IssueWatch
 from hive_github.look import Looks
+from hive_github.merging.grace import Grace
 from hive_github.merging.landing import Landings
 from hive_github.orchestrator import Commands
 from hive_github.pulls import turns
@@ -89,8 +90,9 @@ async def speak(
     taking = await shell.enter(await open_pool(postgres_url(settings), turns.CONNECTIONS))
     one_at_a_time = turns.SharedTurns(taking, clock)
     carrier = Carrier(
-        github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock)
-    )
+        github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock),
+        Grace(settings.github_settle_seconds, views.now),
+    )  # fmt: skip
     site, standings = Site(github), Standings(store)
     issues = IssueLooks(site, records, looks, clock)
     progress = Progress(records, looks, site, standings, clock, settings.github_comment_seconds)

@@ -33,6 +33,7 @@ from hive_github.api.github import Github
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.git import Mirrors
 from hive_github.look import Looks, NoAccess, SeenRepository, seen_pull_request
+from hive_github.merging.grace import Grace
 from hive_github.merging.merge import Merger
 from hive_github.pulls.bases import Later, all_merged, base_of
 from hive_github.pulls.body import digest_of, section, section_in, title_of, within
@@ -65,6 +66,7 @@ class Carrier:
         rounds: Rounds,
         turns: Turns,
         restraining: Restraining,
+        grace: Grace,
     ) -> None:
         self._github = github
         self._store = store
@@ -76,7 +78,8 @@ class Carrier:
         self._turns = turns
         self._restraining = restraining
         self._settling = Settling(github, records)
-        self._merger = Merger(github, records, looks)
+        self._grace = grace
+        self._merger = Merger(github, records, looks, grace)
 
     async def carry(self, mission_id: str, cause: str) -> None:
         """Raises GithubError, GitError, ArtifactError, StoreError: to be tried again."""
@@ -115,7 +118,7 @@ class Carrier:
         """The same for the pull request of one task."""
         return Carrier(
             self._github, self._store, self._records.of(part), self._looks.of(part), self._mirrors,
-            self._rounds.of(part), self._turns, self._restraining,
+            self._rounds.of(part), self._turns, self._restraining, self._grace,
         )  # fmt: skip
 
     async def _one(self, story: Story, traceparent: str, cause: str) -> None:
