@@ -56,6 +56,7 @@ from hive_github.git import Mirrors
 from hive_github.look import Looks
 from hive_github.merging.grace import Grace
 from hive_github.pulls.carry import Carrier
+from hive_github.pulls.judged import JudgedRounds
 from hive_github.pulls.rounds import Rounds
 from hive_github.records import Records
 from hive_github.testing import App, GitHub
@@ -194,6 +195,12 @@ class Story:
 
     async def revised(self, round: RoundAsked, said: str = "Mended.", **files: str) -> Tip:
         """The mission went on with what came back; without `files` its agent saw no need to."""
+        tip = await self.mended(round, said, **files)
+        await append(self._store, MissionSucceeded(MISSION, "fix-upload", tip))
+        return tip
+
+    async def mended(self, round: RoundAsked, said: str = "Mended.", **files: str) -> Tip:
+        """The same, merged, and not judged yet."""
         phase, task = f"revision-{round.round}", f"0192f0c0{round.round:0>24x}"
         await append(
             self._store,
@@ -216,7 +223,6 @@ class Story:
         )
         if tip.commit != old:
             await append(self._store, BranchAdvanced(MISSION, old, tip, task, 1))
-        await append(self._store, MissionSucceeded(MISSION, "fix-upload", tip))
         return tip
 
     async def failed(self, round: RoundAsked, reason: str) -> None:
@@ -307,6 +313,7 @@ class Hive:
         self.looks = Looks(github, self.records)
         self.mirrors = Mirrors(folder / "github", folder / "secrets", self.artifacts)
         self.rounds = Rounds(github, store, self.records, self.looks, self.mirrors)
+        self.judged = JudgedRounds(github, store, self.records, self.looks)
         self.carrier = Carrier(
             github,
             store,

@@ -32,6 +32,7 @@ from hive_github.orchestrator import Commands
 from hive_github.pulls import turns
 from hive_github.pulls.carry import Carrier
 from hive_github.pulls.effect import PullRequests
+from hive_github.pulls.judged import JudgedRounds
 from hive_github.pulls.rounds import Rounds
 from hive_github.reactions import Reactions
 from hive_github.records import Records
@@ -102,7 +103,8 @@ async def speak(
     )
     histories = Histories(store)
     shows = Shows(github, records, histories, artifacts, settings.github_page_url)
-    gates = GithubGates(github, views, orchestrator, clock)
+    judged = JudgedRounds(github, store, records, looks)
+    gates = GithubGates(github, views, orchestrator, judged, clock)
     buttons = Buttons(github, records, histories, orchestrator)
     reactions = Reactions(views, carrier, rounds, gates, shows, buttons)
     feeds = [Feed(store, clock) for _ in range(7)]

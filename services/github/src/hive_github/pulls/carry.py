@@ -151,8 +151,8 @@ class Carrier:
         ):  # fmt: skip
             return
         at = await self._repository(wish, state, story, cause)
-        if not story.round or story.outcome == "succeeded":
-            # What came back is pushed once it is mended, and has passed all gates.
+        if not story.round or story.outcome == "succeeded" or story.awaits_github:
+            # What came back is pushed once it is mended, and has passed all gates of the hive's.
             await self._branches.push(story, state, at, cause)
         # The description is of what was pushed; it is written once, as the pull request is opened.
         written = section(story, traceparent, state.rounds)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import Final, Protocol
 
+from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.github.pull_request import (
     PullRequestClosed,
@@ -20,6 +21,7 @@ from hive_contracts.mission import (
     RevisionDeclined,
 )
 from hive_contracts.subjects import split_stream
+from hive_contracts.task import CheckAwaited
 from hive_github.api.errors import Limited
 from hive_shared.subscriptions.effects import PutOff
 
@@ -60,6 +62,8 @@ class PullRequests:
     def wants(self, event: Recorded) -> bool:
         """No more than it must: each event that is wanted costs two commits and reads."""
         category, mission_id = split_stream(event.stream)
+        if category == "task":
+            return event.type == CheckAwaited.__name__  # GitHub judges what is pushed
         if category == "pull_request":
             if event.type == PullRequestRequested.__name__:
                 self._remember(mission_id, wished=True)
@@ -76,6 +80,10 @@ class PullRequests:
 
     async def perform(self, event: Recorded, effect_id: str) -> None:
         _, mission_id = split_stream(event.stream)
+        if event.type == CheckAwaited.__name__:
+            awaited = decode(event)
+            assert isinstance(awaited, CheckAwaited)
+            mission_id = awaited.mission_id
         try:
             await self._carrier.carry(mission_id, effect_id)
         except Limited as error:

@@ -13,14 +13,11 @@ while the mission rests and its newest commit is the pull request's head.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
-
 from hive_contracts.github.places import repository_path
 from hive_contracts.github.pull_request import (
     AskRound,
     FailPullRequest,
     NotePush,
-    NoteRerun,
     SetReviewAside,
 )
 from hive_contracts.plan import MergeOf
@@ -29,8 +26,8 @@ from hive_github.api.github import Github
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.git import Mirrors, PushRefused, Remote
 from hive_github.look import Looks, SeenRepository
-from hive_github.pulls.checks import Check, Checks
-from hive_github.pulls.excerpt import clean
+from hive_github.pulls.asking import ask
+from hive_github.pulls.failures import Failures
 from hive_github.pulls.reading import standing_of
 from hive_github.pulls.reviews import Review, Reviews
 from hive_github.pulls.story import Story, of_part
@@ -40,9 +37,6 @@ from hive_github.stacking import Step, Unfit
 from hive_shared.eventstore.port import EventStore
 from hive_shared.telemetry import continuing
 
-MAX_TITLE: Final = 200
-MAX_FINDING: Final = 30_000
-"""Bytes: it goes into an event, in which some characters take two."""
 MAX_THREADS: Final = 200
 """Of one review that are answered; more are no review any more."""
 MAX_LOOKS: Final = 5
@@ -70,7 +64,7 @@ class Rounds:
         self._part = part
         self._unsettled: dict[tuple[str, str], int] = {}
         """By mission and task: looks in a row that came too early."""
-        self._checks = Checks(github)
+        self._failures = Failures(github, records)
         self._reviews = Reviews(github)
 
     def of(self, part: str) -> "Rounds":
@@ -275,65 +269,26 @@ class Rounds:
         if source in state.rounds.taken:
             return False
         try:
-            checks = await self._checks.of(at, state.pushed)
+            checks = await self._failures.checks.of(at, state.pushed)
         except Forbidden:
             return False  # `hive github doctor` names the permission that is missing
         failed = [check for check in checks if check.failed]
         if not failed or not all(check.done for check in checks):
             return False
-        notes: dict[str, str] = {}
-        running = False
-        for check in failed:
-            again, note = await self._again(story, state, at, check, cause)
-            running = running or again
-            if note:
-                notes[check.name] = note
-        if running:
+        failure = await self._failures.mendable(story.mission_id, state, at, failed, cause)
+        if failure is None:
             return True
-        names = ", ".join(check.name for check in failed)
-        what = "a check failed" if len(failed) == 1 else f"{len(failed)} checks failed"
-        title = " ".join(f"{what}: {names}".split())[:MAX_TITLE]
-        finding = await self._checks.told(at, failed, notes)
         await self._ask(
             story, state, cause, AskRound(
-                story.mission_id, "checks", source, state.pushed, title, finding, task=self._part
+                story.mission_id, "checks", source, state.pushed, failure.title, failure.finding,
+                task=self._part,
             ),
         )  # fmt: skip
         return True
 
-    async def _again(
-        self, story: Story, state: PullRequest, at: SeenRepository, check: Check, cause: str
-    ) -> tuple[bool, str]:
-        """Whether a failed check runs once more, and what is known of its failing by chance."""
-        assert state.opened is not None
-        key = (state.pushed, check.name)
-        before = state.reruns.get(key)
-        if before is not None and before != check.mark:
-            return False, "it failed when it was run again, too"
-        base = state.base
-        why = await self._checks.by_chance(at, state.pushed, base, check)
-        if not why:
-            return False, ""
-        if before is None:
-            noted = NoteRerun(story.mission_id, *key, why, check.mark)
-            await self._records.tell(noted, cause)
-        return await self._checks.run_again(at, check), why
-
     async def _ask(self, story: Story, state: PullRequest, cause: str, command: AskRound) -> None:
         """Raises Stuck once there were as many rounds as there may be."""
-        assert state.requested is not None
-        most = state.requested.wish.rounds
-        if command.kind != "base" and state.rounds.used >= most:
-            times = "1 round" if most == 1 else f"{most} rounds"
-            raise Stuck(
-                f"{command.title}, after {times}",
-                f"see to it yourself, or grant as many once more: hive pr {story.name} --again",
-            )
-        fitting = command.finding.encode()[:MAX_FINDING].decode(errors="ignore")
-        command = msgspec.structs.replace(
-            command, title=clean(command.title)[:MAX_TITLE], finding=fitting
-        )
-        await self._records.tell(command, cause)
+        await ask(self._records, story.name, state, cause, command)
 
     async def _made(
         self, story: Story, state: PullRequest, at: SeenRepository, review: Review
@@ -363,7 +318,7 @@ class Rounds:
 
 def _rests(story: Story) -> bool:
     """Whether the mission is at its end, and may go on from it."""
-    return story.outcome == "succeeded" or (story.outcome == "failed" and story.round > 0)
+    return story.outcome == "succeeded" or (story.outcome == "failed" and story.has_succeeded)
 
 
 def _title(review: Review) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from hive_contracts.ids import derived_id
 from hive_contracts.mission import (
     AnyMissionEvent,
@@ -141,6 +143,15 @@ def _closing(mission: Active) -> Events:
 def _this_time(mission: Active, name: str) -> str:
     """Criteria are judged anew after an extension, under another name."""
     return f"{name}-{mission.extensions + 1}" if mission.extensions else name
+
+
+def is_outdated(mission: Active, name: str) -> bool:
+    """Whether it is a check on GitHub that was awaited before the mission went on: whatever comes
+    of it, it is judged anew on the tip that follows."""
+    checks = [gate.name for gate in mission.launched.criteria if isinstance(gate, GithubCheckGate)]
+    times = [replace(mission, extensions=before) for before in range(mission.extensions)]
+    earlier = {_this_time(each, check) for check in checks for each in times}
+    return name in earlier - {_this_time(mission, check) for check in checks}
 
 
 def _asking(name: str, gate: Gate) -> TaskSpec:
