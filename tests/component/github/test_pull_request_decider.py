@@ -164,6 +164,28 @@ CASES = [
         id="it has left the queue once",
     ),
     pytest.param(OPEN, NoteLeft(ID, "1" * 40), [], id="it never was in the queue"),
+    pytest.param(
+        [*OPEN, MergeQueued(ID, "1" * 40)],
+        NoteQueued(ID, "1" * 40, "2" * 40),
+        [MergeQueued(ID, "1" * 40, "2" * 40)],
+        id="the queue has begun to judge a commit",
+    ),
+    pytest.param(
+        [*OPEN, MergeQueued(ID, "1" * 40, "2" * 40)],
+        NoteQueued(ID, "1" * 40),
+        [],
+        id="whoever does not know what the queue judges takes nothing back",
+    ),
+    pytest.param(
+        [
+            *OPEN,
+            MergeQueued(ID, "1" * 40, "2" * 40),
+            MergeAwaited(ID, "it left", "1" * 40),
+        ],
+        NoteQueued(ID, "1" * 40),
+        [MergeQueued(ID, "1" * 40)],
+        id="put in again the queue judges another commit",
+    ),
     pytest.param([*OPEN, MERGED], AwaitMerge(ID, "x"), [], id="what is merged waits for nothing"),
     pytest.param(
         [*OPEN, PullRequestClosed(ID)],

@@ -132,8 +132,8 @@ class RoundAsked(PullRequestEvent, frozen=True):
     """From 1, over all of the pull request's life."""
     kind: RoundKind
     source: str
-    """What it is about, so that it is taken once: `checks <head>`, `review <id>`, `base <commit>`.
-    """
+    """What it is about, so that it is taken once: `checks <head>`, `review <id>`, `base <commit>`,
+    `queue <head>`."""
     head: str
     """The commit that it was said of."""
     title: str
@@ -199,6 +199,9 @@ class MergeQueued(PullRequestEvent, frozen=True):
     """It is in GitHub's merge queue, with this head."""
 
     head: str
+    group: str = ""
+    """The commit that the queue judges: the head, merged with what comes before it; empty where it
+    is not known yet."""
 
 
 class PullRequestFailed(PullRequestEvent, frozen=True):
@@ -285,6 +288,7 @@ class BeginMerge(PullRequestCommand, frozen=True):
 
 class NoteQueued(PullRequestCommand, frozen=True):
     head: str
+    group: str = ""
 
 
 class NoteLeft(PullRequestCommand, frozen=True):

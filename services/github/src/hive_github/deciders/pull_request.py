@@ -89,6 +89,8 @@ class PullRequest(msgspec.Struct, frozen=True):
     """How far the hive is with merging it; None where it does not, or it is over."""
     queued: str = ""
     """The head with which it was seen in the merge queue, until it was noted that it left."""
+    group: str = ""
+    """The commit that the queue judges, or has judged last."""
     left: tuple[str, int] = ("", 0)
     """A head, and how many times the queue has let go of it unmerged."""
 
@@ -178,8 +180,8 @@ def evolve(state: PullRequest, event: AnyPullRequestEvent) -> PullRequest:
         case MergeAwaited(left=head) if head:
             times = state.left[1] + 1 if state.left[0] == head else 1
             return replace(state, merging=event, left=(head, times), queued="")
-        case MergeQueued(head=head):
-            return replace(state, merging=event, queued=head)
+        case MergeQueued(head=head, group=group):
+            return replace(state, merging=event, queued=head, group=group)
         case MergeAwaited() | MergeBegun():
             return replace(state, merging=event)
         case PullRequestFailed():
@@ -227,8 +229,8 @@ def _merging(
             step = MergeAwaited(id, reason)
         case BeginMerge(head=head, method=method):
             step = MergeBegun(id, head, method)
-        case NoteQueued(head=head):
-            step = MergeQueued(id, head)
+        case NoteQueued(head=head, group=group):
+            step = MergeQueued(id, head, group or (state.group if state.queued == head else ""))
         case NoteLeft(head=head):
             if head != state.queued:
                 return []  # it is known, or was of another head

@@ -1,6 +1,6 @@
 """The loop until a pull request is merged: what comes back of it goes to an agent, a round each.
 
-    somebody pushed │ base moved │ a review │ failed checks     the first of these that is so
+    somebody pushed │ base moved │ a review │ failed checks, in the queue too     the first of these
                     └─────── look ───────┘
                                ▼
            RoundAsked ─▶ the mission goes on (orchestrator) ─▶ pushed ─▶ answered (`settling`)
@@ -12,6 +12,8 @@ while the mission rests and its newest commit is the pull request's head.
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from hive_contracts.github.places import repository_path
 from hive_contracts.github.pull_request import (
@@ -28,6 +30,7 @@ from hive_github.git import Mirrors, PushRefused, Remote
 from hive_github.look import Looks, SeenRepository
 from hive_github.pulls.asking import ask
 from hive_github.pulls.failures import Failures
+from hive_github.pulls.queue import Queue
 from hive_github.pulls.reading import standing_of
 from hive_github.pulls.reviews import Review, Reviews
 from hive_github.pulls.story import Story, of_part
@@ -65,6 +68,7 @@ class Rounds:
         self._unsettled: dict[tuple[str, str], int] = {}
         """By mission and task: looks in a row that came too early."""
         self._failures = Failures(github, records)
+        self._queue = Queue(github, records, self._failures)
         self._reviews = Reviews(github)
 
     def of(self, part: str) -> "Rounds":
@@ -128,7 +132,9 @@ class Rounds:
         self,
     ) -> tuple[Callable[[Story, PullRequest, SeenRepository, str], Awaitable[bool]], ...]:
         """Each answers whether something came back, so that nothing else is looked at now."""
-        return (self._pushed_by_others, self._base, self._review, self._failed)
+        return (
+            self._pushed_by_others, self._base, self._review, self._failed, self._left_the_queue
+        )  # fmt: skip
 
     # ---- what may have come back
 
@@ -284,6 +290,19 @@ class Rounds:
                 task=self._part,
             ),
         )  # fmt: skip
+        return True
+
+    async def _left_the_queue(
+        self, story: Story, state: PullRequest, at: SeenRepository, cause: str
+    ) -> bool:
+        assert state.requested is not None
+        if state.requested.wish.merge != "queue":
+            return False
+        state = await self._queue.followed(story.mission_id, state, at, cause)
+        command = await self._queue.round_of(story.mission_id, state, at)
+        if command is None:
+            return False
+        await self._ask(story, state, cause, replace(command, task=self._part))
         return True
 
     async def _ask(self, story: Story, state: PullRequest, cause: str, command: AskRound) -> None:
