@@ -133,7 +133,7 @@ class RoundAsked(PullRequestEvent, frozen=True):
     kind: RoundKind
     source: str
     """What it is about, so that it is taken once: `checks <head>`, `review <id>`, `base <commit>`,
-    `queue <head>`."""
+    `queue <head>`; of a review that has changed since, `review <id> <digest>`."""
     head: str
     """The commit that it was said of."""
     title: str
@@ -148,6 +148,8 @@ class RoundAsked(PullRequestEvent, frozen=True):
     """GraphQL ids of the review threads that are to be answered and resolved."""
     merge: MergeOf | None = None
     """What is to be merged into the mission's branch."""
+    words: tuple[str, ...] = ()
+    """Digests of all that a review said when it was taken, so that what is edited is noticed."""
 
 
 class RoundSettled(PullRequestEvent, frozen=True):
@@ -312,6 +314,7 @@ class AskRound(PullRequestCommand, frozen=True):
     task: str = ""
     threads: tuple[str, ...] = ()
     merge: MergeOf | None = None
+    words: tuple[str, ...] = ()
 
 
 class SettleRound(PullRequestCommand, frozen=True):

@@ -32,6 +32,7 @@ from hive_github.pulls.asking import ask
 from hive_github.pulls.failures import Failures
 from hive_github.pulls.queue import Queue
 from hive_github.pulls.reading import standing_of
+from hive_github.pulls.returning import wanted
 from hive_github.pulls.reviews import Review, Reviews
 from hive_github.pulls.story import Story, of_part
 from hive_github.pulls.stuck import Stuck
@@ -246,22 +247,22 @@ class Rounds:
     ) -> bool:
         assert state.opened is not None and state.requested is not None
         named = state.requested.wish.reviewers
-        for review in await self._reviews.waiting(at, state.opened.number):
-            source = f"review {review.id}"
-            if source in state.rounds.taken or review.id in state.set_aside:
+        for review in await self._reviews.of(at, state.opened.number):
+            told = wanted(review, state.rounds)
+            if told is None or review.id in state.set_aside:
                 continue
             if not await self._reviews.has_a_say(at, review.by, named):
                 reason = f"{review.by} has no write access to {at.full_name}"
                 aside = SetReviewAside(story.mission_id, review.id, review.by, reason)
                 await self._records.tell(aside, cause)
                 continue
-            finding = await self._reviews.told(at, review, named)
-            task = await self._made(story, state, at, review)
-            threads = tuple(thread.id for thread in review.threads[:MAX_THREADS])
+            finding = await self._reviews.told(at, told.review, named)
+            task = await self._made(story, state, at, told.review)
+            threads = tuple(thread.id for thread in told.review.threads[:MAX_THREADS])
             await self._ask(
                 story, state, cause, AskRound(
-                    story.mission_id, "review", source, state.pushed, _title(review), finding,
-                    review.by, task, threads,
+                    story.mission_id, "review", told.source, state.pushed, told.title, finding,
+                    review.by, task, threads, words=told.words,
                 ),
             )  # fmt: skip
             return True
@@ -338,10 +339,3 @@ class Rounds:
 def _rests(story: Story) -> bool:
     """Whether the mission is at its end, and may go on from it."""
     return story.outcome == "succeeded" or (story.outcome == "failed" and story.has_succeeded)
-
-
-def _title(review: Review) -> str:
-    if review.state == "CHANGES_REQUESTED":
-        return f"{review.by} asks for changes"
-    places = "1 place" if len(review.threads) == 1 else f"{len(review.threads)} places"
-    return f"{review.by} comments on {places}"
