@@ -268,6 +268,18 @@ async def test_what_came_back_is_seen_to_before_it_is_merged(ground: Ground) -> 
     assert puts(ground) == 0
 
 
+async def test_what_passed_by_being_run_again_is_said_before_it_is_merged(ground: Ground) -> None:
+    story, tip = await opened(ground, msgspec.structs.replace(WHEN_GREEN, rounds=1))
+    await story.succeeded()
+    e2e(ground, tip.commit, ("success", ""))
+    e2e(ground, tip.commit, ("failure", "a bad day"))
+    ground.server.next_rerun(ground.shop, "e2e", "success")
+    await ground.hive.rounds.look(MISSION, "test")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    assert "### Passed when they were run once more" in (ground.pull.body or "")
+
+
 async def test_what_somebody_pushed_is_never_merged(ground: Ground) -> None:
     story, _ = await opened(ground)
     pull = ground.pull.pull

@@ -163,6 +163,11 @@ async def test_a_check_that_fails_by_chance_runs_once_more_before_anybody_is_bot
     assert _calls(ground, "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun") == 1
     assert await ground.hive.look() is None
     assert "CheckRerun" in await ground.hive.told()
+    await ground.hive.carry()
+    await ground.hive.carry()
+    assert (await ground.hive.told()).count("CheckRecovered") == 1
+    said = f"| tests | `{ground.pull.head_sha[:12]}` | it has passed on the same commit |"
+    assert said in (ground.issue.body or "")
 
 
 async def test_a_check_that_fails_again_comes_back_after_one_rerun(ground: Ground) -> None:
@@ -172,6 +177,7 @@ async def test_a_check_that_fails_again_comes_back_after_one_rerun(ground: Groun
     ground.ci(tests=("failure", "red"))
     assert await ground.hive.look() is None
     round = await ground.asked()
+    assert "CheckRecovered" not in await ground.hive.told()
     assert "it failed when it was run again, too" in round.finding
     assert _calls(ground, "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun") == 1
 

@@ -173,6 +173,13 @@ class CheckRerun(PullRequestEvent, frozen=True):
     """Of the run that failed: where it stands as it was, it has not begun again."""
 
 
+class CheckRecovered(PullRequestEvent, frozen=True):
+    """A check that was asked for once more has passed then, on the same commit."""
+
+    head: str
+    check: str
+
+
 class ReviewSetAside(PullRequestEvent, frozen=True):
     """A review of somebody who has no say: it is shown to people, and told to no agent."""
 
@@ -229,6 +236,7 @@ AnyPullRequestEvent = (
     | RoundAsked
     | RoundSettled
     | CheckRerun
+    | CheckRecovered
     | ReviewSetAside
     | MergeAwaited
     | MergeBegun
@@ -331,6 +339,11 @@ class NoteRerun(PullRequestCommand, frozen=True):
     mark: str = ""
 
 
+class NoteRecovery(PullRequestCommand, frozen=True):
+    head: str
+    check: str
+
+
 class SetReviewAside(PullRequestCommand, frozen=True):
     review: str
     by: str
@@ -347,6 +360,7 @@ AnyPullRequestCommand = (
     | AskRound
     | SettleRound
     | NoteRerun
+    | NoteRecovery
     | SetReviewAside
     | AwaitMerge
     | BeginMerge

@@ -20,6 +20,7 @@ from hive_contracts.github.pull_request import (
     AwaitMerge,
     BeginMerge,
     BranchPushed,
+    CheckRecovered,
     CheckRerun,
     FailPullRequest,
     MergeAwaited,
@@ -30,6 +31,7 @@ from hive_contracts.github.pull_request import (
     NoteOpened,
     NotePush,
     NoteQueued,
+    NoteRecovery,
     NoteRerun,
     NoteReviewRequest,
     PullRequestClosed,
@@ -81,6 +83,10 @@ class PullRequest(msgspec.Struct, frozen=True):
     """What came back, and what became of it."""
     reruns: dict[tuple[str, str], str] = {}
     """Checks that were asked for once more, by head and name: the mark of the run that failed."""
+    rerun_for: dict[tuple[str, str], str] = {}
+    """Why they were, by the same."""
+    recovered: dict[tuple[str, str], str] = {}
+    """Those that have passed then, and why they were run again."""
     set_aside: frozenset[str] = frozenset()
     """Reviews of people who have no say."""
     failed: PullRequestFailed | None = None
@@ -128,6 +134,9 @@ def decide(state: PullRequest, command: AnyPullRequestCommand) -> list[AnyPullRe
         case NoteRerun(head=head, check=check, reason=reason, mark=mark):
             known_rerun = (head, check) in state.reruns
             return [] if known_rerun else [CheckRerun(id, head, check, reason, mark)]
+        case NoteRecovery(head=head, check=check):
+            news = (head, check) in state.reruns and (head, check) not in state.recovered
+            return [CheckRecovered(id, head, check)] if news else []
         case SetReviewAside(review=review, by=by, reason=reason):
             aside = review in state.set_aside
             return [] if aside else [ReviewSetAside(id, review, by, reason)]
@@ -173,8 +182,13 @@ def evolve(state: PullRequest, event: AnyPullRequestEvent) -> PullRequest:
             return replace(state, rounds=asked(state.rounds, event))
         case RoundSettled():
             return replace(state, rounds=settled(state.rounds, event))
-        case CheckRerun(head=head, check=check, mark=mark):
-            return replace(state, reruns={**state.reruns, (head, check): mark})
+        case CheckRerun(head=head, check=check, mark=mark, reason=reason):
+            reasons = {**state.rerun_for, (head, check): reason}
+            reruns = {**state.reruns, (head, check): mark}
+            return replace(state, reruns=reruns, rerun_for=reasons)
+        case CheckRecovered(head=head, check=check):
+            why = state.rerun_for.get((head, check), "")
+            return replace(state, recovered={**state.recovered, (head, check): why})
         case ReviewSetAside(review=review):
             return replace(state, set_aside=state.set_aside | {review})
         case MergeAwaited(left=head) if head:

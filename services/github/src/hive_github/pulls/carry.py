@@ -126,8 +126,13 @@ class Carrier:
         try:
             state = await self._records.pull_request(mission_id)
             await self._steps(story, state, traceparent, cause)
+            recovered = len(state.recovered)
             await self._rounds.look(mission_id, cause)
             state = await self._records.pull_request(mission_id)
+            if len(state.recovered) > recovered:
+                # What is to be said has changed, and once it is merged nothing more is.
+                await self._steps(story, state, traceparent, cause)
+                state = await self._records.pull_request(mission_id)
             await self._merge(story, state, cause)
             if (stuck := waiting(story, state.rounds)) is not None and state.state == "open":
                 raise stuck
@@ -155,7 +160,7 @@ class Carrier:
             # What came back is pushed once it is mended, and has passed all gates of the hive's.
             await self._branches.push(story, state, at, cause)
         # The description is of what was pushed; it is written once, as the pull request is opened.
-        written = section(story, traceparent, state.rounds)
+        written = section(story, traceparent, state.rounds, state.recovered)
         if state.opened is None:
             await self._open(story, wish, at, written, cause)
             state = await self._records.pull_request(story.mission_id)
@@ -164,7 +169,7 @@ class Carrier:
         with span("settle"):
             await self._settling.settle(story, at, cause)
         state = await self._records.pull_request(story.mission_id)
-        written = section(story, traceparent, state.rounds)
+        written = section(story, traceparent, state.rounds, state.recovered)
         if digest_of(written) != state.described:
             await self._describe(story.mission_id, state, at, written, cause)
         if state.draft and story.outcome == "succeeded":

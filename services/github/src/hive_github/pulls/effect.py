@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.github.pull_request import (
+    CheckRecovered,
     PullRequestClosed,
     PullRequestMerged,
     PullRequestReopened,
@@ -70,7 +71,8 @@ class PullRequests:
                 # What the mission file wishes is recorded on the way: it is at work already.
                 return b'"by":' in event.data
             # Of a mission with one for each task: another may be based on it.
-            return event.type in OVER and b'"part":' in event.data
+            of_others = event.type in OVER and b'"part":' in event.data
+            return of_others or event.type == CheckRecovered.__name__
         if category != "mission":
             return False
         if event.type == MissionLaunched.__name__:

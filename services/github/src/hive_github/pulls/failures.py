@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hive_contracts.github.pull_request import NoteRerun
+from hive_contracts.github.pull_request import NoteRecovery, NoteRerun
 from hive_github.api.github import Github
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.look import SeenRepository
@@ -41,6 +41,17 @@ class Failures:
             if note:
                 notes[check.name] = note
         return None if running else await self.told(at, failed, notes)
+
+    async def note_recovered(
+        self, mission_id: str, state: PullRequest, checks: Sequence[Check], cause: str
+    ) -> None:
+        """Those of the head that were run again, and have passed then. Raises StoreError."""
+        for (head, name), mark in state.reruns.items():
+            if head != state.pushed or (head, name) in state.recovered:
+                continue
+            again = [check for check in checks if check.name == name]
+            if again and all(c.conclusion == "success" and c.mark != mark for c in again):
+                await self._records.tell(NoteRecovery(mission_id, head, name), cause)
 
     async def told(
         self, at: SeenRepository, failed: Sequence[Check], notes: dict[str, str]

@@ -279,6 +279,7 @@ class Rounds:
             checks = await self._failures.checks.of(at, state.pushed)
         except Forbidden:
             return False  # `hive github doctor` names the permission that is missing
+        await self._failures.note_recovered(story.mission_id, state, checks, cause)
         failed = [check for check in checks if check.failed]
         if not failed or not all(check.done for check in checks):
             return False
