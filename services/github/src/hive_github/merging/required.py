@@ -39,7 +39,8 @@ async def required(github: Github, at: SeenRepository, branch: str) -> Required:
     workflows = False
     for rule in await _rules(github, at, branch):
         if rule["type"] == CHECKS:
-            found += [each["context"] for each in rule["parameters"][CHECKS]]
+            wanted = rule.get("parameters") or {}
+            found += [each["context"] for each in wanted.get(CHECKS) or ()]
         workflows = workflows or rule["type"] == WORKFLOWS
     return Required(tuple(dict.fromkeys(found)), workflows)
 
