@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -53,13 +54,15 @@ from hive_github.checks.show import Shows
 from hive_github.credentials import AppCredentials, Credentials, TokenCredentials
 from hive_github.git import Mirrors
 from hive_github.look import Looks
+from hive_github.merging.grace import Grace
 from hive_github.pulls.carry import Carrier
+from hive_github.pulls.judged import JudgedRounds
 from hive_github.pulls.rounds import Rounds
 from hive_github.records import Records
 from hive_github.testing import App, GitHub
 from hive_github.testing import Repository as OnGithub
 from hive_shared.artifacts import Artifacts
-from hive_shared.clock import SystemClock
+from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.port import Append, EventStore, StreamVersion
 from hive_shared.restraints import Restraining
 from tests.conftest import Database
@@ -192,6 +195,12 @@ class Story:
 
     async def revised(self, round: RoundAsked, said: str = "Mended.", **files: str) -> Tip:
         """The mission went on with what came back; without `files` its agent saw no need to."""
+        tip = await self.mended(round, said, **files)
+        await append(self._store, MissionSucceeded(MISSION, "fix-upload", tip))
+        return tip
+
+    async def mended(self, round: RoundAsked, said: str = "Mended.", **files: str) -> Tip:
+        """The same, merged, and not judged yet."""
         phase, task = f"revision-{round.round}", f"0192f0c0{round.round:0>24x}"
         await append(
             self._store,
@@ -214,7 +223,6 @@ class Story:
         )
         if tip.commit != old:
             await append(self._store, BranchAdvanced(MISSION, old, tip, task, 1))
-        await append(self._store, MissionSucceeded(MISSION, "fix-upload", tip))
         return tip
 
     async def failed(self, round: RoundAsked, reason: str) -> None:
@@ -287,7 +295,16 @@ class OwnTurns:
 class Hive:
     """The parts of the service that make a pull request, without its loops."""
 
-    def __init__(self, github: Github, store: EventStore, folder: Path) -> None:
+    def __init__(
+        self, github: Github, store: EventStore, folder: Path, settle_seconds: float = 0,
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
+        """`clock`: the one that the store goes by."""
+        clock = clock or SystemClock()
+
+        async def now() -> datetime:
+            return datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+
         self.github = github
         self.store = store
         self.artifacts = Artifacts(folder / "artifacts")
@@ -296,6 +313,7 @@ class Hive:
         self.looks = Looks(github, self.records)
         self.mirrors = Mirrors(folder / "github", folder / "secrets", self.artifacts)
         self.rounds = Rounds(github, store, self.records, self.looks, self.mirrors)
+        self.judged = JudgedRounds(github, store, self.records, self.looks)
         self.carrier = Carrier(
             github,
             store,
@@ -305,6 +323,7 @@ class Hive:
             self.rounds,
             OwnTurns(),
             Restraining(store, SystemClock()),
+            Grace(settle_seconds, now),
         )
         self.orders = Ordered()
         self.histories = Histories(store)

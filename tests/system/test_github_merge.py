@@ -52,6 +52,7 @@ class Ground:
         self.hive = RealHive(
             folder,
             HIVE_GITHUB_URL=server.url,
+            HIVE_GITHUB_SETTLE_SECONDS="0",
             HIVE_GITHUB_APP_ID=str(app.id),
             HIVE_GITHUB_APP_KEY_FILE=str(folder / "key"),
             HIVE_GITHUB_WEBHOOK_SECRET_FILE=str(folder / "secret"),

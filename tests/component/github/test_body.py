@@ -69,6 +69,14 @@ def test_however_much_was_done_the_body_fits() -> None:
     assert "and 250 more" in section(story(works=works[:1] + (Work("w", 1, ""),) * 299), "")
 
 
+def test_checks_that_passed_when_they_were_run_again_are_named() -> None:
+    recovered = {("a" * 40, "unit | @all"): "it fails on the base, too"}
+    written = section(story(), "", recovered=recovered)
+    assert "### Passed when they were run once more" in written
+    assert "| unit \\| @\u200ball | `aaaaaaaaaaaa` | it fails on the base, too |" in written
+    assert "run once more" not in section(story(), "")
+
+
 def test_amounts_of_money_are_never_mixed() -> None:
     usage = Usage(1000, 0, 500, billed_usd=0.5, estimated_usd=1.9, unpriced=2)
     assert cost_of(usage) == (

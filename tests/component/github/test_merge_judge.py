@@ -56,6 +56,26 @@ def test_when_green(state: str, step: Merge | Wait) -> None:
     assert judge(Standing(HEAD, state=state, base="main"), HEAD, "when_green") == step
 
 
+@pytest.mark.parametrize(("how", "otherwise"), [("when_green", Merge()), ("queue", Enqueue())])
+def test_while_checks_may_still_begin_it_waits(
+    how: Literal["when_green", "queue"], otherwise: Merge | Enqueue
+) -> None:
+    green = Standing(HEAD, state="clean", base="main", until="12:01:00 UTC")
+    reason = "checks may still begin, until 12:01:00 UTC: the rules of main name none that is"
+    step = judge(green, HEAD, how)
+    assert isinstance(step, Wait)
+    assert step.reason.startswith(reason)
+    assert judge(msgspec.structs.replace(green, until=""), HEAD, how) == otherwise
+    red = msgspec.structs.replace(green, red=("ci",))
+    assert judge(red, HEAD, how) == Wait("checks have failed: ci")
+
+
+def test_a_required_check_that_has_not_begun_is_waited_for_whoever_may_bypass_it() -> None:
+    missing = Standing(HEAD, state="clean", base="main", missing=("e2e",))
+    assert judge(missing, HEAD, "when_green") == Wait("required checks have not begun: e2e")
+    assert judge(missing, HEAD, "queue") == Enqueue()
+
+
 @pytest.mark.parametrize("state", ["clean", "unstable", "behind", "blocked"])
 def test_the_queue_is_asked_and_judges_itself(state: str) -> None:
     assert judge(Standing(HEAD, state=state), HEAD, "queue") == Enqueue()
@@ -82,6 +102,8 @@ def test_what_the_queue_has_let_go_twice_waits_for_a_person() -> None:
         going=some.sampled_from([(), ("ci",)]),
         red=some.sampled_from([(), ("ci",)]),
         queued=some.booleans(),
+        missing=some.sampled_from([(), ("e2e",)]),
+        until=some.sampled_from(["", "12:01:00 UTC"]),
     ),
     some.sampled_from(["when_green", "queue"]),
 )
@@ -92,6 +114,8 @@ def test_a_moved_head_an_objection_or_a_check_that_is_not_green_is_never_merged(
     if not isinstance(step, Wait):
         assert standing.head == HEAD
         assert not (standing.draft or standing.objecting or standing.going or standing.red)
+    if isinstance(step, Merge):
+        assert not (standing.missing or standing.until)
 
 
 def test_ways_to_merge_are_the_repositorys() -> None:

@@ -20,16 +20,19 @@ from hive_contracts.mission import (
     ReserveLease,
     ReviseMission,
     RevisionDeclined,
+    TaskSettled,
 )
 from hive_contracts.outcome import Failure
 from hive_contracts.plan import (
     ArtifactRef,
     ForEach,
+    GithubCheckGate,
     Item,
     Listed,
     MergeOf,
     Phase,
     Plan,
+    PullRequestWish,
     Retry,
     TaskSpec,
 )
@@ -180,6 +183,19 @@ def test_a_base_is_merged_by_a_task_that_may_change_anything() -> None:
     assert "conflicts are marked" in task.spec.prompt
     done(story, "base")
     assert isinstance(story.state, mission_state.Ended)
+
+
+def test_a_check_on_github_that_is_judged_anew_has_no_say_any_more() -> None:
+    ci = GithubCheckGate("ci", "ci/required")
+    wish = PullRequestWish("acme/shop")
+    story = done(Story(plan(criteria=(ci,), pull_request=wish)), "a", "b")
+    assert story.planned()[-1] == "ci"
+    story.do(asked())
+    [settled] = story.fail("ci", Failure("gate", "it is red"))
+    assert isinstance(settled, TaskSettled)
+    done(story, "b")
+    assert story.planned()[-1] == "ci-2"
+    assert isinstance(story.fail("ci-2", Failure("gate", "it is red"))[-1], MissionFailed)
 
 
 def test_what_has_not_succeeded_does_not_go_on() -> None:

@@ -8,7 +8,7 @@ from hive_contracts.plan import PullRequestWish
 from hive_github.api.github import Github
 from hive_github.credentials import Credentials
 from hive_github.testing import App, CheckRun, GitHub, Installation, Issue, Repository
-from hive_shared.clock import SystemClock
+from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.memory import MemoryEventStore
 from tests.suites.on_github import Checkout, Hive, Story, as_app, calling
 
@@ -51,8 +51,14 @@ class Ground:
 
 
 @asynccontextmanager
-async def on_github(folder: Path, credentials: Credentials | None = None) -> AsyncIterator[Ground]:
-    """With a token where `credentials` are given, else as the App."""
+async def on_github(
+    folder: Path, credentials: Credentials | None = None, settle_seconds: float = 0,
+    clock: Clock | None = None,
+) -> AsyncIterator[Ground]:  # fmt: skip
+    """With a token where `credentials` are given, else as the App.
+
+    `clock` is the record's, which decides when checks have had their time to begin.
+    """
     async with GitHub() as server:
         shop = server.repository(
             "acme/shop", files={"README.md": "hi\n"},
@@ -61,7 +67,9 @@ async def on_github(folder: Path, credentials: Credentials | None = None) -> Asy
         app = server.app()
         at = server.install(app, "acme")
         async with calling(server, credentials or as_app(server, app)) as github:
-            yield ground_of(server, github, folder, shop, app, at)
+            clock = clock or SystemClock()
+            hive = Hive(github, MemoryEventStore(clock), folder, settle_seconds, clock)
+            yield Ground(server, hive, shop, app, at, folder / "work")
 
 
 def ground_of(

@@ -13,7 +13,7 @@ from hive_contracts.mission import RecordLanding
 from hive_contracts.plan import PullRequestWish, Tip
 from hive_contracts.policy import PolicyRelaxed, PolicyTightened, Restraints
 from hive_contracts.subjects import stream_name
-from hive_github.api.errors import Unreachable
+from hive_github.api.errors import Forbidden, NotFound, Refused, Unreachable
 from hive_github.api.github import Answer, Method
 from hive_github.desk import Desk, status_of
 from hive_github.doctor import Doctor
@@ -23,7 +23,7 @@ from hive_github.testing.registry import PERMISSIONS
 from hive_shared import restraints
 from hive_shared.clock import SystemClock
 from tests.integration.github.ground import WISH, Ground, on_github
-from tests.suites.on_github import MISSION, Story, new_id
+from tests.suites.on_github import MISSION, Hive, Story, new_id
 
 WHEN_GREEN = msgspec.structs.replace(WISH, merge="when_green", rounds=0)
 QUEUE = msgspec.structs.replace(WISH, merge="queue", rounds=0)
@@ -93,6 +93,130 @@ async def test_nothing_is_merged_while_landing_is_frozen(
     assert await state(ground) == "merged"
 
 
+class Moved(SystemClock):
+    """The record's clock, which knows nothing of the machine's."""
+
+    def __init__(self) -> None:
+        self.ms = 1_767_268_800_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+@pytest.fixture
+def clock() -> Moved:
+    return Moved()
+
+
+@pytest.fixture
+async def settling(tmp_path: Path, clock: Moved) -> AsyncIterator[Ground]:
+    async with on_github(tmp_path, settle_seconds=60, clock=clock) as ground:
+        yield ground
+
+
+MAY_BEGIN = "checks may still begin, until 12:01:01 UTC: the rules of main name none"
+
+
+async def test_checks_that_begin_a_moment_after_the_push_are_waited_for(
+    settling: Ground, clock: Moved
+) -> None:
+    story, tip = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+    known = await settling.hive.records.pull_request(MISSION)
+    shown = status_of(known, await settling.hive.records.checks(MISSION)).merging
+    assert shown.startswith(f"waits: {MAY_BEGIN}")
+    at = (settling.shop, tip.commit)
+    settling.server.check_run(*at, "sign-off", settling.ci, conclusion="success")
+    clock.ms += 20_000
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN), "another may come after the first"
+    run = settling.server.check_run(*at, "e2e", settling.ci, status="in_progress")
+    clock.ms += 41_000
+    await settling.hive.carry()
+    assert await waits(settling) == "checks are not completed: e2e"
+    assert puts(settling) == 0
+    settling.server.conclude(settling.shop, run, "success")
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_where_nothing_begins_in_its_time_it_is_merged_also_by_another_process(
+    settling: Ground, clock: Moved, tmp_path: Path
+) -> None:
+    story, _ = await opened(settling)
+    await story.succeeded()
+    clock.ms += 59_000
+    await settling.hive.carry()
+    again = Hive(settling.hive.github, settling.hive.store, tmp_path, 60, clock)
+    await again.carry()
+    before = await again.told()
+    clock.ms += 59_000
+    await again.carry()
+    assert await again.told() == before, "what it waits for is recorded once"
+    assert puts(settling) == 0
+    clock.ms += 1_000
+    await again.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_made_ready_for_review_is_a_reason_for_checks_to_begin(
+    settling: Ground, clock: Moved
+) -> None:
+    story, _ = await opened(settling)
+    clock.ms += 3_600_000
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith("checks may still begin, until 13:01:01 UTC")
+
+
+async def test_where_the_rules_name_checks_those_are_waited_for_and_no_time(
+    settling: Ground,
+) -> None:
+    settling.server.protect(settling.shop, rules=Rules(checks=("e2e", "hive / tests")))
+    story, tip = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert await waits(settling) == "required checks have not begun: e2e, hive / tests"
+    await settling.hive.show()
+    at = (settling.shop, tip.commit, "e2e", settling.ci)
+    settling.server.check_run(*at, conclusion="success")
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
+
+
+async def test_a_required_check_of_the_hives_own_says_nothing_of_others(settling: Ground) -> None:
+    settling.server.protect(settling.shop, rules=Rules(checks=("hive / tests",)))
+    story, _ = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    await settling.hive.show()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+
+
+@pytest.mark.parametrize("refused", [Forbidden, NotFound])
+async def test_rules_that_cannot_be_seen_are_taken_for_none(
+    settling: Ground, clock: Moved, monkeypatch: pytest.MonkeyPatch, refused: type[Refused]
+) -> None:
+    rest = settling.hive.github.rest
+
+    async def plain(method: Method, path: str, installation: int, **told: Any) -> Answer:
+        if "/rules/branches/" in path:
+            raise refused(403, "Upgrade to GitHub Pro")
+        return await rest(method, path, installation, **told)
+
+    monkeypatch.setattr(settling.hive.github, "rest", plain)
+    story, _ = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+    clock.ms += 60_000
+    await settling.hive.carry()
+    assert await state(settling) == "merged"
+
+
 async def test_never_is_the_default(ground: Ground) -> None:
     story, _ = await opened(ground, WISH)
     await story.succeeded()
@@ -142,6 +266,18 @@ async def test_what_came_back_is_seen_to_before_it_is_merged(ground: Ground) -> 
     await ground.hive.carry()
     assert (await waits(ground)).startswith("round 1 comes first: ")
     assert puts(ground) == 0
+
+
+async def test_what_passed_by_being_run_again_is_said_before_it_is_merged(ground: Ground) -> None:
+    story, tip = await opened(ground, msgspec.structs.replace(WHEN_GREEN, rounds=1))
+    await story.succeeded()
+    e2e(ground, tip.commit, ("success", ""))
+    e2e(ground, tip.commit, ("failure", "a bad day"))
+    ground.server.next_rerun(ground.shop, "e2e", "success")
+    await ground.hive.rounds.look(MISSION, "test")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"
+    assert "### Passed when they were run once more" in (ground.pull.body or "")
 
 
 async def test_what_somebody_pushed_is_never_merged(ground: Ground) -> None:
@@ -308,10 +444,10 @@ async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground:
         head = pull.queued.head_sha
         ground.server.clock.advance(1)  # within one second the queue would make the same commit
         ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="failure")
-        assert pull.queued is None, "the queue has let go of it"
+        assert not in_queue(ground), "the queue has let go of it"
     for _ in range(3):
         await ground.hive.carry()
-    assert pull.queued is None
+    assert not in_queue(ground)
     assert (await waits(ground)).startswith("it has left the merge queue 2 times with ")
     enqueued = [heard for heard in ground.server.heard if b"enqueuePullRequest" in heard.body]
     assert len(enqueued) == 2
@@ -319,6 +455,114 @@ async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground:
     await ground.hive.carry()
     known = await ground.hive.records.pull_request(MISSION)
     assert known.merging == MergeQueued(MISSION, tip.commit)
+
+
+MENDING = msgspec.structs.replace(QUEUE, rounds=2)
+FAILS = ("failure", "2026-11-28T10:00:02.0000000Z ##[error]it breaks what is on main\n")
+"""In the queue alone."""
+
+
+def in_queue(ground: Ground) -> bool:
+    assert ground.pull.pull is not None
+    return ground.pull.pull.queued is not None
+
+
+def enqueued(ground: Ground) -> int:
+    return sum(b"enqueuePullRequest" in heard.body for heard in ground.server.heard)
+
+
+async def queued(ground: Ground) -> Story:
+    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
+    story, tip = await opened(ground, MENDING)
+    e2e(ground, tip.commit, ("success", ""))
+    await story.succeeded()
+    await ground.hive.carry()
+    assert in_queue(ground)
+    return story
+
+
+def e2e(ground: Ground, commit: str, job: tuple[str, str]) -> None:
+    ground.server.run_workflow(ground.shop, commit, "hive/fix-upload-1", {"e2e": job})
+
+
+async def dropped(ground: Ground) -> None:
+    """The queue's check fails, some time after a look."""
+    await ground.hive.rounds.look(MISSION, "test")
+    pull = ground.pull.pull
+    assert pull is not None and pull.queued is not None
+    e2e(ground, pull.queued.head_sha, FAILS)
+    assert not in_queue(ground)
+    ground.server.clock.advance(1)  # within one second the queue would make the same commit
+
+
+async def test_what_fails_in_the_queue_goes_to_an_agent_and_what_it_mends_is_put_in_again(
+    ground: Ground,
+) -> None:
+    story = await queued(ground)
+    await dropped(ground)
+    await ground.hive.carry()
+    reason = "round 1 comes first: in the merge queue a check failed: e2e"
+    assert await waits(ground) == reason
+    assert enqueued(ground) == 1
+    known = await ground.hive.records.pull_request(MISSION)
+    round = known.rounds.open
+    assert round is not None
+    assert (round.kind, round.head) == ("checks", known.pushed)
+    assert "it breaks what is on main" in round.finding
+    assert f"which is {known.pushed[:12]} merged with main" in round.finding
+    mended = await story.revised(round, a="2")
+    await ground.hive.carry()
+    e2e(ground, mended.commit, ("success", ""))
+    await ground.hive.carry()
+    assert in_queue(ground)
+    merging = (await ground.hive.records.pull_request(MISSION)).merging
+    assert merging == MergeQueued(MISSION, mended.commit)
+
+
+async def test_what_an_agent_leaves_as_it_is_is_put_in_once_more_and_then_a_person_is_asked(
+    ground: Ground,
+) -> None:
+    story = await queued(ground)
+    await dropped(ground)
+    await ground.hive.carry()
+    round = (await ground.hive.records.pull_request(MISSION)).rounds.open
+    assert round is not None
+    await story.revised(round)
+    await ground.hive.carry()
+    assert enqueued(ground) == 2
+    await dropped(ground)
+    for _ in range(2):
+        await ground.hive.carry()
+    assert enqueued(ground) == 2
+    state = await ground.hive.records.pull_request(MISSION)
+    assert isinstance(state.merging, MergeAwaited)
+    assert state.merging.reason.startswith("it has left the merge queue 2 times with ")
+    assert (await ground.hive.told()).count("RoundAsked") == 1
+
+
+async def test_what_fails_on_the_base_too_is_put_in_again_before_an_agent_is_bothered(
+    ground: Ground,
+) -> None:
+    await queued(ground)
+    main = ground.server.git(ground.shop, "rev-parse", "main")
+    ground.server.run_workflow(ground.shop, main, "main", {"e2e": ("failure", "old")})
+    await dropped(ground)
+    await ground.hive.carry()
+    assert enqueued(ground) == 2
+    await dropped(ground)
+    await ground.hive.carry()
+    round = (await ground.hive.records.pull_request(MISSION)).rounds.open
+    assert round is not None
+    assert "it fails on the base, too" in round.finding
+
+
+async def test_what_a_person_takes_out_of_the_queue_goes_to_no_agent(ground: Ground) -> None:
+    await queued(ground)
+    await ground.hive.rounds.look(MISSION, "test")
+    ground.server.person("ada").dequeue(ground.shop, ground.pull)
+    await ground.hive.carry()
+    assert (await ground.hive.told()).count("RoundAsked") == 0
+    assert in_queue(ground)
 
 
 async def test_without_a_queue_it_is_said(ground: Ground) -> None:

@@ -75,6 +75,7 @@ do secrets, whose files compose names, and what else stands in its environment."
 
 WRITTEN: Final = """
 github_comment_seconds = 12
+github_settle_seconds = 7
 github_keep_days = 3
 github_page_url = "https://hive.example.org"
 runner_slots = 9

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from hive_contracts.mission import RecordLanding
 from hive_contracts.outcome import GateResult
 from hive_contracts.plan import ApprovalGate, GithubCheckGate, PullRequestWish
@@ -45,6 +47,8 @@ def is_shown(ground: Ground, name: str, *conclusions: str) -> bool:
 
 async def test_a_button_a_gate_and_a_merge(ground: Ground, story: Story) -> None:
     story.wish = PullRequestWish("acme/shop", merge="when_green")
+    # Over at once, but by the database's word.
+    ground.settings = replace(ground.settings, github_settle_seconds=0.001)
     async with ground.speaking_alone():
         await story.launched()
         tip = await story.merged(a="1")
@@ -115,3 +119,32 @@ async def test_a_merge_queue_that_waits_for_the_hives_own_gate_goes_on(
         [pull] = ground.shop.pulls
         assert pull.pull is not None
         assert pull.pull.merged_at is not None
+
+
+async def test_a_gate_that_fails_on_github_is_mended_pushed_and_judged_anew(
+    ground: Ground, story: Story
+) -> None:
+    story.wish = PullRequestWish("acme/shop", rounds=1)
+    branch, job = "hive/fix-upload-1", {"ci/required": ("failure", "it is red")}
+    async with ground.speaking_alone():
+        await story.launched()
+        tip = await story.merged(a="1")
+        await story.planned(CI)
+        await story.happened(CheckAwaited(GATE, MISSION, "ci", "ci/required", tip.commit, 600))
+        await ground.until_known_as_open()
+        ground.server.run_workflow(ground.shop, tip.commit, branch, job)
+        round = await ground.until_round()
+        assert "it is red" in round.finding
+        assert ground.orders.told == []
+        mended = await story.mended(round, a="2")
+        ci = ground.server.app("CI")
+        ground.server.check_run(ground.shop, tip.commit, "another", ci, conclusion="success")
+        await until(lambda: ground.orders.told)
+        [(_, said)] = ground.orders.told
+        assert isinstance(said, ConcludeCheck)
+        assert (said.task_id, said.result.passed) == (GATE, False)
+        await story.happened(GatesJudged(GATE, 0, tip.commit, (said.result,)))
+        await story.planned(CI, ASKS)
+        await story.happened(CheckAwaited(ASKS, MISSION, "ci", "ci/required", mended.commit, 600))
+        [pull] = ground.shop.pulls
+        await until(lambda: pull.pull is not None and pull.pull.head_sha == mended.commit)

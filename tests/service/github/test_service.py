@@ -80,6 +80,7 @@ class Ground:
             github_url=server.url,
             github_webhook_port=free_port(),
             github_comment_seconds=1.0,
+            github_settle_seconds=0,
             profiles={"claude": Profile(command=("claude", "-p"))},
         )
         self.orders = Ordered()
@@ -162,6 +163,14 @@ class Ground:
         async with asyncio.timeout(60):
             while self.sweeps() < times:
                 await asyncio.sleep(0.05)
+
+    async def until_round(self) -> RoundAsked:
+        """That the mission is to go on with."""
+        async with asyncio.timeout(90), pool_of(self.database.url("github"), 1) as pool:
+            records = Records(PostgresEventStore(pool), new_id)
+            while (found := (await records.pull_requests(MISSION)).round) is None:
+                await asyncio.sleep(0.05)
+            return found
 
     async def until(self, kind: type) -> None:
         async with asyncio.timeout(60):
@@ -414,13 +423,6 @@ async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
             while (await ground.told_of_pull_request()).count(kind) < count:
                 await asyncio.sleep(0.05)
 
-    async def round() -> RoundAsked:
-        async with asyncio.timeout(90), pool_of(ground.database.url("github"), 1) as pool:
-            records = Records(PostgresEventStore(pool), new_id)
-            while (found := (await records.pull_requests(MISSION)).round) is None:
-                await asyncio.sleep(0.05)
-            return found
-
     async with pool_of(ground.database.url("orchestrator")) as pool:
         wish = msgspec.structs.replace(PER_TASK, merge="when_green")
         story = Tasks(PostgresEventStore(pool), checkout, wish)
@@ -442,7 +444,7 @@ async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
                 "build/docs": {"docs": "well told\n"},
             }
             for _ in range(2):
-                asked = await round()
+                asked = await ground.until_round()
                 await story.revised(asked, **mended.pop(asked.part))
                 await until_there_are(RoundSettled, 2 - len(mended))
             ada.review(ground.shop, issue_of("limiter"), "APPROVE", "Now it is well.")

@@ -132,8 +132,8 @@ class RoundAsked(PullRequestEvent, frozen=True):
     """From 1, over all of the pull request's life."""
     kind: RoundKind
     source: str
-    """What it is about, so that it is taken once: `checks <head>`, `review <id>`, `base <commit>`.
-    """
+    """What it is about, so that it is taken once: `checks <head>`, `review <id>`, `base <commit>`,
+    `queue <head>`; of a review that has changed since, `review <id> <digest>`."""
     head: str
     """The commit that it was said of."""
     title: str
@@ -148,6 +148,8 @@ class RoundAsked(PullRequestEvent, frozen=True):
     """GraphQL ids of the review threads that are to be answered and resolved."""
     merge: MergeOf | None = None
     """What is to be merged into the mission's branch."""
+    words: tuple[str, ...] = ()
+    """Digests of all that a review said when it was taken, so that what is edited is noticed."""
 
 
 class RoundSettled(PullRequestEvent, frozen=True):
@@ -169,6 +171,13 @@ class CheckRerun(PullRequestEvent, frozen=True):
     reason: str
     mark: str = ""
     """Of the run that failed: where it stands as it was, it has not begun again."""
+
+
+class CheckRecovered(PullRequestEvent, frozen=True):
+    """A check that was asked for once more has passed then, on the same commit."""
+
+    head: str
+    check: str
 
 
 class ReviewSetAside(PullRequestEvent, frozen=True):
@@ -199,6 +208,9 @@ class MergeQueued(PullRequestEvent, frozen=True):
     """It is in GitHub's merge queue, with this head."""
 
     head: str
+    group: str = ""
+    """The commit that the queue judges: the head, merged with what comes before it; empty where it
+    is not known yet."""
 
 
 class PullRequestFailed(PullRequestEvent, frozen=True):
@@ -224,6 +236,7 @@ AnyPullRequestEvent = (
     | RoundAsked
     | RoundSettled
     | CheckRerun
+    | CheckRecovered
     | ReviewSetAside
     | MergeAwaited
     | MergeBegun
@@ -285,6 +298,7 @@ class BeginMerge(PullRequestCommand, frozen=True):
 
 class NoteQueued(PullRequestCommand, frozen=True):
     head: str
+    group: str = ""
 
 
 class NoteLeft(PullRequestCommand, frozen=True):
@@ -308,6 +322,7 @@ class AskRound(PullRequestCommand, frozen=True):
     task: str = ""
     threads: tuple[str, ...] = ()
     merge: MergeOf | None = None
+    words: tuple[str, ...] = ()
 
 
 class SettleRound(PullRequestCommand, frozen=True):
@@ -322,6 +337,11 @@ class NoteRerun(PullRequestCommand, frozen=True):
     check: str
     reason: str
     mark: str = ""
+
+
+class NoteRecovery(PullRequestCommand, frozen=True):
+    head: str
+    check: str
 
 
 class SetReviewAside(PullRequestCommand, frozen=True):
@@ -340,6 +360,7 @@ AnyPullRequestCommand = (
     | AskRound
     | SettleRound
     | NoteRerun
+    | NoteRecovery
     | SetReviewAside
     | AwaitMerge
     | BeginMerge

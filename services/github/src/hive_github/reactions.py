@@ -100,6 +100,8 @@ class Reactions:
 
     async def group(self, ours: Ours, head: str, cause: str) -> None:
         await self._shows.show_group(ours.mission_id, head, cause, ours.part)
+        # What the queue judges can be seen only while it does.
+        await self._rounds.of(ours.part).look(ours.mission_id, cause)
 
     async def button(self, pressed: Pressed, cause: str) -> str:
         """Why nothing follows from it; empty where something does."""

@@ -4,17 +4,27 @@ The rules take a command that is said again for the first, so nothing here needs
 decision is written with the version that it was made on, and made again where that has moved on.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from hive_contracts.codec import decode, encode, schema_of, stream_of
-from hive_contracts.envelope import Meta, NewEvent
+from hive_contracts.envelope import Meta, NewEvent, Recorded
 from hive_contracts.github.check import AnyCheckCommand, CheckCommand
 from hive_contracts.github.delivery import AnyDeliveryCommand, DeliveryCommand
 from hive_contracts.github.issue import AnyIssueCommand, IssueCommand
-from hive_contracts.github.pull_request import AnyPullRequestCommand, PullRequestCommand
+from hive_contracts.github.pull_request import (
+    AnyPullRequestCommand,
+    BranchPushed,
+    PullRequestCommand,
+    PullRequestHeadMoved,
+    PullRequestOpened,
+    PullRequestReadied,
+    PullRequestReopened,
+    PullRequestRetargeted,
+)
 from hive_contracts.github.repository import AnyRepositoryCommand, RepositoryCommand
 from hive_contracts.ids import NewId
 from hive_contracts.subjects import stream_name
@@ -27,6 +37,12 @@ from hive_shared.telemetry import Span, continuing, span
 ACTOR: Final = "github"
 PAGE: Final = 1000
 MAX_CONFLICTS: Final = 20
+
+BEGINNING: Final = (
+    BranchPushed, PullRequestHeadMoved, PullRequestOpened, PullRequestReadied, PullRequestReopened,
+    PullRequestRetargeted,
+)  # fmt: skip
+"""What makes others' checks begin."""
 
 AnyCommand = (
     AnyDeliveryCommand
@@ -79,6 +95,18 @@ class Records:
         """All of a mission. Raises StoreError, UnknownEvent."""
         state: pull_requests.PullRequests = (await self._load("pull_request", mission_id)).state
         return state
+
+    async def moved_at(self, mission_id: str) -> datetime:
+        """When something last happened to a pull request that makes checks begin: database time.
+
+        Raises StoreError, UnknownEvent.
+        """
+        at = datetime.min.replace(tzinfo=UTC)
+        async for recorded in self._read(stream_name("pull_request", mission_id)):
+            event = decode(recorded)
+            if isinstance(event, BEGINNING) and event.part == self._part:
+                at = recorded.recorded_at
+        return at
 
     async def issue(self, issue_id: str) -> issue.Issue:
         """Raises StoreError, UnknownEvent."""
@@ -138,13 +166,19 @@ class Records:
     async def _load(self, category: str, id: str) -> Loaded:
         rules, stream = RULES[category], stream_name(category, id)
         version, state, traceparent = 0, rules.initial, ""
+        async for recorded in self._read(stream):
+            state = rules.evolve(state, decode(recorded))
+            version, traceparent = recorded.version, recorded.meta.traceparent
+        return Loaded(version, state, traceparent)
+
+    async def _read(self, stream: str) -> AsyncIterator[Recorded]:
+        version = 0
         while page := await self._store.read_stream(stream, after=version, limit=PAGE):
             for recorded in page:
-                state = rules.evolve(state, decode(recorded))
-            version, traceparent = page[-1].version, page[-1].meta.traceparent
+                yield recorded
+            version = page[-1].version
             if len(page) < PAGE:
-                break
-        return Loaded(version, state, traceparent)
+                return
 
     def _new_event(self, category: str, event: Any, meta: Meta) -> NewEvent:
         type = event.__class__.__name__

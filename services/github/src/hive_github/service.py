@@ -26,11 +26,13 @@ from hive_github.issues.site import Site
 from hive_github.issues.standing import Standings
 from hive_github.issues.watch import IssueWatch
 from hive_github.look import Looks
+from hive_github.merging.grace import Grace
 from hive_github.merging.landing import Landings
 from hive_github.orchestrator import Commands
 from hive_github.pulls import turns
 from hive_github.pulls.carry import Carrier
 from hive_github.pulls.effect import PullRequests
+from hive_github.pulls.judged import JudgedRounds
 from hive_github.pulls.rounds import Rounds
 from hive_github.reactions import Reactions
 from hive_github.records import Records
@@ -89,8 +91,9 @@ async def speak(
     taking = await shell.enter(await open_pool(postgres_url(settings), turns.CONNECTIONS))
     one_at_a_time = turns.SharedTurns(taking, clock)
     carrier = Carrier(
-        github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock)
-    )
+        github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock),
+        Grace(settings.github_settle_seconds, views.now),
+    )  # fmt: skip
     site, standings = Site(github), Standings(store)
     issues = IssueLooks(site, records, looks, clock)
     progress = Progress(records, looks, site, standings, clock, settings.github_comment_seconds)
@@ -100,7 +103,8 @@ async def speak(
     )
     histories = Histories(store)
     shows = Shows(github, records, histories, artifacts, settings.github_page_url)
-    gates = GithubGates(github, views, orchestrator, clock)
+    judged = JudgedRounds(github, store, records, looks)
+    gates = GithubGates(github, views, orchestrator, judged, clock)
     buttons = Buttons(github, records, histories, orchestrator)
     reactions = Reactions(views, carrier, rounds, gates, shows, buttons)
     feeds = [Feed(store, clock) for _ in range(7)]

@@ -216,6 +216,11 @@ class GithubSettings(Connected, frozen=True, kw_only=True):
     github_comment_seconds: Annotated[
         float, Meta(ge=1), _doc("seconds between two changes of a mission's comment on its issue")
     ] = 30.0
+    github_settle_seconds: Annotated[
+        float,
+        Meta(ge=0, le=3600),
+        _doc("seconds in which checks may begin on a commit before it counts as green"),
+    ] = 60.0
     github_url: Annotated[
         str,
         Meta(pattern=r"^https?://[^/?#\s]+$"),

@@ -23,6 +23,8 @@ class Said(msgspec.Struct, frozen=True):
     title: str = ""
     text: str = ""
     url: str = ""
+    app: str = ""
+    """Whose check run it is."""
 
     @property
     def is_good(self) -> bool:
@@ -40,6 +42,7 @@ def said_by_run(told: Any) -> Said:
         output.get("title") or "",
         "\n\n".join(part.strip() for part in parts if part),
         told.get("html_url") or told.get("details_url") or "",
+        (told.get("app") or {}).get("slug") or "",
     )
 
 

@@ -20,6 +20,7 @@ from hive_contracts.github.pull_request import (
     AwaitMerge,
     BeginMerge,
     BranchPushed,
+    CheckRecovered,
     CheckRerun,
     FailPullRequest,
     MergeAwaited,
@@ -30,6 +31,7 @@ from hive_contracts.github.pull_request import (
     NoteOpened,
     NotePush,
     NoteQueued,
+    NoteRecovery,
     NoteRerun,
     NoteReviewRequest,
     PullRequestClosed,
@@ -81,6 +83,10 @@ class PullRequest(msgspec.Struct, frozen=True):
     """What came back, and what became of it."""
     reruns: dict[tuple[str, str], str] = {}
     """Checks that were asked for once more, by head and name: the mark of the run that failed."""
+    rerun_for: dict[tuple[str, str], str] = {}
+    """Why they were, by the same."""
+    recovered: dict[tuple[str, str], str] = {}
+    """Those that have passed then, and why they were run again."""
     set_aside: frozenset[str] = frozenset()
     """Reviews of people who have no say."""
     failed: PullRequestFailed | None = None
@@ -89,6 +95,8 @@ class PullRequest(msgspec.Struct, frozen=True):
     """How far the hive is with merging it; None where it does not, or it is over."""
     queued: str = ""
     """The head with which it was seen in the merge queue, until it was noted that it left."""
+    group: str = ""
+    """The commit that the queue judges, or has judged last."""
     left: tuple[str, int] = ("", 0)
     """A head, and how many times the queue has let go of it unmerged."""
 
@@ -126,6 +134,9 @@ def decide(state: PullRequest, command: AnyPullRequestCommand) -> list[AnyPullRe
         case NoteRerun(head=head, check=check, reason=reason, mark=mark):
             known_rerun = (head, check) in state.reruns
             return [] if known_rerun else [CheckRerun(id, head, check, reason, mark)]
+        case NoteRecovery(head=head, check=check):
+            news = (head, check) in state.reruns and (head, check) not in state.recovered
+            return [CheckRecovered(id, head, check)] if news else []
         case SetReviewAside(review=review, by=by, reason=reason):
             aside = review in state.set_aside
             return [] if aside else [ReviewSetAside(id, review, by, reason)]
@@ -171,15 +182,20 @@ def evolve(state: PullRequest, event: AnyPullRequestEvent) -> PullRequest:
             return replace(state, rounds=asked(state.rounds, event))
         case RoundSettled():
             return replace(state, rounds=settled(state.rounds, event))
-        case CheckRerun(head=head, check=check, mark=mark):
-            return replace(state, reruns={**state.reruns, (head, check): mark})
+        case CheckRerun(head=head, check=check, mark=mark, reason=reason):
+            reasons = {**state.rerun_for, (head, check): reason}
+            reruns = {**state.reruns, (head, check): mark}
+            return replace(state, reruns=reruns, rerun_for=reasons)
+        case CheckRecovered(head=head, check=check):
+            why = state.rerun_for.get((head, check), "")
+            return replace(state, recovered={**state.recovered, (head, check): why})
         case ReviewSetAside(review=review):
             return replace(state, set_aside=state.set_aside | {review})
         case MergeAwaited(left=head) if head:
             times = state.left[1] + 1 if state.left[0] == head else 1
             return replace(state, merging=event, left=(head, times), queued="")
-        case MergeQueued(head=head):
-            return replace(state, merging=event, queued=head)
+        case MergeQueued(head=head, group=group):
+            return replace(state, merging=event, queued=head, group=group)
         case MergeAwaited() | MergeBegun():
             return replace(state, merging=event)
         case PullRequestFailed():
@@ -227,8 +243,8 @@ def _merging(
             step = MergeAwaited(id, reason)
         case BeginMerge(head=head, method=method):
             step = MergeBegun(id, head, method)
-        case NoteQueued(head=head):
-            step = MergeQueued(id, head)
+        case NoteQueued(head=head, group=group):
+            step = MergeQueued(id, head, group or (state.group if state.queued == head else ""))
         case NoteLeft(head=head):
             if head != state.queued:
                 return []  # it is known, or was of another head

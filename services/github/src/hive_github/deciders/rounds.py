@@ -42,7 +42,7 @@ def ask(rounds: Rounds, command: AskRound) -> list[RoundAsked]:
         RoundAsked(
             command.mission_id, rounds.last + 1, command.kind, command.source, command.head,
             command.title, command.finding, command.by, command.task, command.threads,
-            command.merge,
+            command.merge, command.words,
         )
     ]  # fmt: skip
 

@@ -40,6 +40,10 @@ class Standing(msgspec.Struct, frozen=True):
     queued: bool = False
     left: int = 0
     """How many times the merge queue has let go of this head, unmerged."""
+    missing: tuple[str, ...] = ()
+    """Checks that the base's rules want, and of which nothing is there."""
+    until: str = ""
+    """A moment before which checks may still begin; empty where it is past, or none is awaited."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -81,8 +85,19 @@ def judge(seen: Standing, judged: str, how: Literal["when_green", "queue"]) -> S
             return Wait(f"it conflicts with {seen.base}")
         case "unknown":
             return Wait("GitHub works out whether it can be merged")
-    if how == "queue":
-        return _queued(seen)
+    step = _queued(seen) if how == "queue" else _merged(seen)
+    if seen.until and isinstance(step, Merge | Enqueue):
+        return Wait(
+            f"checks may still begin, until {seen.until}: the rules of {seen.base} name none that"
+            " is required"
+        )
+    return step
+
+
+def _merged(seen: Standing) -> Step:
+    if seen.missing:
+        # GitHub would not wait for them where the hive may bypass the rules.
+        return Wait(f"required checks have not begun: {_some(seen.missing)}")
     match seen.state:
         case "behind":
             return Wait(f"the repository wants it up to date with {seen.base} first")

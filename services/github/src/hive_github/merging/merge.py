@@ -20,6 +20,7 @@ from hive_github.api.github import Github
 from hive_github.checks.verdict import Said, said_by_run, said_by_status
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.look import Looks, SeenRepository
+from hive_github.merging.grace import Grace
 from hive_github.merging.judge import (
     Enqueue,
     Merge,
@@ -30,6 +31,7 @@ from hive_github.merging.judge import (
     allowed,
     judge,
 )
+from hive_github.merging.required import required
 from hive_github.records import Records
 
 ENQUEUE: Final = """mutation($id: ID!, $head: GitObjectID!) {
@@ -45,7 +47,8 @@ _UNFIT: Final = "not allowed"
 
 
 class Merger:
-    def __init__(self, github: Github, records: Records, looks: Looks) -> None:
+    def __init__(self, github: Github, records: Records, looks: Looks, grace: Grace) -> None:
+        self._grace = grace
         self._github = github
         self._records = records
         self._looks = looks
@@ -101,7 +104,12 @@ class Merger:
             for place, shown in (await self._records.checks(mission_id)).shown.items()
             if place.head == head
         }
-        others = [each for each in await self._checks(at, head) if each.name not in own]
+        said = await self._checks(at, head)
+        others = [each for each in said if each.name not in own]
+        wanted = await required(self._github, at, told["base"]["ref"])
+        until = ""
+        if not wanted.of_others:
+            until = await self._grace.until(await self._records.moved_at(mission_id))
         reviews = [each async for each in self._github.pages(f"{path}/reviews", at.installation)]
         return Standing(
             head,
@@ -112,6 +120,8 @@ class Merger:
             tuple(each.name for each in others if not each.conclusion),
             tuple(each.name for each in others if each.conclusion and not each.is_good),
             how == "queue" and await self._is_queued(state, at),
+            missing=tuple(sorted(set(wanted.checks) - {each.name for each in said})),
+            until=until,
         )
 
     async def _checks(self, at: SeenRepository, head: str) -> list[Said]:

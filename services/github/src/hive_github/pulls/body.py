@@ -6,6 +6,8 @@ write around it stays. Texts of others are shown as text: they mention nobody an
 
 import hashlib
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from hive_contracts.outcome import GateResult, Usage
@@ -43,8 +45,16 @@ def title_of(story: Story) -> str:
     return story.name
 
 
-def section(story: Story, traceparent: str, rounds: Rounds = Rounds()) -> str:  # noqa: B008
-    """The hive's part of the body, with its marks."""
+def section(
+    story: Story,
+    traceparent: str,
+    rounds: Rounds = Rounds(),  # noqa: B008
+    recovered: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> str:
+    """The hive's part of the body, with its marks.
+
+    `recovered`: why checks that have passed then were run again, by commit and name.
+    """
     parts = [BEGIN]
     if story.origin is not None:
         # GitHub closes it with the merge. What others wrote there stands there.
@@ -56,6 +66,8 @@ def section(story: Story, traceparent: str, rounds: Rounds = Rounds()) -> str:  
         parts.append(_one_of(story))
     if rounds.last:
         parts.append(_rounds(rounds))
+    if recovered:
+        parts.append(_recovered(recovered))
     if story.works:
         parts.append(_works(story.works))
     parts += [
@@ -142,6 +154,14 @@ def _rounds(rounds: Rounds) -> str:
     if rounds.open is not None:
         rows.append(f"| {rounds.open.round} | {plain(rounds.open.title[:300])} | … |")
     return "### What came back\n" + "\n".join(rows)
+
+
+def _recovered(recovered: Mapping[tuple[str, str], str]) -> str:
+    """So that nobody takes what was run until it was green for what was green at once."""
+    rows = ["| check | on | why it was run again |", "|---|---|---|"]
+    for (head, check), why in list(recovered.items())[-MAX_SHOWN:]:
+        rows.append(f"| {plain(check[:200])} | `{head[:12]}` | {plain(why[:300])} |")
+    return "### Passed when they were run once more\n" + "\n".join(rows)
 
 
 def _works(works: tuple[Work, ...]) -> str:

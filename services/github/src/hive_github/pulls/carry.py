@@ -33,6 +33,7 @@ from hive_github.api.github import Github
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.git import Mirrors
 from hive_github.look import Looks, NoAccess, SeenRepository, seen_pull_request
+from hive_github.merging.grace import Grace
 from hive_github.merging.merge import Merger
 from hive_github.pulls.bases import Later, all_merged, base_of
 from hive_github.pulls.body import digest_of, section, section_in, title_of, within
@@ -65,6 +66,7 @@ class Carrier:
         rounds: Rounds,
         turns: Turns,
         restraining: Restraining,
+        grace: Grace,
     ) -> None:
         self._github = github
         self._store = store
@@ -76,7 +78,8 @@ class Carrier:
         self._turns = turns
         self._restraining = restraining
         self._settling = Settling(github, records)
-        self._merger = Merger(github, records, looks)
+        self._grace = grace
+        self._merger = Merger(github, records, looks, grace)
 
     async def carry(self, mission_id: str, cause: str) -> None:
         """Raises GithubError, GitError, ArtifactError, StoreError: to be tried again."""
@@ -115,7 +118,7 @@ class Carrier:
         """The same for the pull request of one task."""
         return Carrier(
             self._github, self._store, self._records.of(part), self._looks.of(part), self._mirrors,
-            self._rounds.of(part), self._turns, self._restraining,
+            self._rounds.of(part), self._turns, self._restraining, self._grace,
         )  # fmt: skip
 
     async def _one(self, story: Story, traceparent: str, cause: str) -> None:
@@ -123,8 +126,13 @@ class Carrier:
         try:
             state = await self._records.pull_request(mission_id)
             await self._steps(story, state, traceparent, cause)
+            recovered = len(state.recovered)
             await self._rounds.look(mission_id, cause)
             state = await self._records.pull_request(mission_id)
+            if len(state.recovered) > recovered:
+                # What is to be said has changed, and once it is merged nothing more is.
+                await self._steps(story, state, traceparent, cause)
+                state = await self._records.pull_request(mission_id)
             await self._merge(story, state, cause)
             if (stuck := waiting(story, state.rounds)) is not None and state.state == "open":
                 raise stuck
@@ -148,11 +156,11 @@ class Carrier:
         ):  # fmt: skip
             return
         at = await self._repository(wish, state, story, cause)
-        if not story.round or story.outcome == "succeeded":
-            # What came back is pushed once it is mended, and has passed all gates.
+        if not story.round or story.outcome == "succeeded" or story.awaits_github:
+            # What came back is pushed once it is mended, and has passed all gates of the hive's.
             await self._branches.push(story, state, at, cause)
         # The description is of what was pushed; it is written once, as the pull request is opened.
-        written = section(story, traceparent, state.rounds)
+        written = section(story, traceparent, state.rounds, state.recovered)
         if state.opened is None:
             await self._open(story, wish, at, written, cause)
             state = await self._records.pull_request(story.mission_id)
@@ -161,7 +169,7 @@ class Carrier:
         with span("settle"):
             await self._settling.settle(story, at, cause)
         state = await self._records.pull_request(story.mission_id)
-        written = section(story, traceparent, state.rounds)
+        written = section(story, traceparent, state.rounds, state.recovered)
         if digest_of(written) != state.described:
             await self._describe(story.mission_id, state, at, written, cause)
         if state.draft and story.outcome == "succeeded":

@@ -13,11 +13,11 @@ from hive_github.api.github import Github
 from hive_github.checks.run import OURS
 from hive_github.credentials import AppCredentials
 from hive_github.look import SeenRepository
-from hive_github.pulls.excerpt import Excerpt, clean
+from hive_github.pulls.excerpt import clean
+from hive_github.pulls.logs import ACTIONS, log_of
 
 FAILED: Final = frozenset(("failure", "timed_out", "startup_failure", "error"))
 """Conclusions that somebody has to mend; one that was cancelled says nothing of the change."""
-ACTIONS: Final = "github-actions"
 MAX_CHECKS: Final = 10
 """Failed checks that are told of at once; the others are named."""
 MAX_TOLD: Final = 14_000
@@ -107,22 +107,14 @@ class Checks:
         return "\n\n".join(parts)
 
     async def _said(self, at: SeenRepository, check: Check, most: int) -> str:
-        if check.app == ACTIONS and (log := await self._log(at, check, most)):
-            return log
+        if check.app == ACTIONS:
+            log = await log_of(self._github, at.full_name, at.installation, check.run, most)
+            if log:
+                return log
         parts = [clean(check.said)]
         if check.annotations:
             parts.insert(0, await self._annotated(at, check))
         return "\n".join(filter(None, parts))[:most]
-
-    async def _log(self, at: SeenRepository, check: Check, most: int) -> str:
-        """Empty where there is none to be had, any more or for us."""
-        excerpt = Excerpt()
-        path = repository_path(at.full_name, "/actions/jobs/{}/logs", check.run)
-        try:
-            await self._github.flow(path, at.installation, excerpt.feed)
-        except Refused:
-            return ""
-        return excerpt.text(most)
 
     async def _annotated(self, at: SeenRepository, check: Check) -> str:
         path = repository_path(at.full_name, "/check-runs/{}/annotations", check.run)

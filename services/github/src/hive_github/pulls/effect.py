@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from typing import Final, Protocol
 
+from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.github.pull_request import (
+    CheckRecovered,
     PullRequestClosed,
     PullRequestMerged,
     PullRequestReopened,
@@ -20,6 +22,7 @@ from hive_contracts.mission import (
     RevisionDeclined,
 )
 from hive_contracts.subjects import split_stream
+from hive_contracts.task import CheckAwaited
 from hive_github.api.errors import Limited
 from hive_shared.subscriptions.effects import PutOff
 
@@ -60,13 +63,16 @@ class PullRequests:
     def wants(self, event: Recorded) -> bool:
         """No more than it must: each event that is wanted costs two commits and reads."""
         category, mission_id = split_stream(event.stream)
+        if category == "task":
+            return event.type == CheckAwaited.__name__  # GitHub judges what is pushed
         if category == "pull_request":
             if event.type == PullRequestRequested.__name__:
                 self._remember(mission_id, wished=True)
                 # What the mission file wishes is recorded on the way: it is at work already.
                 return b'"by":' in event.data
             # Of a mission with one for each task: another may be based on it.
-            return event.type in OVER and b'"part":' in event.data
+            of_others = event.type in OVER and b'"part":' in event.data
+            return of_others or event.type == CheckRecovered.__name__
         if category != "mission":
             return False
         if event.type == MissionLaunched.__name__:
@@ -76,6 +82,10 @@ class PullRequests:
 
     async def perform(self, event: Recorded, effect_id: str) -> None:
         _, mission_id = split_stream(event.stream)
+        if event.type == CheckAwaited.__name__:
+            awaited = decode(event)
+            assert isinstance(awaited, CheckAwaited)
+            mission_id = awaited.mission_id
         try:
             await self._carrier.carry(mission_id, effect_id)
         except Limited as error:

@@ -62,6 +62,7 @@ class Thread(msgspec.Struct, frozen=True):
     """0 where it has none, any more."""
     outdated: bool
     comments: tuple[Comment, ...]
+    resolved: bool = False
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -70,19 +71,29 @@ class Review(msgspec.Struct, frozen=True):
     state: str
     body: str
     threads: tuple[Thread, ...] = ()
-    """Those that are not resolved and that it says something in."""
+    """Those that it says something in."""
+    approved: bool = False
+    """Whether its reviewer approves, by their last word."""
+
+    @property
+    def open(self) -> tuple[Thread, ...]:
+        return tuple(thread for thread in self.threads if not thread.resolved)
+
+    @property
+    def requests_changes(self) -> bool:
+        return self.state == "CHANGES_REQUESTED"
 
     @property
     def wants_changes(self) -> bool:
-        return bool(self.threads) or (self.state == "CHANGES_REQUESTED" and bool(self.body.strip()))
+        return bool(self.open) or (self.requests_changes and bool(self.body.strip()))
 
 
 class Reviews:
     def __init__(self, github: Github) -> None:
         self._github = github
 
-    async def waiting(self, at: SeenRepository, number: int) -> list[Review]:
-        """Reviews that want something changed, the oldest first. Raises GithubError."""
+    async def of(self, at: SeenRepository, number: int) -> list[Review]:
+        """The oldest first, each with its state as it counts now. Raises GithubError."""
         reviews: dict[str, Review] = {}
         threads: list[Thread] = []
         after: str | None = None
@@ -97,7 +108,7 @@ class Reviews:
                         node["id"], _login(node), node["state"], node["body"]
                     )
             page = pull["reviewThreads"]
-            threads += [_thread(node) for node in page["nodes"] if not node["isResolved"]]
+            threads += [_thread(node) for node in page["nodes"]]
             if not page["pageInfo"]["hasNextPage"]:
                 break
             after = page["pageInfo"]["endCursor"]
@@ -107,11 +118,14 @@ class Reviews:
             mine = tuple(
                 thread
                 for thread in threads
-                if any(one.review == review.id and not _is_ours(one) for one in thread.comments)
+                if any(one.review == review.id and not is_ours(one) for one in thread.comments)
             )
             state = review.state if last.get(review.by) == review.state else "COMMENTED"
-            found.append(msgspec.structs.replace(review, threads=mine, state=state))
-        return [review for review in found if review.wants_changes]
+            approved = last.get(review.by) == "APPROVED"
+            found.append(
+                msgspec.structs.replace(review, threads=mine, state=state, approved=approved)
+            )
+        return found
 
     async def has_a_say(self, at: SeenRepository, login: str, named: tuple[str, ...]) -> bool:
         """Raises GithubError."""
@@ -182,7 +196,7 @@ def _decides(review: Review) -> bool:
     return review.state in ("APPROVED", "CHANGES_REQUESTED", "DISMISSED")
 
 
-def _is_ours(comment: Comment) -> bool:
+def is_ours(comment: Comment) -> bool:
     return MARK in comment.body
 
 
@@ -202,7 +216,7 @@ def _thread(node: Any) -> Thread:
         for one in node["comments"]["nodes"]
     )
     line = 0 if node["isOutdated"] else node["line"] or 0
-    return Thread(node["id"], node["path"], line, node["isOutdated"], comments)
+    return Thread(node["id"], node["path"], line, node["isOutdated"], comments, node["isResolved"])
 
 
 def _discussed(thread: Thread, say: Mapping[str, bool]) -> str:
@@ -211,7 +225,7 @@ def _discussed(thread: Thread, say: Mapping[str, bool]) -> str:
     said = [
         f"{one.by}: {_cut(one.body)}"
         for one in thread.comments
-        if say.get(one.by) and not _is_ours(one)
+        if say.get(one.by) and not is_ours(one)
     ]
     hunk = clean(thread.comments[0].hunk)[-MAX_HUNK:] if thread.comments else ""
     return "\n".join(filter(None, [f"At {place}{since}", hunk, *said]))

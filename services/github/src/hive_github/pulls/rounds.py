@@ -1,6 +1,6 @@
 """The loop until a pull request is merged: what comes back of it goes to an agent, a round each.
 
-    somebody pushed │ base moved │ a review │ failed checks     the first of these that is so
+    somebody pushed │ base moved │ a review │ failed checks, in the queue too     the first of these
                     └─────── look ───────┘
                                ▼
            RoundAsked ─▶ the mission goes on (orchestrator) ─▶ pushed ─▶ answered (`settling`)
@@ -13,14 +13,13 @@ while the mission rests and its newest commit is the pull request's head.
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from hive_contracts.github.places import repository_path
 from hive_contracts.github.pull_request import (
     AskRound,
     FailPullRequest,
     NotePush,
-    NoteRerun,
     SetReviewAside,
 )
 from hive_contracts.plan import MergeOf
@@ -29,9 +28,11 @@ from hive_github.api.github import Github
 from hive_github.deciders.pull_request import PullRequest
 from hive_github.git import Mirrors, PushRefused, Remote
 from hive_github.look import Looks, SeenRepository
-from hive_github.pulls.checks import Check, Checks
-from hive_github.pulls.excerpt import clean
+from hive_github.pulls.asking import ask
+from hive_github.pulls.failures import Failures
+from hive_github.pulls.queue import Queue
 from hive_github.pulls.reading import standing_of
+from hive_github.pulls.returning import wanted
 from hive_github.pulls.reviews import Review, Reviews
 from hive_github.pulls.story import Story, of_part
 from hive_github.pulls.stuck import Stuck
@@ -40,9 +41,6 @@ from hive_github.stacking import Step, Unfit
 from hive_shared.eventstore.port import EventStore
 from hive_shared.telemetry import continuing
 
-MAX_TITLE: Final = 200
-MAX_FINDING: Final = 30_000
-"""Bytes: it goes into an event, in which some characters take two."""
 MAX_THREADS: Final = 200
 """Of one review that are answered; more are no review any more."""
 MAX_LOOKS: Final = 5
@@ -70,7 +68,8 @@ class Rounds:
         self._part = part
         self._unsettled: dict[tuple[str, str], int] = {}
         """By mission and task: looks in a row that came too early."""
-        self._checks = Checks(github)
+        self._failures = Failures(github, records)
+        self._queue = Queue(github, records, self._failures)
         self._reviews = Reviews(github)
 
     def of(self, part: str) -> "Rounds":
@@ -134,7 +133,9 @@ class Rounds:
         self,
     ) -> tuple[Callable[[Story, PullRequest, SeenRepository, str], Awaitable[bool]], ...]:
         """Each answers whether something came back, so that nothing else is looked at now."""
-        return (self._pushed_by_others, self._base, self._review, self._failed)
+        return (
+            self._pushed_by_others, self._base, self._review, self._failed, self._left_the_queue
+        )  # fmt: skip
 
     # ---- what may have come back
 
@@ -246,22 +247,22 @@ class Rounds:
     ) -> bool:
         assert state.opened is not None and state.requested is not None
         named = state.requested.wish.reviewers
-        for review in await self._reviews.waiting(at, state.opened.number):
-            source = f"review {review.id}"
-            if source in state.rounds.taken or review.id in state.set_aside:
+        for review in await self._reviews.of(at, state.opened.number):
+            told = wanted(review, state.rounds)
+            if told is None or review.id in state.set_aside:
                 continue
             if not await self._reviews.has_a_say(at, review.by, named):
                 reason = f"{review.by} has no write access to {at.full_name}"
                 aside = SetReviewAside(story.mission_id, review.id, review.by, reason)
                 await self._records.tell(aside, cause)
                 continue
-            finding = await self._reviews.told(at, review, named)
-            task = await self._made(story, state, at, review)
-            threads = tuple(thread.id for thread in review.threads[:MAX_THREADS])
+            finding = await self._reviews.told(at, told.review, named)
+            task = await self._made(story, state, at, told.review)
+            threads = tuple(thread.id for thread in told.review.threads[:MAX_THREADS])
             await self._ask(
                 story, state, cause, AskRound(
-                    story.mission_id, "review", source, state.pushed, _title(review), finding,
-                    review.by, task, threads,
+                    story.mission_id, "review", told.source, state.pushed, told.title, finding,
+                    review.by, task, threads, words=told.words,
                 ),
             )  # fmt: skip
             return True
@@ -275,65 +276,40 @@ class Rounds:
         if source in state.rounds.taken:
             return False
         try:
-            checks = await self._checks.of(at, state.pushed)
+            checks = await self._failures.checks.of(at, state.pushed)
         except Forbidden:
             return False  # `hive github doctor` names the permission that is missing
+        await self._failures.note_recovered(story.mission_id, state, checks, cause)
         failed = [check for check in checks if check.failed]
         if not failed or not all(check.done for check in checks):
             return False
-        notes: dict[str, str] = {}
-        running = False
-        for check in failed:
-            again, note = await self._again(story, state, at, check, cause)
-            running = running or again
-            if note:
-                notes[check.name] = note
-        if running:
+        failure = await self._failures.mendable(story.mission_id, state, at, failed, cause)
+        if failure is None:
             return True
-        names = ", ".join(check.name for check in failed)
-        what = "a check failed" if len(failed) == 1 else f"{len(failed)} checks failed"
-        title = " ".join(f"{what}: {names}".split())[:MAX_TITLE]
-        finding = await self._checks.told(at, failed, notes)
         await self._ask(
             story, state, cause, AskRound(
-                story.mission_id, "checks", source, state.pushed, title, finding, task=self._part
+                story.mission_id, "checks", source, state.pushed, failure.title, failure.finding,
+                task=self._part,
             ),
         )  # fmt: skip
         return True
 
-    async def _again(
-        self, story: Story, state: PullRequest, at: SeenRepository, check: Check, cause: str
-    ) -> tuple[bool, str]:
-        """Whether a failed check runs once more, and what is known of its failing by chance."""
-        assert state.opened is not None
-        key = (state.pushed, check.name)
-        before = state.reruns.get(key)
-        if before is not None and before != check.mark:
-            return False, "it failed when it was run again, too"
-        base = state.base
-        why = await self._checks.by_chance(at, state.pushed, base, check)
-        if not why:
-            return False, ""
-        if before is None:
-            noted = NoteRerun(story.mission_id, *key, why, check.mark)
-            await self._records.tell(noted, cause)
-        return await self._checks.run_again(at, check), why
+    async def _left_the_queue(
+        self, story: Story, state: PullRequest, at: SeenRepository, cause: str
+    ) -> bool:
+        assert state.requested is not None
+        if state.requested.wish.merge != "queue":
+            return False
+        state = await self._queue.followed(story.mission_id, state, at, cause)
+        command = await self._queue.round_of(story.mission_id, state, at)
+        if command is None:
+            return False
+        await self._ask(story, state, cause, replace(command, task=self._part))
+        return True
 
     async def _ask(self, story: Story, state: PullRequest, cause: str, command: AskRound) -> None:
         """Raises Stuck once there were as many rounds as there may be."""
-        assert state.requested is not None
-        most = state.requested.wish.rounds
-        if command.kind != "base" and state.rounds.used >= most:
-            times = "1 round" if most == 1 else f"{most} rounds"
-            raise Stuck(
-                f"{command.title}, after {times}",
-                f"see to it yourself, or grant as many once more: hive pr {story.name} --again",
-            )
-        fitting = command.finding.encode()[:MAX_FINDING].decode(errors="ignore")
-        command = msgspec.structs.replace(
-            command, title=clean(command.title)[:MAX_TITLE], finding=fitting
-        )
-        await self._records.tell(command, cause)
+        await ask(self._records, story.name, state, cause, command)
 
     async def _made(
         self, story: Story, state: PullRequest, at: SeenRepository, review: Review
@@ -363,11 +339,4 @@ class Rounds:
 
 def _rests(story: Story) -> bool:
     """Whether the mission is at its end, and may go on from it."""
-    return story.outcome == "succeeded" or (story.outcome == "failed" and story.round > 0)
-
-
-def _title(review: Review) -> str:
-    if review.state == "CHANGES_REQUESTED":
-        return f"{review.by} asks for changes"
-    places = "1 place" if len(review.threads) == 1 else f"{len(review.threads)} places"
-    return f"{review.by} comments on {places}"
+    return story.outcome == "succeeded" or (story.outcome == "failed" and story.has_succeeded)

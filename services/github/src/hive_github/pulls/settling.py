@@ -62,8 +62,8 @@ class Settling:
         self, round: RoundAsked, state: PullRequest, story: Story, at: SeenRepository, *,
         pushed: bool,
     ) -> None:  # fmt: skip
-        if round.kind != "review":
-            return
+        if not round.by:
+            return  # Nobody said it; of a review, and of what came of mending one, somebody did.
         assert state.opened is not None
         text = _answered(story.answer, state.pushed if pushed else "")
         for thread in round.threads:

@@ -25,6 +25,7 @@ from hive_contracts.task import (
     ApprovalGiven,
     AttemptFailed,
     AttemptSucceeded,
+    CheckAwaited,
     GatesJudged,
     TaskPlanned,
 )
@@ -92,6 +93,10 @@ class Story(msgspec.Struct, frozen=True):
     """Where it is told of one task alone: that one, as `phase/task`."""
     closes: bool = True
     """Whether its issue is done with it."""
+    has_succeeded: bool = False
+    """Whether it ever has, before what came back too: then it may go on."""
+    awaits_github: bool = False
+    """Whether its own gates have passed on the tip, and checks on GitHub are to judge it."""
 
     @property
     def branch(self) -> str:
@@ -143,6 +148,7 @@ def tell(mission: Sequence[AnyEvent], tasks: Mapping[str, Sequence[AnyEvent]]) -
     reason, ask, tip = "", "", None
     round, declined, revision = 0, {}, ""
     answer: Answered | None = None
+    has_succeeded = False
     settled: dict[str, TaskSettled] = {}
     changes: list[Change] = []
     phases: list[Phase] = []
@@ -176,7 +182,7 @@ def tell(mission: Sequence[AnyEvent], tasks: Mapping[str, Sequence[AnyEvent]]) -
             case RevisionDeclined(round=number, reason=why):
                 declined[number] = why
             case MissionSucceeded():
-                outcome = "succeeded"
+                outcome, has_succeeded = "succeeded", True
             case MissionFailed(reason=reason):
                 outcome = "failed"
             case MissionRefused(reason=reason):
@@ -213,6 +219,12 @@ def tell(mission: Sequence[AnyEvent], tasks: Mapping[str, Sequence[AnyEvent]]) -
         answer,
         tuple(changes),
         parts_of(changes, phases, _by_phase(known_as.values())),
+        has_succeeded=has_succeeded,
+        awaits_github=any(
+            isinstance(event, CheckAwaited) and tip is not None and event.commit == tip.commit
+            for events in tasks.values()
+            for event in events
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Reads the rows. Adapter."""
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -88,6 +89,12 @@ class Views:
     async def merging(self, commit: str = "") -> list[str]:
         """Missions whose open pull request the hive is to merge, with that head, or any."""
         return [row["mission_id"] for row in await self._fetch("merging", commit)]
+
+    async def now(self) -> datetime:
+        """By the database's clock, as the record's times are."""
+        [[moment]] = await self._fetch("now")
+        found: datetime = moment
+        return found
 
     async def limits(self, now_ms: int) -> list[Known]:
         """Those that are not over."""

@@ -71,7 +71,7 @@ from hive_orchestrator.deciders.plan import (
     check_phases,
     without_items,
 )
-from hive_orchestrator.deciders.planning import BASE, advance
+from hive_orchestrator.deciders.planning import BASE, advance, is_outdated
 from hive_orchestrator.deciders.rejected import Rejected
 from hive_orchestrator.deciders.revising import revise
 
@@ -270,6 +270,8 @@ def _settle_badly(
         return _and_on(mission, [settled])
     if task.phase:
         return [settled, MissionFailed(id, f"{task.phase}/{task.name}: {why}")]
+    if is_outdated(mission, task.name):
+        return _and_on(mission, [settled])
     if task.name == BASE:
         return [settled, MissionRefused(id, _on_the_base(failure, why, mission.launched.criteria))]
     if any(gate.name == task.name for gate in mission.launched.approvals):

@@ -154,6 +154,15 @@ def _base_check(mission: Active, commands: tuple[Gate, ...]) -> Events:
     return _own(at_base, [TaskSpec(BASE, gates=commands, retry=Retry(attempts=1))])
 
 
+def is_outdated(mission: Active, name: str) -> bool:
+    """Whether it is a check on GitHub that was awaited before the mission went on: whatever comes
+    of it, it is judged anew on the tip that follows."""
+    checks = [gate.name for gate in mission.launched.criteria if isinstance(gate, GithubCheckGate)]
+    times = [replace(mission, extensions=before) for before in range(mission.extensions)]
+    earlier = {_this_time(each, check) for check in checks for each in times}
+    return name in earlier - {_this_time(mission, check) for check in checks}
+
+
 def _asking(name: str, gate: Gate) -> TaskSpec:
     return TaskSpec(name, gates=(gate,))
 

@@ -193,7 +193,7 @@ def get_branch(call: Call) -> Any:
         "commit": commits.commit(call.world, at, call.world.git.commits(at.path, sha, 1)[0]),
         "_links": {"self": url, "html": f"{shown.html(call.world, at)}/tree/{name}"},
         "protected": rules is not None,
-        "protection": {"enabled": rules is not None},
+        "protection": shown.shown_protection(rules),
         "protection_url": f"{url}/protection",
     }
 

@@ -179,6 +179,19 @@ def protection(world: World, one: Repository, branch: str, rules: Rules) -> dict
     return found
 
 
+def shown_protection(rules: Rules | None) -> dict[str, Any]:
+    """What whoever may read sees of it with a branch."""
+    checks = rules.checks if rules else ()
+    return {
+        "enabled": rules is not None,
+        "required_status_checks": {
+            "enforcement_level": "everyone" if checks else "off",
+            "contexts": list(checks),
+            "checks": [{"context": name, "app_id": None} for name in checks],
+        },
+    }
+
+
 def active_rules(rules: Rules) -> list[dict[str, Any]]:
     """As rulesets show them to whoever may read."""
     source = {"ruleset_source_type": "Repository", "ruleset_source": "branch", "ruleset_id": 1}
