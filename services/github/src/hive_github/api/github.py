@@ -6,8 +6,9 @@ A GET is asked with the ETag of its last answer; a 304 costs nothing of the limi
 changes something is never sent twice by itself: whoever calls looks first at what is there.
 """
 
+import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -75,6 +76,7 @@ class Github:
         self._clock = clock
         self.identity: Identity = identity(credentials, self._issue, clock)
         self._seen: OrderedDict[tuple[int, str], tuple[str, Answer]] = OrderedDict()
+        self._writing: defaultdict[tuple[int, Urgency], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def rest(
         self,
@@ -100,11 +102,12 @@ class Github:
         if etag:
             headers["If-None-Match"] = etag
         cost = 1 if method == "GET" else 5
-        await self._throttle.enter(installation, "core", cost, content=content, urgency=urgency)
-        answer = await self._send(method, str(url), installation, headers, body)
-        await self._throttle.observe(
-            installation, "core", answer.status, answer.headers, answer.body
-        )
+        async with self._in_turn(installation, urgency, is_write=method != "GET"):
+            await self._throttle.enter(installation, "core", cost, content=content, urgency=urgency)
+            answer = await self._send(method, str(url), installation, headers, body)
+            await self._throttle.observe(
+                installation, "core", answer.status, answer.headers, answer.body
+            )
         if answer.status == 304 and known is not None:
             self._seen.move_to_end(key)
             return known
@@ -174,18 +177,36 @@ class Github:
         urgency: Urgency = "background",
     ) -> Any:
         """The `data` of an answer. Raises GithubError."""
-        cost = 5 if query.lstrip().startswith("mutation") else 1
-        await self._throttle.enter(installation, "graphql", cost, content=content, urgency=urgency)
-        body = {"query": query, "variables": variables}
-        answer = await self._send("POST", self.places.graphql, installation, {}, body)
-        status = 429 if is_limited(answer.body) else answer.status
-        await self._throttle.observe(installation, "graphql", status, answer.headers, answer.body)
+        is_write = query.lstrip().startswith("mutation")
+        cost = 5 if is_write else 1
+        enter, body = self._throttle.enter, {"query": query, "variables": variables}
+        async with self._in_turn(installation, urgency, is_write=is_write):
+            await enter(installation, "graphql", cost, content=content, urgency=urgency)
+            answer = await self._send("POST", self.places.graphql, installation, {}, body)
+            status = 429 if is_limited(answer.body) else answer.status
+            await self._throttle.observe(
+                installation, "graphql", status, answer.headers, answer.body
+            )
         _check(answer)
         told = answer.json()
         for error in told.get("errors") or ():
             kind = NotFound if error.get("type") == "NOT_FOUND" else Invalid
             raise kind(200, str(error.get("message", "")))
         return told["data"]
+
+    @asynccontextmanager
+    async def _in_turn(
+        self, installation: int, urgency: Urgency, *, is_write: bool
+    ) -> AsyncIterator[None]:
+        """Writes of this process one after the other: the second has heard what the first met.
+
+        Source: docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api.
+        """
+        if not is_write:
+            yield
+            return
+        async with self._writing[installation, urgency]:
+            yield
 
     async def _send(
         self, method: str, url: str, installation: int, headers: Mapping[str, str], body: object
