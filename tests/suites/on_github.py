@@ -59,7 +59,7 @@ from hive_github.records import Records
 from hive_github.testing import App, GitHub
 from hive_github.testing import Repository as OnGithub
 from hive_shared.artifacts import Artifacts
-from hive_shared.clock import SystemClock
+from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.port import Append, EventStore, StreamVersion
 from hive_shared.restraints import Restraining
 from tests.conftest import Database
@@ -356,8 +356,10 @@ class Unhurried(SystemClock):
 
 
 @asynccontextmanager
-async def calling(server: GitHub, credentials: Credentials) -> AsyncIterator[Github]:
-    clock = SystemClock()
+async def calling(
+    server: GitHub, credentials: Credentials, clock: Clock | None = None
+) -> AsyncIterator[Github]:
+    clock = clock or SystemClock()
     turns = Unhurried()
     throttle = Throttle(OwnCounters(turns), turns, nothing_known, told_nobody)
     async with connection() as client:

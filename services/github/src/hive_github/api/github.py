@@ -17,7 +17,14 @@ import httpx
 import msgspec
 
 from hive_contracts.github.places import Places
-from hive_github.api.errors import GithubError, Invalid, NotFound, Unreachable, refused
+from hive_github.api.errors import (
+    GithubError,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    Unreachable,
+    refused,
+)
 from hive_github.api.identity import Identity, Issued, identity
 from hive_github.api.limits import Urgency, is_limited
 from hive_github.api.throttle import Throttle
@@ -40,10 +47,13 @@ MAX_PAGES: Final = 50
 MAX_FLOW: Final = 1024 * 1024 * 1024
 """Bytes of one answer that flows by."""
 FLOW_SECONDS: Final = 300.0
+UNTAKEN_SECONDS: Final = 60.0
+"""A key or token that GitHub did not take is not shown to it again for so long."""
 API_VERSION: Final = "2022-11-28"
 
 # It would tell of each request; what goes wrong is said here.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+_log = logging.getLogger("hive.github.api")
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 
@@ -76,6 +86,8 @@ class Github:
         self._clock = clock
         self.identity: Identity = identity(credentials, self._issue, clock)
         self._seen: OrderedDict[tuple[int, str], tuple[str, Answer]] = OrderedDict()
+        self._untaken: dict[int, tuple[float, str]] = {}
+        """By installation: until when it is not asked for again, and what GitHub said."""
         self._writing: defaultdict[tuple[int, Urgency], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def rest(
@@ -212,13 +224,29 @@ class Github:
         self, method: str, url: str, installation: int, headers: Mapping[str, str], body: object
     ) -> Answer:
         for again in (True, False):
+            self._expect_taken(installation)
             signed = {"Authorization": await self.identity.authorization(installation), **headers}
             answer = await self._once(method, url, signed, body)
             # Revoked, or of an installation that was made anew: nothing was done, so ask again.
             if answer.status == 401 and again and self.identity.drop(installation):
                 continue
+            self._note_taken(installation, answer)
             return answer
         raise AssertionError
+
+    def _expect_taken(self, installation: int) -> None:
+        """Raises Unauthenticated where it was not a moment ago: GitHub shuts out who insists."""
+        for of in (APP, installation):
+            until, message = self._untaken.get(of, (0.0, ""))
+            if self._clock.monotonic() < until:
+                raise Unauthenticated(401, message)
+
+    def _note_taken(self, installation: int, answer: Answer) -> None:
+        if answer.status != 401:
+            return
+        message = message_of(answer.body)
+        self._untaken[installation] = self._clock.monotonic() + UNTAKEN_SECONDS, message
+        _log.error("GitHub does not take our key or token: %s; `hive github doctor`", message)
 
     async def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: object
@@ -246,9 +274,11 @@ class Github:
     async def _issue(self, installation: int, signed: str) -> Issued:
         """A token for an installation; its limits are the App's own. Raises GithubError."""
         url = f"{self.places.api}/app/installations/{installation}/access_tokens"
+        self._expect_taken(APP)
         await self._throttle.enter(APP, "core", 5, content=False, urgency="person")
         answer = await self._once("POST", url, {"Authorization": f"Bearer {signed}"}, None)
         await self._throttle.observe(APP, "core", answer.status, answer.headers, answer.body)
+        self._note_taken(APP, answer)
         _check(answer)
         return msgspec.json.decode(answer.body, type=Issued)
 
