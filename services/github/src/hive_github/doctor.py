@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hive_contracts.github.questions import Examination, Finding
-from hive_github.api.errors import GithubError, Refused, Unauthenticated
+from hive_github.api.errors import GithubError, NotFound, Refused, Unauthenticated
 from hive_github.api.github import Github
 from hive_github.credentials import AppCredentials
 from hive_github.look import Looks, NoAccess
@@ -56,7 +56,8 @@ class Doctor:
         findings: list[Finding] = []
         is_app = isinstance(self._github.credentials, AppCredentials)
         try:
-            findings += [each async for each in (self._app() if is_app else self._token())]
+            async for each in self._app() if is_app else self._token():
+                findings.append(each)  # noqa: PERF401  told, too, where the next one fails
             if repository:
                 findings.append(await self._repository(repository, cause))
         except Unauthenticated as error:
@@ -96,7 +97,10 @@ class Doctor:
             yield finding
 
     async def _webhooks(self, settings: str) -> AsyncIterator[Finding]:
-        config = await self._github.get("/app/hook/config", 0, urgency="person")
+        try:
+            config = await self._github.get("/app/hook/config", 0, urgency="person")
+        except NotFound:
+            config = {}
         url = config.get("url") or ""
         if not url:
             yield Finding(
