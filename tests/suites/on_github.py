@@ -375,8 +375,10 @@ class Unhurried(SystemClock):
 
 
 @asynccontextmanager
-async def calling(server: GitHub, credentials: Credentials) -> AsyncIterator[Github]:
-    clock = SystemClock()
+async def calling(
+    server: GitHub, credentials: Credentials, clock: Clock | None = None
+) -> AsyncIterator[Github]:
+    clock = clock or SystemClock()
     turns = Unhurried()
     throttle = Throttle(OwnCounters(turns), turns, nothing_known, told_nobody)
     async with connection() as client:

@@ -29,7 +29,7 @@ from hive_orchestrator.desk_memory import MemoryDesk
 from hive_orchestrator.handlers.commands import Commands
 from hive_orchestrator.handlers.submit import Submit
 from hive_shared.artifacts import Artifacts
-from hive_shared.clock import SystemClock
+from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.memory import MemoryEventStore
 from hive_shared.eventstore.port import EventStore
 from hive_shared.profiles import Profile
@@ -79,10 +79,17 @@ class Orchestrator:
 
 
 class IssueHive:
-    def __init__(self, server: GitHub, github: Github, shop: Repository, folder: Path) -> None:
+    def __init__(
+        self,
+        server: GitHub,
+        github: Github,
+        shop: Repository,
+        folder: Path,
+        clock: Clock | None = None,
+    ) -> None:
         self.server = server
         self.shop = shop
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.store = MemoryEventStore(self.clock)
         self.artifacts = Artifacts(folder / "artifacts")
         (folder / "secrets").mkdir(exist_ok=True)
@@ -96,7 +103,7 @@ class IssueHive:
         self.obedience = Obedience(
             self.records, looks, self.site,
             Launching(github, self.site, self.mirrors, PROFILES),
-            standings, self.progress, self.artifacts, self.orchestrator,
+            standings, self.progress, self.artifacts, self.orchestrator, self.clock,
         )  # fmt: skip
         self._position = 0
 

@@ -4,12 +4,15 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from redis import Redis
+
 from hive_stack import redis
 from hive_stack.binaries import find_redis
 from hive_stack.ports import free_port
 from hive_stack.processes import ProcessId, find
 
 PASSWORD = "password-for-tests"
+_ADMIN = "admin"
 
 
 class RedisServer:
@@ -18,6 +21,8 @@ class RedisServer:
             find_redis(), folder / "redis.conf", free_port(), folder / "redis.log"
         )
         redis.write_config(self._config, dict.fromkeys(redis.RIGHTS, PASSWORD))
+        with self._config.config.open("a") as file:
+            file.write(f"user {_ADMIN} reset on >{PASSWORD} ~* &* +@all\n")
         self._process: ProcessId | None = None
 
     @property
@@ -29,6 +34,11 @@ class RedisServer:
 
     def start(self) -> None:
         self._process = redis.start(self._config)
+
+    def empty(self) -> None:
+        """FLUSHALL, which none of the services may do."""
+        with Redis.from_url(self.url_of(_ADMIN)) as client:
+            client.flushall()
 
     def kill(self) -> None:
         if self._process is not None and (running := find(self._process)) is not None:

@@ -69,9 +69,13 @@ def record() -> Iterator[Record]:
 
 
 @contextmanager
-def hive(slots: int = 1, **settings: str) -> Iterator[Ground]:
-    """`slots` are its runner's; `settings` are more of its environment. Raises StackError."""
+def hive(slots: int = 1, toml: str = "", **settings: str) -> Iterator[Ground]:
+    """`slots` are its runner's; `toml` is its configuration, `settings` more of its environment.
+
+    Raises StackError.
+    """
     with scratch() as folder:
+        (folder / "hive.toml").write_text(toml)
         env = {name: value for name, value in os.environ.items() if not name.startswith("HIVE_")}
         # A runner that is stopped is to be missed soon: `missions` brings runners of its own.
         env |= {"HIVE_SESSION_TTL": "6", "HIVE_RUNNER_SLOTS": str(slots)} | settings

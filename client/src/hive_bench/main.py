@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from hive_bench import attempts, eventstore, feed, gateway, missions, rebuild, telemetry
+from hive_bench.github import run as github
 from hive_bench.ground import Record, describe, hive, record
 from hive_bench.result import CaseResult
 
@@ -83,6 +84,10 @@ def _telemetry(wish: Wish, told: Told) -> list[CaseResult]:
     return asyncio.run(run())
 
 
+def _github(wish: Wish, told: Told) -> list[CaseResult]:
+    return asyncio.run(github.run(wish.seconds or github.SECONDS, told))
+
+
 BENCHES: Final[dict[str, Bench]] = {
     "eventstore": _eventstore,
     "gateway": _gateway,
@@ -91,6 +96,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "feed": _feed,
     "rebuild": _rebuild,
     "telemetry": _telemetry,
+    "github": _github,
 }
 
 

@@ -15,7 +15,9 @@ from hive_cli.problems import Problem, verb
 
 _WIDTH: Final = 140
 """Columns of a table that is not printed on a terminal."""
-CASES: Final = ("eventstore", "gateway", "missions", "attempts", "feed", "rebuild", "telemetry")
+CASES: Final = (
+    "eventstore", "gateway", "missions", "attempts", "feed", "rebuild", "telemetry", "github",
+)  # fmt: skip
 
 
 @click.command("bench")

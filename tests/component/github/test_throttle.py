@@ -1,5 +1,8 @@
 """Below GitHub's limits together: replicas, priorities, storms, lost counters."""
 
+import asyncio
+import contextlib
+
 import msgspec
 import pytest
 
@@ -42,14 +45,14 @@ class Ground:
         self.counters = OwnCounters(self.clock)
         self.recorded: list[Known] = []
 
+    async def recall(self) -> list[Known]:
+        return self.recorded
+
+    async def tell(self, known: Known) -> None:
+        self.recorded.append(known)
+
     def replica(self) -> Throttle:
-        async def recall() -> list[Known]:
-            return self.recorded
-
-        async def tell(known: Known) -> None:
-            self.recorded.append(known)
-
-        return Throttle(self.counters, self.clock, recall, tell)
+        return Throttle(self.counters, self.clock, self.recall, self.tell)
 
     async def write(self, throttle: Throttle, *, content: bool = False) -> None:
         await throttle.enter(7, "core", 5, content=content, urgency="background")
@@ -247,3 +250,56 @@ async def test_lost_counters_close_again_what_was_recorded() -> None:
     ground.counters = OwnCounters(ground.clock)
     with pytest.raises(Limited):
         await ground.write(ground.replica())
+
+
+async def test_whoever_comes_while_another_restores_what_was_lost_does_not_go_on() -> None:
+    ground = Ground()
+    with pytest.raises(Limited):
+        await ground.replica().observe(7, "core", 403, {"retry-after": "90"}, BODY)
+    ground.counters = OwnCounters(ground.clock)
+    reading, read = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> list[Known]:
+        reading.set()
+        await read.wait()
+        return ground.recorded
+
+    first = Throttle(ground.counters, ground.clock, slow, ground.tell)
+    restoring = asyncio.create_task(ground.write(first))
+    await reading.wait()
+    with pytest.raises(Limited):
+        await ground.write(ground.replica())
+    read.set()
+    with pytest.raises(Limited):
+        await restoring
+
+
+async def test_the_record_is_read_once_for_all_who_wait_in_a_process() -> None:
+    ground, reads = Ground(), list[int]()
+
+    async def slow() -> list[Known]:
+        reads.append(1)
+        await asyncio.sleep(0)
+        return ground.recorded
+
+    throttle = Throttle(ground.counters, ground.clock, slow, ground.tell)
+    await asyncio.gather(
+        *(throttle.enter(7, "core", 1, content=False, urgency="person") for _ in range(100))
+    )
+    assert len(reads) == 1
+
+
+async def test_a_limit_that_comes_while_one_waits_for_its_turn_stops_it() -> None:
+    ground = Ground()
+    throttle = ground.replica()
+    await ground.write(throttle)
+
+    class Meanwhile(Stepping):
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            with contextlib.suppress(Limited):
+                await throttle.observe(7, "graphql", 403, {"retry-after": "90"}, BODY)
+
+    waiting = Throttle(ground.counters, Meanwhile(), ground.recall, ground.tell)
+    with pytest.raises(Limited):
+        await ground.write(waiting)

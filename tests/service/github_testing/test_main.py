@@ -1,5 +1,6 @@
 """`python -m hive_github.testing`, as a person starts it."""
 
+import json
 import re
 import signal
 import stat
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         said = ""
         for line in process.stdout:
             said += line
-            if "Ctrl-C" in line:
+            if "Ctrl-C" in line or '"github"' in line:
                 break
         yield process, said
     finally:
@@ -55,6 +57,35 @@ def test_it_shows_where_it_is_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
         assert "200 GET /repos/acme/shop · user" in shown
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+
+
+def test_for_programs_it_says_the_same_in_json_and_keeps_to_other_limits(tmp_path: Path) -> None:
+    with started(
+        "--json", "--repository", "acme/shop", "--key", str(tmp_path / "app.pem"),
+        "--webhooks", "http://127.0.0.1:1/hooks", "--limit", "core=1",
+    ) as (process, said):  # fmt: skip
+        there = json.loads(said)["github"]
+        assert there["installations"] == {"acme": 5000}
+        assert there["app"].keys() == {"id", "client_id", "webhook_secret"}
+        headers = {"Authorization": f"Bearer {there['token']}"}
+        with httpx.Client(base_url=there["rest"], headers=headers, trust_env=False) as client:
+            statuses = [client.get("/repos/acme/shop").status_code for _ in range(2)]
+        assert statuses == [200, 403]
+        assert process.stdout is not None
+        told = [json.loads(process.stdout.readline())["request"] for _ in range(2)]
+        assert [each["status"] for each in told] == statuses
+        assert {each["path"] for each in told} == {"/repos/acme/shop"}
+        assert all(each["caller"].startswith("user ") for each in told)
+
+
+@pytest.mark.parametrize("limit", ["core", "core=", "core=many", "unheard_of=1"])
+def test_a_limit_that_is_none_is_an_error(limit: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hive_github.testing", "--limit", limit],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"--limit {limit}: say NAME=NUMBER")
 
 
 def test_a_repository_without_its_owner_is_an_error(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ class Places(msgspec.Struct, frozen=True):
         """The id of a repository's stream, by GitHub's number of it."""
         return f"{self.host}-{number}"
 
+    def installation_id(self, number: int) -> str:
+        """The id of a stream for what concerns an installation before it has a repository."""
+        return f"{self.host}-installation-{number}"
+
     def git(self, full_name: str) -> str:
         return f"{self.url}/{full_name}.git"
 

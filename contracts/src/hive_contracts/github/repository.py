@@ -63,7 +63,10 @@ class RepositoryDisconnected(RepositoryEvent, frozen=True):
 
 
 class LimitObserved(RepositoryEvent, frozen=True):
-    """GitHub refused to be asked more, while something was done for this repository."""
+    """GitHub refused to be asked more, while something was done for this repository.
+
+    Where none of the installation's is known yet, the stream is the installation's.
+    """
 
     installation: int
     pool: Pool

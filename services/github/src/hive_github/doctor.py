@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from hive_contracts.github.questions import Examination, Finding
-from hive_github.api.errors import GithubError, Refused
+from hive_github.api.errors import GithubError, NotFound, Refused, Unauthenticated
 from hive_github.api.github import Github
 from hive_github.credentials import AppCredentials
 from hive_github.look import Looks, NoAccess
@@ -56,9 +56,12 @@ class Doctor:
         findings: list[Finding] = []
         is_app = isinstance(self._github.credentials, AppCredentials)
         try:
-            findings += [each async for each in (self._app() if is_app else self._token())]
+            async for each in self._app() if is_app else self._token():
+                findings.append(each)  # noqa: PERF401  told, too, where the next one fails
             if repository:
                 findings.append(await self._repository(repository, cause))
+        except Unauthenticated as error:
+            findings.append(_untaken(str(error)[:MAX_DETAIL], is_app=is_app))
         except GithubError as error:
             remedy = "see whether this machine reaches it, and github_url, App and key are right"
             findings.append(Finding("GitHub answers", False, str(error)[:MAX_DETAIL], remedy))
@@ -94,7 +97,10 @@ class Doctor:
             yield finding
 
     async def _webhooks(self, settings: str) -> AsyncIterator[Finding]:
-        config = await self._github.get("/app/hook/config", 0, urgency="person")
+        try:
+            config = await self._github.get("/app/hook/config", 0, urgency="person")
+        except NotFound:
+            config = {}
         url = config.get("url") or ""
         if not url:
             yield Finding(
@@ -127,6 +133,17 @@ class Doctor:
         if not seen.may_push:
             return Finding(name, False, "nothing may be pushed", "give write access to contents")
         return Finding(name, True, f"{seen.full_name}, default branch {seen.default_branch}")
+
+
+def _untaken(detail: str, *, is_app: bool) -> Finding:
+    if not is_app:
+        remedy = "it has ended or was revoked: put another one into its file, github_token_file"
+        return Finding("the token is taken", False, detail, remedy)
+    remedy = (
+        "see that App and key belong together and this machine's clock is right; or make another"
+        " App: hive github connect --again"
+    )
+    return Finding("the App's key is taken", False, detail, remedy)
 
 
 def _permissions(what: str, given: Mapping[str, str], where: str) -> Finding:

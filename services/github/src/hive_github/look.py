@@ -4,26 +4,50 @@ Webhooks, the sweeper and reconciliation all end here, so it does not matter whi
 first, twice or not at all.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
 
 import msgspec
 
 from hive_contracts.github.places import repository_path
 from hive_contracts.github.pull_request import PullRequestSeen, SeePullRequest
 from hive_contracts.github.repository import LoseRepository, RepositorySeen, SeeRepository
-from hive_github.api.errors import Forbidden, NotFound, Unauthenticated
+from hive_github.api.errors import Forbidden, NotFound, Refused, Unauthenticated
 from hive_github.api.github import Github
 from hive_github.api.limits import Urgency
 from hive_github.credentials import AppCredentials, TokenCredentials
 from hive_github.records import Records
+from hive_shared.subscriptions.effects import PutOff
+
+KEY_SECONDS: Final = 300.0
+"""After so long it is tried again whether GitHub takes our key or token by now."""
 
 
 class NoAccess(Exception):
     """The hive cannot work with that repository; `remedy` says what a person can do."""
 
-    def __init__(self, message: str, remedy: str) -> None:
+    def __init__(self, message: str, remedy: str, refusal: Refused) -> None:
         super().__init__(message)
         self.remedy = remedy
+        self.refusal = refusal
+        """What GitHub answered."""
+
+
+@contextmanager
+def until_let_in() -> Iterator[None]:
+    """Raises PutOff where GitHub does not take our key or token (any more): 401.
+
+    That says nothing of what was asked for, so nothing is given up for it: a person mends it, and
+    then all that waits is done.
+    """
+    try:
+        yield
+    except (NoAccess, Unauthenticated) as error:
+        refusal = error.refusal if isinstance(error, NoAccess) else error
+        if not isinstance(refusal, Unauthenticated):
+            raise
+        raise PutOff(KEY_SECONDS, f"{refusal}: see `hive github doctor`") from error
 
 
 class SeenRepository(msgspec.Struct, frozen=True):
@@ -56,7 +80,7 @@ class Looks:
         try:
             told = await self._github.get(path, installation, urgency=urgency)
         except (NotFound, Forbidden, Unauthenticated) as error:
-            raise self._no_access(full_name, str(error)) from error
+            raise self._no_access(full_name, str(error), error) from error
         # Of an App it says nothing: what that may do is said by its permissions.
         is_person = isinstance(self._github.credentials, TokenCredentials)
         rights = (told.get("permissions") or {}) if is_person else {}
@@ -96,9 +120,9 @@ class Looks:
         except NotFound as error:
             if known:
                 return known
-            raise self._no_access(full_name, "the App is not installed there") from error
+            raise self._no_access(full_name, "the App is not installed there", error) from error
 
-    def _no_access(self, full_name: str, why: str) -> NoAccess:
+    def _no_access(self, full_name: str, why: str, refusal: Refused) -> NoAccess:
         if isinstance(self._github.credentials, AppCredentials):
             remedy = (
                 "install the App on it (Settings of the App, Install App); `hive github doctor`"
@@ -107,7 +131,7 @@ class Looks:
             remedy = (
                 "give the token access to it, with read and write of contents and pull requests"
             )
-        return NoAccess(f"{full_name} cannot be worked with: {why}", remedy)
+        return NoAccess(f"{full_name} cannot be worked with: {why}", remedy, refusal)
 
 
 def seen_pull_request(told: Any) -> PullRequestSeen:

@@ -71,16 +71,21 @@ async def speak(
     store = PostgresEventStore(pool)
     records, views = Records(store, new_id), Views(pool)
 
+    at = places(settings.github_url)
+
     async def tell(known: Known) -> None:
-        """In the stream of a repository that the limit stops."""
-        for id in (await views.of_installation(known.installation))[:1]:
-            limit = ObserveLimit(id, known.installation, known.pool, known.kind, known.until_ms)
-            await records.tell(limit, new_id())
+        """In the stream of a repository that the limit stops; in one of its own where none is
+        known yet, or it is the App's.
+        """
+        ids = await views.of_installation(known.installation)
+        id = ids[0] if ids else at.installation_id(known.installation)
+        limit = ObserveLimit(id, known.installation, known.pool, known.kind, known.until_ms)
+        await records.tell(limit, new_id())
 
     shared = await shell.enter(counters(redis_url(settings), clock))
     throttle = Throttle(shared, clock, lambda: views.limits(clock.now_ms()), tell)
     client = await shell.enter(connection())
-    github = Github(client, places(settings.github_url), told.credentials, throttle, clock)
+    github = Github(client, at, told.credentials, throttle, clock)
     looks = Looks(github, records)
     deliveries = Deliveries(pool, new_id)
     artifacts = Artifacts(settings.artifacts)
@@ -99,7 +104,7 @@ async def speak(
     progress = Progress(records, looks, site, standings, clock, settings.github_comment_seconds)
     launching = Launching(github, site, mirrors, profiles_of(settings.profiles))
     obedience = Obedience(
-        records, looks, site, launching, standings, progress, artifacts, orchestrator
+        records, looks, site, launching, standings, progress, artifacts, orchestrator, clock
     )
     histories = Histories(store)
     shows = Shows(github, records, histories, artifacts, settings.github_page_url)

@@ -6,7 +6,7 @@ of it stops nothing; it is asked again after some seconds.
 
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
@@ -20,6 +20,11 @@ from hive_shared.clock import Clock
 PREFIX: Final = "hive:github:"
 AWAY_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 1.0
+CONNECTIONS: Final = 16
+QUEUE_SECONDS: Final = 10.0
+"""For a free connection: that many ask at once is no outage of Redis's."""
+KNOWN: Final = "known"
+"""What is not there in a Redis that was emptied."""
 PARTS: Final = 60
 """Of the time over which something is counted."""
 _ERRORS: Final = (RedisError, OSError, TimeoutError)
@@ -35,10 +40,27 @@ return next - now
 """
 # Never shortened: two replicas may have heard of different ends.
 _CLOSE: Final = """
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then
-    redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) end
+return left > 0 and 0 or 1
+"""
+# Closed and known in one step. Were it known first, others would go on before it is closed; were it
+# closed first, a Redis that is emptied in between would be taken for one that knows.
+_REMEMBER: Final = """
+for i = 1, #ARGV do
+    if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[i]) then
+        redis.call('SET', KEYS[i], '1', 'PX', ARGV[i])
+    end
 end
+redis.call('SET', KEYS[#KEYS], '1')
 return 1
+"""
+# -1 where all is forgotten: asked in the same step, or it could be forgotten in between.
+_CLOSED: Final = """
+if not redis.call('GET', KEYS[1]) then return -1 end
+local most = 0
+for i = 2, #KEYS do most = math.max(most, redis.call('PTTL', KEYS[i])) end
+return most
 """
 # GitHub looks back a minute, or an hour, from each moment. So do we, in PARTS of it: what is in a
 # part counts until all of that part is over. Counted is only what may be done.
@@ -91,7 +113,7 @@ class OwnCounters:
         self._sums: dict[str, tuple[int, float]] = {}
         """Each with the moment at which it is forgotten."""
         self._until: dict[str, float] = {}
-        self._asked = False
+        self._known = False
 
     async def add(self, key: str, amount: int, ttl_seconds: int) -> int:
         total = await self.sum(key) + amount
@@ -103,6 +125,14 @@ class OwnCounters:
         return total if self._clock.monotonic() < until else 0
 
     async def spend(self, key: str, amount: int, most: int, seconds: int) -> int:
+        if ms := self.wait(key, amount, most, seconds):
+            return ms
+        this, spent = int(self._clock.monotonic() // (seconds / PARTS)), self._spent[key]
+        spent[this] = spent.get(this, 0) + amount
+        return 0
+
+    def wait(self, key: str, amount: int, most: int, seconds: int) -> int:
+        """What `spend` would answer; nothing is counted."""
         part = seconds / PARTS
         now = self._clock.monotonic()
         this = int(now // part)
@@ -111,7 +141,6 @@ class OwnCounters:
             del spent[over]
         missing = sum(spent.values()) + amount - most
         if missing <= 0:
-            spent[this] = spent.get(this, 0) + amount
             return 0
         for at in sorted(spent):
             missing -= spent[at]
@@ -125,16 +154,21 @@ class OwnCounters:
         self._until[key] = mine + apart_ms / 1000
         return round((mine - now) * 1000)
 
-    async def close(self, key: str, ms: int) -> None:
-        until = self._clock.monotonic() + ms / 1000
-        self._until[key] = max(self._until.get(key, 0.0), until)
+    async def close(self, key: str, ms: int) -> bool:
+        now, before = self._clock.monotonic(), self._until.get(key, 0.0)
+        self._until[key] = max(before, now + ms / 1000)
+        return before <= now
 
-    async def closed(self, key: str) -> int:
-        return max(0, round((self._until.get(key, 0.0) - self._clock.monotonic()) * 1000))
+    async def closed(self, *keys: str) -> int | None:
+        if not self._known:
+            return None
+        until = max((self._until.get(key, 0.0) for key in keys), default=0.0)
+        return max(0, round((until - self._clock.monotonic()) * 1000))
 
-    async def lost(self) -> bool:
-        asked, self._asked = self._asked, True
-        return not asked
+    async def remember(self, closed: Mapping[str, int]) -> None:
+        for key, ms in closed.items():
+            await self.close(key, ms)
+        self._known = True
 
 
 class SharedCounters:
@@ -147,6 +181,8 @@ class SharedCounters:
         self._away_until = 0.0
         self._turn = self._client.register_script(_TURN)
         self._close = self._client.register_script(_CLOSE)
+        self._closed = self._client.register_script(_CLOSED)
+        self._remember = self._client.register_script(_REMEMBER)
         self._add = self._client.register_script(_ADD)
         self._spend = self._client.register_script(_SPEND)
 
@@ -159,34 +195,39 @@ class SharedCounters:
 
     async def sum(self, key: str) -> int:
         own = await self._own.sum(key)
-        shared = await self._ask(lambda: self._client.get(PREFIX + key))
-        return own if shared is None else shared
+        return max(own, await self._ask(lambda: self._client.get(PREFIX + key)) or 0)
 
     async def spend(self, key: str, amount: int, most: int, seconds: int) -> int:
+        # What this process has done alone counts, too: Redis may have been emptied since.
+        if ms := self._own.wait(key, amount, most, seconds):
+            return ms
         keys, args = [PREFIX + key], [amount, most, seconds * 1000, PARTS]
         shared = await self._ask(lambda: self._spend(keys=keys, args=args))
-        if shared:
-            return shared
-        own = await self._own.spend(key, amount, most, seconds)
-        return own if shared is None else 0
+        return shared or await self._own.spend(key, amount, most, seconds)
 
     async def turn(self, key: str, apart_ms: int) -> int:
         shared = await self._ask(lambda: self._turn(keys=[PREFIX + key], args=[apart_ms]))
         return await self._own.turn(key, apart_ms) if shared is None else shared
 
-    async def close(self, key: str, ms: int) -> None:
-        await self._own.close(key, ms)
-        await self._ask(lambda: self._close(keys=[PREFIX + key], args=[ms]))
+    async def close(self, key: str, ms: int) -> bool:
+        own = await self._own.close(key, ms)
+        shared = await self._ask(lambda: self._close(keys=[PREFIX + key], args=[ms]))
+        return own if shared is None else bool(shared)
 
-    async def closed(self, key: str) -> int:
-        own = await self._own.closed(key)
-        return max(own, await self._ask(lambda: self._client.pttl(PREFIX + key)) or 0)
+    async def closed(self, *keys: str) -> int | None:
+        own = await self._own.closed(*keys)
+        if own is None:
+            return None
+        names = [PREFIX + key for key in (KNOWN, *keys)]
+        shared = await self._ask(lambda: self._closed(keys=names))
+        if shared is None:
+            return own
+        return max(own, shared) if shared >= 0 else None
 
-    async def lost(self) -> bool:
-        own = await self._own.lost()
-        # Whoever sets it is the first to come since Redis was emptied.
-        fresh = await self._ask(lambda: self._client.set(f"{PREFIX}known", "1", nx=True))
-        return own or bool(fresh)
+    async def remember(self, closed: Mapping[str, int]) -> None:
+        await self._own.remember(closed)
+        names = [PREFIX + key for key in (*closed, KNOWN)]
+        await self._ask(lambda: self._remember(keys=names, args=list(closed.values())))
 
     async def _ask(self, call: Callable[[], Awaitable[Any]]) -> int | None:
         """None while Redis is away, and where it answers nothing."""
@@ -209,8 +250,8 @@ async def counters(url: str, clock: Clock) -> AsyncIterator[OwnCounters | Shared
         return
     pool = BlockingConnectionPool.from_url(
         url,
-        max_connections=8,
-        timeout=ANSWER_SECONDS,
+        max_connections=CONNECTIONS,
+        timeout=QUEUE_SECONDS,
         socket_timeout=ANSWER_SECONDS,
         socket_connect_timeout=ANSWER_SECONDS,
         # What was counted twice is lost in a minute; what was not is an outage of Redis's.

@@ -6,8 +6,9 @@ A GET is asked with the ETag of its last answer; a 304 costs nothing of the limi
 changes something is never sent twice by itself: whoever calls looks first at what is there.
 """
 
+import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -16,7 +17,14 @@ import httpx
 import msgspec
 
 from hive_contracts.github.places import Places
-from hive_github.api.errors import GithubError, Invalid, NotFound, Unreachable, refused
+from hive_github.api.errors import (
+    GithubError,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    Unreachable,
+    refused,
+)
 from hive_github.api.identity import Identity, Issued, identity
 from hive_github.api.limits import Urgency, is_limited
 from hive_github.api.throttle import Throttle
@@ -39,10 +47,13 @@ MAX_PAGES: Final = 50
 MAX_FLOW: Final = 1024 * 1024 * 1024
 """Bytes of one answer that flows by."""
 FLOW_SECONDS: Final = 300.0
+UNTAKEN_SECONDS: Final = 60.0
+"""A key or token that GitHub did not take is not shown to it again for so long."""
 API_VERSION: Final = "2022-11-28"
 
 # It would tell of each request; what goes wrong is said here.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+_log = logging.getLogger("hive.github.api")
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
 
@@ -75,6 +86,9 @@ class Github:
         self._clock = clock
         self.identity: Identity = identity(credentials, self._issue, clock)
         self._seen: OrderedDict[tuple[int, str], tuple[str, Answer]] = OrderedDict()
+        self._untaken: dict[int, tuple[float, str]] = {}
+        """By installation: until when it is not asked for again, and what GitHub said."""
+        self._writing: defaultdict[tuple[int, Urgency], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def rest(
         self,
@@ -100,11 +114,12 @@ class Github:
         if etag:
             headers["If-None-Match"] = etag
         cost = 1 if method == "GET" else 5
-        await self._throttle.enter(installation, "core", cost, content=content, urgency=urgency)
-        answer = await self._send(method, str(url), installation, headers, body)
-        await self._throttle.observe(
-            installation, "core", answer.status, answer.headers, answer.body
-        )
+        async with self._in_turn(installation, urgency, is_write=method != "GET"):
+            await self._throttle.enter(installation, "core", cost, content=content, urgency=urgency)
+            answer = await self._send(method, str(url), installation, headers, body)
+            await self._throttle.observe(
+                installation, "core", answer.status, answer.headers, answer.body
+            )
         if answer.status == 304 and known is not None:
             self._seen.move_to_end(key)
             return known
@@ -174,12 +189,16 @@ class Github:
         urgency: Urgency = "background",
     ) -> Any:
         """The `data` of an answer. Raises GithubError."""
-        cost = 5 if query.lstrip().startswith("mutation") else 1
-        await self._throttle.enter(installation, "graphql", cost, content=content, urgency=urgency)
-        body = {"query": query, "variables": variables}
-        answer = await self._send("POST", self.places.graphql, installation, {}, body)
-        status = 429 if is_limited(answer.body) else answer.status
-        await self._throttle.observe(installation, "graphql", status, answer.headers, answer.body)
+        is_write = query.lstrip().startswith("mutation")
+        cost = 5 if is_write else 1
+        enter, body = self._throttle.enter, {"query": query, "variables": variables}
+        async with self._in_turn(installation, urgency, is_write=is_write):
+            await enter(installation, "graphql", cost, content=content, urgency=urgency)
+            answer = await self._send("POST", self.places.graphql, installation, {}, body)
+            status = 429 if is_limited(answer.body) else answer.status
+            await self._throttle.observe(
+                installation, "graphql", status, answer.headers, answer.body
+            )
         _check(answer)
         told = answer.json()
         for error in told.get("errors") or ():
@@ -187,17 +206,47 @@ class Github:
             raise kind(200, str(error.get("message", "")))
         return told["data"]
 
+    @asynccontextmanager
+    async def _in_turn(
+        self, installation: int, urgency: Urgency, *, is_write: bool
+    ) -> AsyncIterator[None]:
+        """Writes of this process one after the other: the second has heard what the first met.
+
+        Source: docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api.
+        """
+        if not is_write:
+            yield
+            return
+        async with self._writing[installation, urgency]:
+            yield
+
     async def _send(
         self, method: str, url: str, installation: int, headers: Mapping[str, str], body: object
     ) -> Answer:
         for again in (True, False):
+            self._expect_taken(installation)
             signed = {"Authorization": await self.identity.authorization(installation), **headers}
             answer = await self._once(method, url, signed, body)
             # Revoked, or of an installation that was made anew: nothing was done, so ask again.
             if answer.status == 401 and again and self.identity.drop(installation):
                 continue
+            self._note_taken(installation, answer)
             return answer
         raise AssertionError
+
+    def _expect_taken(self, installation: int) -> None:
+        """Raises Unauthenticated where it was not a moment ago: GitHub shuts out who insists."""
+        for of in (APP, installation):
+            until, message = self._untaken.get(of, (0.0, ""))
+            if self._clock.monotonic() < until:
+                raise Unauthenticated(401, message)
+
+    def _note_taken(self, installation: int, answer: Answer) -> None:
+        if answer.status != 401:
+            return
+        message = message_of(answer.body)
+        self._untaken[installation] = self._clock.monotonic() + UNTAKEN_SECONDS, message
+        _log.error("GitHub does not take our key or token: %s; `hive github doctor`", message)
 
     async def _once(
         self, method: str, url: str, headers: Mapping[str, str], body: object
@@ -225,9 +274,11 @@ class Github:
     async def _issue(self, installation: int, signed: str) -> Issued:
         """A token for an installation; its limits are the App's own. Raises GithubError."""
         url = f"{self.places.api}/app/installations/{installation}/access_tokens"
+        self._expect_taken(APP)
         await self._throttle.enter(APP, "core", 5, content=False, urgency="person")
         answer = await self._once("POST", url, {"Authorization": f"Bearer {signed}"}, None)
         await self._throttle.observe(APP, "core", answer.status, answer.headers, answer.body)
+        self._note_taken(APP, answer)
         _check(answer)
         return msgspec.json.decode(answer.body, type=Issued)
 

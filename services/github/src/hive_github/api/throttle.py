@@ -10,10 +10,12 @@
     observe ◀── every answer: a limit that it tells of closes the pool for all, until its end
 
 Counters are in Redis, or in this process where there is none. They may be lost at any moment: what
-was closed is also recorded (LimitObserved), and is closed again before anything else is asked; so
-an emptied Redis costs at most what GitHub refuses once.
+was closed is also recorded (LimitObserved). Whoever finds that all is forgotten reads the record,
+and closes again in one step with the mark that something is known; until then nobody goes on. So an
+emptied Redis costs at most what GitHub refuses once: a limit that is not recorded yet.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, Protocol
@@ -65,16 +67,22 @@ class Counters(Protocol):
         """Milliseconds to wait for one's turn; turns are at least `apart_ms` apart."""
         ...
 
-    async def close(self, key: str, ms: int) -> None:
-        """Closed for at least so long from now on."""
+    async def close(self, key: str, ms: int) -> bool:
+        """Closed for at least so long from now on; answers whether it was open."""
         ...
 
-    async def closed(self, key: str) -> int:
-        """For how many milliseconds more; 0 where it is open."""
+    async def closed(self, *keys: str) -> int | None:
+        """For how many milliseconds more one of these is; 0 where all are open.
+
+        None where all was forgotten: it is not known, until `remember`.
+        """
         ...
 
-    async def lost(self) -> bool:
-        """Whether all was forgotten since the last time that this was asked."""
+    async def remember(self, closed: Mapping[str, int]) -> None:
+        """What was forgotten: these are closed for at least so many milliseconds.
+
+        In one step: nobody finds it known before it is closed.
+        """
         ...
 
 
@@ -98,13 +106,12 @@ class Throttle:
         self._clock = clock
         self._recall = recall
         self._tell = tell
+        self._restoring = asyncio.Lock()
 
     async def enter(
         self, installation: int, pool: Pool, cost: int, *, content: bool, urgency: Urgency
     ) -> None:
         """Until a call of `cost` points may be made. Raises Limited."""
-        if await self._counters.lost():
-            await self._restore()
         await self._open(installation, pool, urgency)
         strikes = await self._counters.sum(f"{installation}:strikes")
         if content:
@@ -116,8 +123,8 @@ class Throttle:
         if cost > 1 and urgency == "background":
             ms = await self._counters.turn(f"{installation}:write", WRITE_APART_MS)
             await self._pause(ms / 1000, "writes are spread")
-            # Much may have happened while it waited for its turn.
-            await self._open(installation, pool, urgency)
+        # Much may have happened while it waited, and whoever counts is told of it.
+        await self._open(installation, pool, urgency)
 
     async def observe(
         self, installation: int, pool: Pool, status: int, headers: Mapping[str, str], body: bytes
@@ -130,7 +137,8 @@ class Throttle:
         if kind == "reserve":
             await self._counters.close(f"{installation}:{pool}:reserve", int(limit.seconds * 1000))
             return
-        limit = await self._grown(installation, pool, limit)
+        if kind == "secondary":
+            limit = await self._grown(installation, pool, limit)
         until = self._clock.now_ms() + int(limit.seconds * 1000)
         for closed in pools(kind, pool):
             await self._counters.close(f"{installation}:{closed}", int(limit.seconds * 1000))
@@ -143,23 +151,27 @@ class Throttle:
             raise Limited(limit.seconds, f"GitHub's {kind} limit is reached")
 
     async def _grown(self, installation: int, pool: Pool, limit: Limit) -> Limit:
-        if limit.kind != "secondary":
-            return limit
         # Calls that were on their way together are refused together: that is one strike.
         key = f"{installation}:strikes"
-        if await self._counters.closed(f"{installation}:{pool}"):
-            strikes = await self._counters.sum(key)
-        else:
+        if await self._counters.close(f"{installation}:{pool}", int(limit.seconds * 1000)):
             strikes = await self._counters.add(key, 1, STRIKES_SECONDS)
+        else:
+            strikes = await self._counters.sum(key)
         if limit.named:
             return limit
         return msgspec.structs.replace(limit, seconds=growing(limit.seconds, strikes))
 
     async def _open(self, installation: int, pool: Pool, urgency: Urgency) -> None:
-        ms = await self._counters.closed(f"{installation}:{pool}")
+        keys = [f"{installation}:{pool}"]
         if urgency == "background":
-            ms = max(ms, await self._counters.closed(f"{installation}:{pool}:reserve"))
-        await self._pause(ms / 1000, "GitHub's limit is reached")
+            keys.append(f"{installation}:{pool}:reserve")
+        while ms := await self._closed(keys):
+            await self._pause(ms / 1000, "GitHub's limit is reached")
+
+    async def _closed(self, keys: list[str]) -> int:
+        while (ms := await self._counters.closed(*keys)) is None:
+            await self._restore()
+        return ms
 
     async def _count(
         self, installation: int, what: str, amount: int, most: int, seconds: int
@@ -176,10 +188,14 @@ class Throttle:
             await self._clock.sleep(seconds)
 
     async def _restore(self) -> None:
-        for known in await self._recall():
-            ms = known.until_ms - self._clock.now_ms()
-            if ms > 0:
-                for closed in pools(
-                    "secondary" if known.kind == "secondary" else "primary", known.pool
-                ):
-                    await self._counters.close(f"{known.installation}:{closed}", ms)
+        """Each process for itself: what another one is about to close is not closed yet."""
+        async with self._restoring:
+            if await self._counters.closed() is not None:
+                return
+            closed: dict[str, int] = {}
+            for known in await self._recall():
+                ms = known.until_ms - self._clock.now_ms()
+                for pool in pools(known.kind, known.pool) if ms > 0 else ():
+                    key = f"{known.installation}:{pool}"
+                    closed[key] = max(closed.get(key, 0), ms)
+            await self._counters.remember(closed)

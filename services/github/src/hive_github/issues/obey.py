@@ -1,5 +1,7 @@
 """Carries out what is asked on issues, once: an effect for each ask.
 
+    may we? ──not now──▶ put off: a key that GitHub does not take, a permission that is missing
+        │yes
     may they? ──no──▶ AskRefused, and nobody is answered: a stranger must not make us write
         │yes
     prepared before? ──no──▶ the command is made, kept, CommandPrepared
@@ -30,23 +32,27 @@ from hive_contracts.mission import CancelMission, PauseMission, ResumeMission
 from hive_contracts.plan import ON_GITHUB
 from hive_contracts.submit import Accepted, Submission, Submittable
 from hive_contracts.task import ApproveGate, RejectGate
-from hive_github.api.errors import Limited, NotFound, Refused
+from hive_github.api.errors import Forbidden, Limited, NotFound, Refused, Unauthenticated
 from hive_github.deciders.issue import Issue
 from hive_github.issues.comment import answer, answer_marker, usage
 from hive_github.issues.launch import Launching, Unlaunchable
+from hive_github.issues.look import BACK_SECONDS
 from hive_github.issues.progress import Progress
 from hive_github.issues.site import Site
 from hive_github.issues.standing import Standing, Standings
-from hive_github.look import Looks, NoAccess, SeenRepository
+from hive_github.look import Looks, NoAccess, SeenRepository, until_let_in
 from hive_github.orchestrator import Commands, Unanswered
 from hive_github.records import Records
 from hive_shared.artifacts import Artifacts
+from hive_shared.clock import Clock
 from hive_shared.subscriptions.effects import PutOff
 
 MAX_COMMAND: Final = 1024 * 1024
 """Bytes, as JSON."""
 AGAIN_SECONDS: Final = 5.0
 """After which the orchestrator is asked again."""
+ALLOWED_SECONDS: Final = 300.0
+"""After which it is tried again whether the hive may do it by now."""
 
 
 class No(Exception):
@@ -68,6 +74,7 @@ class Obedience:
         progress: Progress,
         artifacts: Artifacts,
         orchestrator: Commands,
+        clock: Clock,
     ) -> None:
         self._records = records
         self._looks = looks
@@ -77,6 +84,7 @@ class Obedience:
         self._progress = progress
         self._artifacts = artifacts
         self._orchestrator = orchestrator
+        self._clock = clock
 
     def wants(self, event: Recorded) -> bool:
         return event.type == IssueAsked.__name__
@@ -88,7 +96,8 @@ class Obedience:
         if asked.ask in state.answered:
             return
         try:
-            await self._carry_out(asked, state, effect_id, event.meta.traceparent)
+            with until_let_in():
+                await self._carry_out(asked, state, effect_id, event.meta.traceparent)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
         except Unanswered as error:
@@ -110,7 +119,13 @@ class Obedience:
                 await self._refuse(asked, "stranger", "no write access", effect_id)
                 return
             told = await self._site.issue(place)
-        except (NoAccess, NotFound) as error:
+        except (NoAccess, NotFound, Forbidden) as error:
+            refusal = error.refusal if isinstance(error, NoAccess) else error
+            if isinstance(refusal, Unauthenticated):
+                raise
+            if isinstance(refusal, Forbidden) and self._is_young(asked):
+                why = f"{error}: see `hive github doctor`"
+                raise PutOff(ALLOWED_SECONDS, why) from error
             await self._refuse(asked, "gone", str(error), effect_id)
             return
         try:
@@ -118,6 +133,10 @@ class Obedience:
         except No as no:
             comment = await self._answer(place, asked, str(no))
             await self._refuse(asked, "invalid", str(no), effect_id, comment)
+
+    def _is_young(self, asked: IssueAsked) -> bool:
+        """What is older counts no more, as with everything that is asked."""
+        return asked.at_ms / 1000 > self._clock.now_ms() / 1000 - BACK_SECONDS
 
     async def _obey(
         self, asked: IssueAsked, state: Issue, place: IssuePlace, at: SeenRepository, told: Any,
@@ -216,6 +235,8 @@ class Obedience:
             marker = answer_marker(asked.ask)
             known = await self._site.mine(place, marker)
             return known or await self._site.say(place, answer(asked.ask, asked.by, why))
+        except Unauthenticated:
+            raise
         except Refused:
             return 0
 

@@ -42,7 +42,7 @@ from hive_github.deciders.pull_request import PullRequest
 from hive_github.issues.comment import comment, marker_of
 from hive_github.issues.site import Site
 from hive_github.issues.standing import Standing, Standings
-from hive_github.look import Looks, NoAccess
+from hive_github.look import Looks, NoAccess, until_let_in
 from hive_github.pulls.body import digest_of, plain
 from hive_github.records import Records
 from hive_shared.clock import Clock
@@ -159,9 +159,10 @@ class Progress:
             return
         try:
             name, installation = await self._repository(origin)
-            at = await self._looks.repository(name, cause, "person", known=installation)
-            place = IssuePlace(at.repository_id, at.full_name, number, at.installation)
-            written = await self._put(place, mission_id, before.comment if before else 0, text)
+            with until_let_in():
+                at = await self._looks.repository(name, cause, "person", known=installation)
+                place = IssuePlace(at.repository_id, at.full_name, number, at.installation)
+                written = await self._put(place, mission_id, before.comment if before else 0, text)
         except Limited:
             raise
         except (NoAccess, Refused) as error:

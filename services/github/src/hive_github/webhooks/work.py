@@ -10,10 +10,10 @@ from hive_contracts.envelope import Recorded
 from hive_contracts.github.check import CheckPlace
 from hive_contracts.github.delivery import DeliveryReceived, FinishDelivery
 from hive_contracts.github.places import Places
-from hive_github.api.errors import Limited, NotFound
+from hive_github.api.errors import Forbidden, Limited, NotFound
 from hive_github.checks.buttons import Pressed
 from hive_github.issues.look import IssueLooks
-from hive_github.look import Looks, NoAccess
+from hive_github.look import Looks, NoAccess, until_let_in
 from hive_github.records import Records
 from hive_github.views.reader import Ours, Views
 from hive_github.webhooks.deliveries import Deliveries
@@ -115,46 +115,57 @@ class DeliveryWork:
         return "ignored", ("; ".join(missed) or f"nothing follows from {received.event} here")[:500]
 
     async def _look(self, at: Touched, cause: str) -> str:
-        """Why nothing follows from it; empty where something was looked at."""
+        """Why nothing follows from it; empty where something was looked at. Raises PutOff."""
         try:
-            match at:
-                case RepositoryTouched(full_name=name):
-                    await self._looks.repository(name, cause)
-                case RepositoriesGone(reason=reason):
-                    for id in await self._gone(at):
-                        await self._looks.lose(id, reason, cause)
-                case PullRequestTouched():
-                    id = self._places.repository_id(at.repository)
-                    ours = await self._views.mission_of(id, at.number)
-                    if ours is None:
-                        return f"{at.full_name}#{at.number} is no pull request of the hive's"
-                    where = (at.full_name, at.number, at.installation)
-                    await self._looks.of(ours.part).pull_request(ours.mission_id, *where, cause)
-                    await self._react.pull_request(ours, cause)
-                case IssueTouched():
-                    where = (at.full_name, at.number, at.installation)
-                    return await self._issues.issue(*where, cause)
-                case BranchTouched(branch=branch):
-                    id = self._places.repository_id(at.repository)
-                    return await self._react.branch(id, branch, cause)
-                case CommitTouched(commit=commit):
-                    return await self._react.commit(commit, cause)
-                case GroupAsked():
-                    id = self._places.repository_id(at.repository)
-                    ours = await self._views.mission_of(id, at.number)
-                    if ours is None:
-                        return f"{at.full_name}#{at.number} is no pull request of the hive's"
-                    await self._react.group(ours, at.head, cause)
-                case ButtonTouched():
-                    id = self._places.repository_id(at.repository)
-                    place = CheckPlace(at.external_id, at.head)
-                    pressed = Pressed(at.full_name, id, at.installation, place, at.button, at.login)
-                    return await self._react.button(pressed, cause)
+            with until_let_in():
+                return await self._looked(at, cause)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
         except (NoAccess, NotFound) as error:
             # It is gone again, or was never given to us: nothing to wait for.
             return str(error)
+        except Forbidden as error:
+            # A delivery says only where to look, and what we may see later is looked at every few
+            # minutes. What was asked by a button or a queue is found by no look.
+            if isinstance(at, ButtonTouched | GroupAsked):
+                raise
+            return str(error)
+
+    async def _looked(self, at: Touched, cause: str) -> str:
+        """Raises NoAccess, and what `Reacting` raises."""
+        match at:
+            case RepositoryTouched(full_name=name):
+                await self._looks.repository(name, cause)
+            case RepositoriesGone(reason=reason):
+                for id in await self._gone(at):
+                    await self._looks.lose(id, reason, cause)
+            case PullRequestTouched():
+                id = self._places.repository_id(at.repository)
+                ours = await self._views.mission_of(id, at.number)
+                if ours is None:
+                    return f"{at.full_name}#{at.number} is no pull request of the hive's"
+                where = (at.full_name, at.number, at.installation)
+                await self._looks.of(ours.part).pull_request(ours.mission_id, *where, cause)
+                await self._react.pull_request(ours, cause)
+            case IssueTouched():
+                where = (at.full_name, at.number, at.installation)
+                return await self._issues.issue(*where, cause)
+            case BranchTouched(branch=branch):
+                id = self._places.repository_id(at.repository)
+                return await self._react.branch(id, branch, cause)
+            case CommitTouched(commit=commit):
+                return await self._react.commit(commit, cause)
+            case GroupAsked():
+                id = self._places.repository_id(at.repository)
+                ours = await self._views.mission_of(id, at.number)
+                if ours is None:
+                    return f"{at.full_name}#{at.number} is no pull request of the hive's"
+                await self._react.group(ours, at.head, cause)
+            case ButtonTouched():
+                id = self._places.repository_id(at.repository)
+                place = CheckPlace(at.external_id, at.head)
+                pressed = Pressed(at.full_name, id, at.installation, place, at.button, at.login)
+                return await self._react.button(pressed, cause)
         return ""
 
     async def _gone(self, at: RepositoriesGone) -> list[str]:

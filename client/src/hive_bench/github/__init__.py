@@ -1,0 +1,1 @@
+"""`hive bench github`: webhooks, missions with pull requests, and GitHub's limits."""
