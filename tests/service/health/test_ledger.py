@@ -412,8 +412,16 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
         assert await counting.count() is False
         assert await counting.count() is False
         rows = [Attempt(*row) for row in await pool.fetch(reader._ATTEMPTS, 1, 100)]
-        found = await Regressions(pool).look(1)
+        regressions = Regressions(pool, SystemClock())
+        found = await regressions.look(1)
+        await regressions.look_for_worse()
+        assert regressions.worse == ()
+        launches = [await pool.fetchval(reader._LAUNCH, row.position) for row in rows]
     assert [row.outcome for row in rows] == ["succeeded", "gate"] * 3
+    assert [launched < row.position for launched, row in zip(launches, rows, strict=True)] == [
+        True
+    ] * 6
+    assert len(set(launches)) == 3
     first = rows[-1]
     assert (first.mission, first.phase, first.profile, first.model) == (
         "fix", "main", "claude", "sonnet",

@@ -37,6 +37,8 @@ class Attempt(msgspec.Struct, frozen=True):
     usd: float | None = None
     """None where the agent does not tell its cost."""
     tokens: int | None = None
+    position: int = 0
+    """Of the event with which it ended."""
 
 
 def _success(attempt: Attempt) -> float:

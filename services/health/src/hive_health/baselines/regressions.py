@@ -12,9 +12,16 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
+import msgspec
+
 from hive_contracts.health import AttemptBaseline, AttemptChange, Cause
 from hive_health.baselines.attempts import VALUES, Attempt, Metric, measured
-from hive_health.baselines.change_points import change_points
+from hive_health.baselines.change_points import (
+    LEAST,
+    PERMUTATIONS,
+    SIGNIFICANCE,
+    change_points,
+)
 
 MOST: Final = 200
 """Attempts of a series that are looked at, the newest."""
@@ -24,9 +31,34 @@ _MATTERS: Final[dict[Metric, float]] = {
     "success": 0.1, "seconds": 1.2, "usd": 1.2, "tokens": 1.2,
 }  # fmt: skip
 """A smaller change is none to people: a difference of shares, or else a ratio."""
+STRICT: Final = 0.001
+"""How seldom a random order may be split as well, before people are told; `hive baselines` shows
+more (decision record 69)."""
+STRICT_PERMUTATIONS: Final = 999
 _CAUSES: Final = ("model", "prompt", "gates", "version")
 
 Work = tuple[str, str, str, str]
+
+
+class Regression(msgspec.Struct, frozen=True):
+    """A work that became worse, and still is."""
+
+    change: AttemptChange
+    at: int
+    """Position of the event with which the first attempt after the change ended."""
+    near: tuple[int, ...]
+    """Those of the attempts around it: the same change may be found a little beside its place."""
+    is_sure: bool
+    """Whether it is no chance by the stricter measure, too."""
+    before: int
+    """Position of the event that came before it: the end of the last attempt before the change."""
+    using: int = 0
+    """The same of the first attempt that used another prompt, model, set of gates or release."""
+
+    @property
+    def series(self) -> str:
+        of = self.change
+        return " ".join((of.repository, of.mission, of.phase, of.profile, of.metric))
 
 
 def _work(attempt: Attempt) -> Work:
@@ -66,22 +98,80 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
 
 def changes(attempts: Iterable[Attempt]) -> list[AttemptChange]:
     """All that changed, the newest first. Takes a second for some ten series of 200 attempts."""
-    series: dict[Work, list[Attempt]] = defaultdict(list)
-    for attempt in sorted(attempts, key=lambda each: each.ended_at):
-        series[_work(attempt)].append(attempt)
     found = [
         change
-        for work, group in series.items()
+        for work, group in works(attempts).items()
         for metric in VALUES
-        for change in _changes(work, metric, group[-MOST:])
+        for change in _changes(work, metric, group)
     ]
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 
-def _changes(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[AttemptChange]:
+def works(attempts: Iterable[Attempt]) -> dict[Work, list[Attempt]]:
+    """The newest attempts of each work, the oldest first."""
+    series: dict[Work, list[Attempt]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda each: each.ended_at):
+        series[_work(attempt)].append(attempt)
+    return {work: group[-MOST:] for work, group in series.items()}
+
+
+def regressions(attempts: Iterable[Attempt]) -> list[Regression]:
+    """The works that are worse than they were before a change. What came back since is none.
+
+    Takes a second for a work of 200 attempts that changed, and hardly any time for others.
+    """
+    return [
+        regression
+        for work, group in works(attempts).items()
+        for metric in VALUES
+        for regression in _regressions(work, metric, group)
+    ]
+
+
+def _regressions(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[Regression]:
+    known = [attempt for attempt, _ in measured(metric, group)]
+    found = [(_place(known, each), each) for each in _changes(work, metric, group)]
+    worse = [(at, each) for at, each in found if each.worse and _is_still(each, found[-1][1])]
+    if not worse:
+        return []
+    sure = [
+        _place(known, each)
+        for each in _changes(work, metric, group, STRICT, STRICT_PERMUTATIONS)
+        if each.worse
+    ]
+    return [_regression(known, at, each, sure) for at, each in worse]
+
+
+def _place(known: Sequence[Attempt], change: AttemptChange) -> int:
+    """The index of the first attempt after a change."""
+    return next(n for n, attempt in enumerate(known) if attempt.ended_at == change.at)
+
+
+def _is_still(change: AttemptChange, last: AttemptChange) -> bool:
+    """Whether what came after all later changes is worse than what was before this one."""
+    worse = (last.after < change.before) == (change.metric == "success")
+    return worse and _matters(change.metric, change.before, last.after)
+
+
+def _regression(
+    known: Sequence[Attempt], at: int, change: AttemptChange, sure: Sequence[int]
+) -> Regression:
+    first = known[at]
+    brought = change.causes[0] if change.causes else None
+    using = next((each.position for each in known if brought and each.ended_at == brought.at), 0)
+    near = tuple(each.position for each in known[max(0, at - LEAST + 1) : at + LEAST])
+    is_sure = any(abs(each - at) <= NEAR for each in sure)
+    return Regression(change, first.position, near, is_sure, known[at - 1].position, using)
+
+
+def _changes(
+    work: Work, metric: Metric, group: Sequence[Attempt],
+    significance: float = SIGNIFICANCE, permutations: int = PERMUTATIONS,
+) -> list[AttemptChange]:  # fmt: skip
     known = measured(metric, group)
     values = [value if metric == "success" else math.log1p(max(0.0, value)) for _, value in known]
-    places = [0, *(split.at for split in change_points(values)), len(values)]
+    splits = change_points(values, significance=significance, permutations=permutations)
+    places = [0, *(split.at for split in splits), len(values)]
     found = []
     for (start, at), end in zip(pairwise(places), places[2:], strict=False):
         before = _middle(metric, [value for _, value in known[start:at]])
