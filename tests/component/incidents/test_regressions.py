@@ -58,6 +58,13 @@ def test_without_a_cause_the_attempt_before_it_is_named() -> None:
     assert "the attempt before it ended at position 139" in alert.seen.text
 
 
+def test_a_wait_that_became_longer_is_told_of_all_missions_by_that_profile() -> None:
+    waits = [replace(each, seconds=None, waited=each.seconds) for each in (*USUAL, *SLOW)]
+    [found] = regressions(waits)
+    [alert] = of_regressions([found], [])
+    assert "all missions by claude became worse: waiting" in alert.seen.text
+
+
 def test_what_became_better_or_came_back_is_no_regression() -> None:
     assert regressions(attempts([*[180.0] * 40, *[60.0] * 20])) == []
     back = attempts([60.0] * 30, 60)

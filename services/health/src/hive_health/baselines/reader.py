@@ -15,8 +15,8 @@ from hive_health.baselines.regressions import (
     Work,
     baselines,
     changes,
-    regressions,
     works,
+    worse_of,
 )
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreError
@@ -70,7 +70,7 @@ class Regressions:
         for work, group in now.items():
             known, _ = self._looked_at.get(work, ([], ()))
             if known != group:
-                found = await asyncio.to_thread(regressions, group)
+                found = await asyncio.to_thread(worse_of, work, group)
                 told = tuple([await self._with_launch(each) for each in found])
                 self._looked_at[work] = group, told
         self._looked_at = {work: self._looked_at[work] for work in now}

@@ -28,9 +28,11 @@ MOST: Final = 200
 NEAR: Final = 3
 """A change is found so many attempts beside its true place, or closer."""
 _MATTERS: Final[dict[Metric, float]] = {
-    "success": 0.1, "seconds": 1.2, "usd": 1.2, "tokens": 1.2,
+    "success": 0.1, "seconds": 1.2, "usd": 1.2, "tokens": 1.2, "waiting": 1.2,
 }  # fmt: skip
 """A smaller change is none to people: a difference of shares, or else a ratio."""
+WAITING_SECONDS: Final = 5.0
+"""A wait that became longer or shorter by less is the same to people."""
 STRICT: Final = 0.001
 """How seldom a random order may be split as well, before people are told; `hive baselines` shows
 more (decision record 69)."""
@@ -38,6 +40,8 @@ STRICT_PERMUTATIONS: Final = 999
 _CAUSES: Final = ("model", "prompt", "gates", "version")
 
 Work = tuple[str, str, str, str]
+"""Repository, mission, phase and profile. All but the last are empty for what is compared over all
+missions."""
 
 
 class Regression(msgspec.Struct, frozen=True):
@@ -76,6 +80,7 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
         seconds = [value for _, value in measured("seconds", group)]
         usd = [value for _, value in measured("usd", group)]
         tokens = [value for _, value in measured("tokens", group)]
+        waited = [value for _, value in measured("waiting", group)]
         found.append(
             AttemptBaseline(
                 repository=repository,
@@ -90,6 +95,7 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
                 seconds_p95=_quantile(seconds, 0.95),
                 usd_mean=statistics.fmean(usd) if usd else None,
                 tokens_mean=statistics.fmean(tokens) if tokens else None,
+                waited_p50=_quantile(waited, 0.5),
                 last_at=max(each.ended_at for each in group),
             )
         )
@@ -101,18 +107,25 @@ def changes(attempts: Iterable[Attempt]) -> list[AttemptChange]:
     found = [
         change
         for work, group in works(attempts).items()
-        for metric in VALUES
+        for metric in metrics_of(work)
         for change in _changes(work, metric, group)
     ]
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 
 def works(attempts: Iterable[Attempt]) -> dict[Work, list[Attempt]]:
-    """The newest attempts of each work, the oldest first."""
+    """The newest attempts of each work, and of each profile over all missions; the oldest first."""
     series: dict[Work, list[Attempt]] = defaultdict(list)
     for attempt in sorted(attempts, key=lambda each: each.ended_at):
         series[_work(attempt)].append(attempt)
+        series["", "", "", attempt.profile].append(attempt)
     return {work: group[-MOST:] for work, group in series.items()}
+
+
+def metrics_of(work: Work) -> list[Metric]:
+    """What is compared: how long a task waits depends on runners, and not on its mission."""
+    over_all = not any(work[:3])
+    return [metric for metric in VALUES if (metric == "waiting") == over_all]
 
 
 def regressions(attempts: Iterable[Attempt]) -> list[Regression]:
@@ -120,12 +133,12 @@ def regressions(attempts: Iterable[Attempt]) -> list[Regression]:
 
     Takes a second for a work of 200 attempts that changed, and hardly any time for others.
     """
-    return [
-        regression
-        for work, group in works(attempts).items()
-        for metric in VALUES
-        for regression in _regressions(work, metric, group)
-    ]
+    return [found for work, group in works(attempts).items() for found in worse_of(work, group)]
+
+
+def worse_of(work: Work, group: Sequence[Attempt]) -> list[Regression]:
+    """Those of one series of `works`."""
+    return [found for metric in metrics_of(work) for found in _regressions(work, metric, group)]
 
 
 def _regressions(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[Regression]:
@@ -217,6 +230,8 @@ def _middle(metric: Metric, values: Sequence[float]) -> float:
 def _matters(metric: Metric, before: float, after: float) -> bool:
     if metric == "success":
         return abs(after - before) >= _MATTERS[metric]
+    if metric == "waiting" and abs(after - before) < WAITING_SECONDS:
+        return False
     low, high = sorted((before, after))
     return high > 0 and (low <= 0 or high / low >= _MATTERS[metric])
 

@@ -16,7 +16,7 @@ from hive_health.incidents.alert import Alert, clean
 from hive_health.incidents.register import Known
 
 NAME: Final = "regression"
-_UNITS: Final = {"seconds": " s", "usd": " USD", "tokens": " tokens"}
+_UNITS: Final = {"seconds": " s", "waiting": " s", "usd": " USD", "tokens": " tokens"}
 
 
 def of_regressions(worse: Iterable[Regression], known: Iterable[Known]) -> Iterator[Alert]:
@@ -42,6 +42,8 @@ def _series(regression: Regression) -> str:
 def _alert(regression: Regression, at: int) -> Alert:
     change = regression.change
     work = f"{change.mission}/{change.phase} by {change.profile}"
+    if not change.mission:
+        work = f"all missions by {change.profile}"
     before, after = (_amount(change.metric, x) for x in (change.before, change.after))
     brought = change.causes[0] if change.causes and regression.using else None
     came = (
