@@ -99,6 +99,8 @@ def test_waiting_is_compared_over_all_missions_and_only_where_people_wait_longer
                 first + n,
                 mission=f"m{n % 10}",
                 repository=f"/code/{n % 3}",
+                prompt=f"p{n % 10}",
+                model=f"model-{n % 2}",
                 waited=about * chance.uniform(0.8, 1.25),
             )
             for n in range(30)
@@ -108,6 +110,7 @@ def test_waiting_is_compared_over_all_missions_and_only_where_people_wait_longer
     assert (change.metric, change.worse, change.profile) == ("waiting", True, "claude")
     assert (change.repository, change.mission, change.phase) == ("", "", "")
     assert (change.attempts_before, change.attempts_after) == (30, 30)
+    assert change.causes == (), "each mission has its own prompt: that is no change of any"
     assert changes([*waits(0.2, 0), *waits(0.9, 30)]) == []
     [baseline] = baselines([attempt(n, waited=float(n)) for n in range(1, 11)])
     assert baseline.waited_p50 == 5

@@ -205,18 +205,20 @@ def _changes(
                 worse=(after < before) == (metric == "success"),
                 attempts_before=at - start,
                 attempts_after=end - at,
-                causes=tuple(_causes([attempt for attempt, _ in known], at)),
+                causes=tuple(_causes(metric, [attempt for attempt, _ in known], at)),
             )
         )
     return found
 
 
-def _causes(group: Sequence[Attempt], at: int) -> list[Cause]:
+def _causes(metric: Metric, group: Sequence[Attempt], at: int) -> list[Cause]:
     """What was another in the attempts around a change, the nearest first."""
+    # Attempts of many missions have many prompts; only the hive's release is common to them.
+    common = ("version",) if metric == "waiting" else _CAUSES
     found: list[tuple[int, Cause]] = []
     for index in range(max(1, at - NEAR), min(len(group), at + NEAR + 1)):
         old, new = group[index - 1], group[index]
-        for what in _CAUSES:
+        for what in common:
             before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 found.append((abs(index - at), Cause(what, before, after, new.ended_at)))

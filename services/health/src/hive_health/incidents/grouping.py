@@ -30,6 +30,7 @@ FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "slo-*": ("record-away", "bus-away", "service-silent", "feed-held-up", "projection-stopped"),
     "projection-lagging": ("stuck-consumer", "pool-exhausted"),
     "HiveIsUnseen": ("service-silent",),
+    "HiveHasNoRunner": ("runner-silent", "runner-deaf"),
 }
 
 
