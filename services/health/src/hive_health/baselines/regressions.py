@@ -10,7 +10,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -23,6 +23,7 @@ from hive_health.baselines.change_points import (
     change_points,
 )
 
+What = Literal["model", "prompt", "gates", "version"]
 MOST: Final = 200
 """Attempts of a series that are looked at, the newest."""
 NEAR: Final = 3
@@ -37,7 +38,9 @@ STRICT: Final = 0.001
 """How seldom a random order may be split as well, before people are told; `hive baselines` shows
 more (decision record 69)."""
 STRICT_PERMUTATIONS: Final = 999
-_CAUSES: Final = ("model", "prompt", "gates", "version")
+_CAUSES: Final[tuple[What, ...]] = ("model", "prompt", "gates", "version")
+_COMMON: Final[tuple[What, ...]] = ("version",)
+"""Of these, what attempts of all missions have in common: each mission has prompts of its own."""
 
 Work = tuple[str, str, str, str]
 """Repository, mission, phase and profile. All but the last are empty for what is compared over all
@@ -213,12 +216,11 @@ def _changes(
 
 def _causes(metric: Metric, group: Sequence[Attempt], at: int) -> list[Cause]:
     """What was another in the attempts around a change, the nearest first."""
-    # Attempts of many missions have many prompts; only the hive's release is common to them.
-    common = ("version",) if metric == "waiting" else _CAUSES
+    looked_at = _COMMON if metric == "waiting" else _CAUSES
     found: list[tuple[int, Cause]] = []
     for index in range(max(1, at - NEAR), min(len(group), at + NEAR + 1)):
         old, new = group[index - 1], group[index]
-        for what in common:
+        for what in looked_at:
             before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 found.append((abs(index - at), Cause(what, before, after, new.ended_at)))
