@@ -38,8 +38,8 @@ def baselines_command(days: int, as_json: bool) -> int:
         click.echo(f"no agent's attempt has ended in the last {days} days")
         return Exit.SUCCESS
     table = Table(
-        "work", "model", "prompt", "attempts", "succeed", "half within", "95 % within", "cost",
-        "tokens", box=None,
+        "work", "model", "prompt", "attempts", "succeed", "waits", "half within", "95 % within",
+        "cost", "tokens", box=None,
     )  # fmt: skip
     for each in answer.baselines:
         table.add_row(
@@ -48,6 +48,7 @@ def baselines_command(days: int, as_json: bool) -> int:
             each.prompt,
             str(each.attempts),
             f"{each.succeeded / each.attempts * 100:.0f} %",
+            duration(each.waited_p50) if each.HasField("waited_p50") else "–",
             duration(each.seconds_p50) if each.HasField("seconds_p50") else "–",
             duration(each.seconds_p95) if each.HasField("seconds_p95") else "–",
             dollars(each.usd_mean) if each.HasField("usd_mean") else "unknown",
@@ -68,6 +69,8 @@ def baselines_command(days: int, as_json: bool) -> int:
 def work_text(each: operations_pb2.AttemptBaseline | operations_pb2.AttemptChange) -> str:
     repository = each.repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
     work = f"{each.mission}/{each.phase} · {each.profile}"
+    if not each.mission:
+        return f"all missions · {each.profile}"
     return f"{repository} · {work}" if repository else work
 
 
@@ -83,7 +86,7 @@ def change_text(change: operations_pb2.AttemptChange) -> str:
 def amount_text(metric: str, amount: float) -> str:
     if metric == "success":
         return f"{amount * 100:.0f} %"
-    if metric == "seconds":
+    if metric in ("seconds", "waiting"):
         return duration(amount)
     return dollars(amount) if metric == "usd" else f"{amount:,.0f}"
 

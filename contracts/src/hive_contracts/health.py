@@ -272,6 +272,8 @@ class AttemptBaseline(msgspec.Struct, frozen=True, omit_defaults=True):
     usd_mean: float | None = None
     """Of those that told what they cost; None where none did."""
     tokens_mean: float | None = None
+    waited_p50: float | None = None
+    """Seconds that their tasks waited for a runner."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -290,7 +292,8 @@ class AttemptChange(msgspec.Struct, frozen=True, omit_defaults=True):
     mission: str
     phase: str
     profile: str
-    metric: Literal["success", "seconds", "usd", "tokens"]
+    metric: Literal["success", "seconds", "usd", "tokens", "waiting"]
+    """`waiting` is of all missions together: repository, mission and phase are empty."""
     at: datetime
     """When the first attempt after the change ended."""
     before: float

@@ -33,4 +33,6 @@ def test_a_default_model_is_called_so_and_work_without_a_repository_has_none() -
     assert cause_text(cause) == (
         "model default → opus, first used by the attempt that ended 2026-11-24 14:02 UTC"
     )
+    everywhere = AttemptChange(metric="waiting", profile="claude", at=AT, before=20, after=90)
+    assert "all missions · claude: waiting 0:20 → 1:30" in change_text(everywhere)
     assert work_text(AttemptBaseline(mission="m", phase="p", profile="c")) == "m/p · c"

@@ -89,6 +89,35 @@ def test_work_of_another_kind_is_not_compared() -> None:
     assert changes([*history(), *(msgspec.structs.replace(o, seconds=600.0) for o in others)]) == []
 
 
+def test_waiting_is_compared_over_all_missions_and_only_where_people_wait_longer() -> None:
+    chance = random.Random(3)
+
+    def waits(about: float, first: int) -> list[Attempt]:
+        # Too few of each mission to say anything of it.
+        return [
+            attempt(
+                first + n,
+                mission=f"m{n % 10}",
+                repository=f"/code/{n % 3}",
+                prompt=f"p{n % 10}",
+                model=f"model-{n % 2}",
+                waited=about * chance.uniform(0.8, 1.25),
+            )
+            for n in range(30)
+        ]
+
+    [change] = changes([*waits(20, 0), *waits(90, 30)])
+    assert (change.metric, change.worse, change.profile) == ("waiting", True, "claude")
+    assert (change.repository, change.mission, change.phase) == ("", "", "")
+    assert (change.attempts_before, change.attempts_after) == (30, 30)
+    assert change.causes == (), "each mission has its own prompt: that is no change of any"
+    assert changes([*waits(0.2, 0), *waits(0.9, 30)]) == []
+    [baseline] = baselines([attempt(n, waited=float(n)) for n in range(1, 11)])
+    assert baseline.waited_p50 == 5
+    [unknown] = baselines([attempt(1)])
+    assert unknown.waited_p50 is None
+
+
 def test_what_agents_do_not_tell_is_left_out() -> None:
     untold = [attempt(n, usd=None, tokens=None, seconds=None) for n in range(40)]
     assert changes(untold) == []

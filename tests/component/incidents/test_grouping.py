@@ -72,6 +72,13 @@ def test_what_follows_from_something_else_is_counted_there() -> None:
     assert firing(found) == {"service-silent/gateway": 2, "stuck-consumer/gateway": 2}
 
 
+def test_that_no_runner_is_there_is_the_incident_of_those_that_went_silent() -> None:
+    runner = Symptom("runner-silent", "runner r1", "silent", "see that it runs", for_s=700)
+    alerts = [*own(runner), outside("HiveHasNoRunner", state="alive")]
+    assert firing(causes(alerts, NOTHING)) == {"runner-silent": 2}
+    assert firing(causes(alerts[1:], NOTHING)) == {"HiveHasNoRunner": 1}
+
+
 def test_it_follows_as_long_as_the_other_incident_is_open() -> None:
     burns = burning("command-latency")
     found = causes([burns], NOTHING, {"service-silent/gateway"})

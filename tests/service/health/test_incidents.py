@@ -29,6 +29,7 @@ from hive_contracts.incident_report import (
 from hive_contracts.mission import LaunchMission
 from hive_contracts.plan import ApprovalGate
 from hive_contracts.submit import Accepted, Answer, Refused, Submission
+from hive_health.baselines.regressions import Regression, regressions
 from hive_health.incidents import watch as watches
 from hive_health.incidents.alertmanager import Alertmanagers
 from hive_health.incidents.desk import Desk
@@ -51,6 +52,7 @@ from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.listening import serving
 from hive_shared.subscriptions.effects import Effect, EffectRunner, PutOff
 from hive_shared.subscriptions.feed import Feed
+from tests.component.incidents.test_regressions import SLOW, USUAL
 from tests.conftest import Database
 from tests.suites.bus import SOON, FastClock, pool_of
 from tests.suites.gateway import new_id
@@ -81,12 +83,16 @@ class Eyes:
     def __init__(self) -> None:
         self.symptoms: list[Symptom] = []
         self.hears = 1e6
+        self.regressions: tuple[Regression, ...] | None = ()
 
     def wrong(self) -> list[Symptom]:
         return self.symptoms
 
     def hears_for(self) -> float:
         return self.hears
+
+    def worse(self) -> tuple[Regression, ...] | None:
+        return self.regressions
 
 
 async def _no_objectives() -> Objectives:
@@ -347,6 +353,46 @@ async def test_what_was_wrong_while_the_record_was_away_is_recorded_afterwards(
         assert await it.listed() == [("record-away-1", "resolved")]
         [known] = it.watch.register.newest(1)
         assert known.opened.at_ms - known.opened.since_ms >= 8000
+
+
+async def test_a_regression_is_one_incident_until_somebody_knows_of_it(
+    database: Database, tmp_path: Path
+) -> None:
+    async with hive(database, tmp_path) as it:
+        it.eyes.regressions = tuple(regressions([*USUAL, *SLOW]))
+        await it.sees()
+        await it.sees(after_s=20)
+        [(name, status)] = await it.listed()
+        assert (name.startswith("regression-code-app-fix-main"), status) == (True, "open")
+        report = await it.desk.incident(IncidentQuery(name))
+        assert isinstance(report, IncidentReport)
+        assert "came with the launch at position 139" in report.summary.title
+        # Whoever has just started knows of none yet: nothing is over for that.
+        it.eyes.regressions = None
+        await it.sees(after_s=20)
+        await it.sees(after_s=400)
+        assert await it.types() == ["IncidentOpened"]
+        it.eyes.regressions = tuple(regressions([*USUAL, *SLOW]))
+        await it.tells("acknowledge", name, "the new prompt checks more")
+        await it.sees(after_s=20)
+        await it.sees(after_s=400)
+        assert await it.listed() == [(name, "resolved")]
+        await it.sees(after_s=20)
+        await it.sees(after_s=8000)
+        assert await it.listed() == [(name, "resolved")]
+
+
+async def test_a_regression_that_came_back_is_over_by_itself(
+    database: Database, tmp_path: Path
+) -> None:
+    async with hive(database, tmp_path) as it:
+        it.eyes.regressions = tuple(regressions([*USUAL, *SLOW]))
+        await it.sees()
+        it.eyes.regressions = ()
+        await it.sees(after_s=20)
+        await it.sees(after_s=400)
+        [(_, status)] = await it.listed()
+        assert status == "resolved"
 
 
 async def test_what_health_cannot_hear_is_not_over(database: Database, tmp_path: Path) -> None:

@@ -400,6 +400,56 @@ async def agents_mission(chronicle: Chronicle, prompt: str, usage: Usage | None)
         await chronicle.write(event)
 
 
+async def test_a_wait_is_from_when_a_task_might_be_leased_and_a_pause_is_none(
+    database: Database, chronicle: Chronicle
+) -> None:
+    mission, other = new_id(), new_id()
+    tasks = [new_id() for _ in range(3)]
+    spec = TaskSpec("work", prompt="Work.", agent="claude")
+
+    def ready(of: str, task: str) -> TaskPlanned:
+        return TaskPlanned(task, of, "fix-1", "main", "work", spec)
+
+    def done(of: str, task: str, epoch: int) -> list[AnyEvent]:
+        work = WorkDone(commit="c", agent=AgentRun("claude"))
+        ends = (AttemptSucceeded(task, epoch, work), TaskSucceeded(task, of, epoch, work))
+        return attempt(task, epoch, *ends)
+
+    waited, lost, paused = tasks
+    gone = LeaseLost(lost, 1, "gone")
+    events: list[AnyEvent] = [
+        MissionLaunched(mission, "fix-1", "fix"),
+        MissionLaunched(other, "fix-2", "fix"),
+        ready(mission, waited), ready(mission, lost), ready(other, paused),
+        MissionPaused(other, "lunch", "ann"), MissionResumed(other, "ann"),
+        *done(other, paused, 1),
+        *done(mission, waited, 1),
+        *attempt(lost, 1, gone),
+        *done(mission, lost, 2),
+    ]  # fmt: skip
+    for event in events:
+        await chronicle.write(event)
+    async with pool_of(database.url("health")) as pool:
+        counting = Ledger(pool, PostgresEventStore(pool), SystemClock(), "one", "1")
+        assert await counting.count() is False
+        rows = [Attempt(*row) for row in await pool.fetch(reader._ATTEMPTS, 1, 100)]
+        at = await pool.fetch("select recorded_at from hive.events order by position")
+
+    def between(ready: AnyEvent, task: str, epoch: int) -> float:
+        leased = next(
+            n
+            for n, each in enumerate(events)
+            if isinstance(each, TaskLeased) and (each.task_id, each.epoch) == (task, epoch)
+        )
+        waited: float = (at[leased][0] - at[events.index(ready)][0]).total_seconds()
+        return waited
+
+    [after_loss, without_loss, of_paused] = rows
+    assert of_paused.waited is None
+    assert without_loss.waited == pytest.approx(between(ready(mission, waited), waited, 1))
+    assert after_loss.waited == pytest.approx(between(gone, lost, 2))
+
+
 async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
     database: Database, chronicle: Chronicle
 ) -> None:
@@ -412,8 +462,16 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
         assert await counting.count() is False
         assert await counting.count() is False
         rows = [Attempt(*row) for row in await pool.fetch(reader._ATTEMPTS, 1, 100)]
-        found = await Regressions(pool).look(1)
+        regressions = Regressions(pool, SystemClock())
+        found = await regressions.look(1)
+        await regressions.look_for_worse()
+        assert regressions.worse == ()
+        launches = [await pool.fetchval(reader._LAUNCH, row.position) for row in rows]
     assert [row.outcome for row in rows] == ["succeeded", "gate"] * 3
+    assert [launched < row.position for launched, row in zip(launches, rows, strict=True)] == [
+        True
+    ] * 6
+    assert len(set(launches)) == 3
     first = rows[-1]
     assert (first.mission, first.phase, first.profile, first.model) == (
         "fix", "main", "claude", "sonnet",
@@ -423,6 +481,7 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
     assert {row.model for row in rows} == {"sonnet"}
     assert first.seconds is not None
     assert 0 <= first.seconds < 60
+    assert all(row.waited is not None and 0 <= row.waited < 60 for row in rows)
     assert [(row.usd, row.tokens) for row in rows[:4]] == [(None, None)] * 2 + [(None, 0)] * 2
     assert len({row.prompt for row in rows}) == 2
     assert [(each.attempts, each.succeeded) for each in found.baselines] == [(4, 2), (2, 1)]

@@ -1,10 +1,12 @@
 """Incidents and the policy as people get them: through a gateway, from a process of health."""
 
 import asyncio
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple, replace
 
 from hive_cli.policy import _shown
 from hive_client.errors import HiveError
@@ -17,12 +19,14 @@ from hive_contracts.health import (
     ObjectiveStanding,
 )
 from hive_contracts.policy import NOTHING, EndOverride, OverridePolicy
+from hive_health.baselines.attempts import Attempt
 from hive_health.policy import keeper as keepers
 from hive_health.policy.keeper import Keeper
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.restraints import Restraining
+from tests.component.incidents.test_regressions import SLOW, USUAL
 from tests.conftest import Database, NatsAccount
 from tests.service.health.test_processes import health
 from tests.suites.bus import SOON, pool_of
@@ -97,6 +101,41 @@ async def test_an_incident_and_an_override_from_a_client_to_the_record(
             assert shown.override_by.startswith("admin-")
             ended = await client.operations.override_policy(0)
             assert ended.report.override_by == ""
+
+
+async def test_what_became_worse_is_an_incident_of_a_process_of_health(
+    database: Database, nats: NatsAccount, tmp_path: Path
+) -> None:
+    settings = gateway_settings(database, nats.url_of("gateway"), tmp_path)
+    now, columns = datetime.now(UTC), Attempt.__struct_fields__
+    folder = tmp_path / "health"
+    folder.mkdir()
+    rows = [
+        replace(each, ended_at=now - timedelta(minutes=90 - n))
+        for n, each in enumerate((*USUAL, *SLOW))
+    ]
+    async with pool_of(database.admin_url) as pool:
+        await pool.copy_records_to_table(
+            "attempts", schema_name="health", columns=columns,
+            records=[astuple(row) for row in rows],
+        )  # fmt: skip
+    async with (
+        scripted(database, nats),
+        gateway(settings),
+        Hive(f"127.0.0.1:{settings.gateway_grpc_port}", ADMIN, patience=1) as client,
+        health(database, nats, folder),
+        asyncio.timeout(3 * SOON),
+    ):
+        while True:
+            with suppress(HiveError):
+                listed = (await client.operations.incidents()).incidents
+                if found := [each for each in listed if each.cause.startswith("regression/")]:
+                    break
+            await asyncio.sleep(0.2)
+        [incident] = found
+        assert (incident.severity, incident.status, incident.firing) == ("ticket", "open", 1)
+        assert "since position 140 (40 attempts before, 20 since)" in incident.title
+        assert "hive incident ack" in incident.remedy
 
 
 class Seen:

@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
@@ -99,28 +99,51 @@ class Receiver:
         return Handler
 
 
+Changes = tuple[tuple[str, str], ...]
+
+HURRY: Final[Mapping[str, Changes]] = {
+    "prometheus_setup.yaml": (
+        ("scrape_interval: 15s", "scrape_interval: 1s"),
+        ("evaluation_interval: 1m", "evaluation_interval: 1s"),
+    ),
+    "hive_rules.yaml": (("for: 1m", "for: 1s"),),
+    "slo_rules.yaml": (("interval: 1m", "interval: 1s"),),
+    "alertmanager_config.yaml": (
+        ("group_wait: 30s", "group_wait: 1s"),
+        ("group_interval: 5m", "group_interval: 1s"),
+    ),
+}
+"""What has to be quicker than it ships, for a test that people wait for."""
+AS_SHIPPED: Final[Mapping[str, Changes]] = {}
+
+
 @contextlib.contextmanager
-def watching(hive: RealHive, door: int, folder: Path) -> Iterator[Servers]:
-    """The shipped files, with this hive's addresses and a hurry that tests need. `door` is the
-    port at which the hive takes alerts."""
+def watching(
+    hive: RealHive,
+    door: int,
+    folder: Path,
+    *,
+    gateways: int = 0,
+    hurry: Mapping[str, Changes] = HURRY,
+) -> Iterator[Servers]:
+    """The shipped files with this hive's addresses, and in a hurry. `door` is the port at which
+    the hive takes alerts, `gateways` the one at which the gateway is read (0 is its own)."""
     assert PROMETHEUS and ALERTMANAGER
     alerts, metrics = free_port(), free_port()
     gateway = f"127.0.0.1:{hive.state.http_port}"
+    one, whole = '[{targets: ["gateway:8000"]}]\n  # One', '["gateway:8000"]'
     with Receiver().listening() as receiver:
         prometheus = _written(
-            folder / "prometheus.yaml", "prometheus_setup.yaml",
-            ("scrape_interval: 15s", "scrape_interval: 1s"),
-            ("evaluation_interval: 1m", "evaluation_interval: 1s"),
+            folder / "prometheus.yaml", "prometheus_setup.yaml", hurry,
             ("/etc/hive/prometheus.token", str(hive.stack.paths.secrets / "admin.token")),
-            ('"gateway:8000"', f'"{gateway}"'),
+            (one, one.replace("gateway:8000", f"127.0.0.1:{gateways}" if gateways else gateway)),
+            (whole, f'["{gateway}"]'),
             ('"alertmanager:9093"', f'"127.0.0.1:{alerts}"'),
         )  # fmt: skip
-        _written(folder / "hive_rules.yaml", "hive_rules.yaml", ("for: 1m", "for: 1s"))
-        _written(folder / "slo_rules.yaml", "slo_rules.yaml", ("interval: 1m", "interval: 1s"))
+        for rules in ("hive_rules.yaml", "slo_rules.yaml"):
+            _written(folder / rules, rules, hurry)
         alertmanager = _written(
-            folder / "alertmanager.yaml", "alertmanager_config.yaml",
-            ("group_wait: 30s", "group_wait: 1s"),
-            ("group_interval: 5m", "group_interval: 1s"),
+            folder / "alertmanager.yaml", "alertmanager_config.yaml", hurry,
             ("/etc/hive/alerts.token", str(hive.stack.paths.secrets / "alerts.token")),
             (
                 "      - url: http://health:8003/alerts",
@@ -144,9 +167,11 @@ def watching(hive: RealHive, door: int, folder: Path) -> Iterator[Servers]:
             yield Servers(metrics, receiver)
 
 
-def _written(path: Path, shipped: str, *changes: tuple[str, str]) -> Path:
+def _written(
+    path: Path, shipped: str, hurry: Mapping[str, Changes], *addresses: tuple[str, str]
+) -> Path:
     text = (STACK / shipped).read_text()
-    for old, new in changes:
+    for old, new in (*hurry.get(shipped, ()), *addresses):
         assert old in text, old
         text = text.replace(old, new)
     path.write_text(text)

@@ -1128,6 +1128,7 @@ class AttemptBaseline(_message.Message):
     SECONDS_P95_FIELD_NUMBER: _builtins.int
     USD_MEAN_FIELD_NUMBER: _builtins.int
     TOKENS_MEAN_FIELD_NUMBER: _builtins.int
+    WAITED_P50_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     mission: _builtins.str
     """Without the number of its run."""
@@ -1144,6 +1145,8 @@ class AttemptBaseline(_message.Message):
     usd_mean: _builtins.float
     """Of those that told what they cost."""
     tokens_mean: _builtins.float
+    waited_p50: _builtins.float
+    """Seconds that their tasks waited for a runner: half of them at most so long."""
     @_builtins.property
     def last_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1162,10 +1165,11 @@ class AttemptBaseline(_message.Message):
         seconds_p95: _builtins.float | None = ...,
         usd_mean: _builtins.float | None = ...,
         tokens_mean: _builtins.float | None = ...,
+        waited_p50: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "last_at", b"last_at", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "_waited_p50", b"_waited_p50", "last_at", b"last_at", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean", "waited_p50", b"waited_p50"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "attempts", b"attempts", "last_at", b"last_at", "mission", b"mission", "model", b"model", "phase", b"phase", "profile", b"profile", "prompt", b"prompt", "repository", b"repository", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "succeeded", b"succeeded", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50", "_seconds_p95", b"_seconds_p95", "_tokens_mean", b"_tokens_mean", "_usd_mean", b"_usd_mean", "_waited_p50", b"_waited_p50", "attempts", b"attempts", "last_at", b"last_at", "mission", b"mission", "model", b"model", "phase", b"phase", "profile", b"profile", "prompt", b"prompt", "repository", b"repository", "seconds_p50", b"seconds_p50", "seconds_p95", b"seconds_p95", "succeeded", b"succeeded", "tokens_mean", b"tokens_mean", "usd_mean", b"usd_mean", "waited_p50", b"waited_p50"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seconds_p50: _TypeAlias = _typing.Literal["seconds_p50"]  # noqa: Y015
     _WhichOneofArgType__seconds_p50: _TypeAlias = _typing.Literal["_seconds_p50", b"_seconds_p50"]  # noqa: Y015
@@ -1175,6 +1179,8 @@ class AttemptBaseline(_message.Message):
     _WhichOneofArgType__tokens_mean: _TypeAlias = _typing.Literal["_tokens_mean", b"_tokens_mean"]  # noqa: Y015
     _WhichOneofReturnType__usd_mean: _TypeAlias = _typing.Literal["usd_mean"]  # noqa: Y015
     _WhichOneofArgType__usd_mean: _TypeAlias = _typing.Literal["_usd_mean", b"_usd_mean"]  # noqa: Y015
+    _WhichOneofReturnType__waited_p50: _TypeAlias = _typing.Literal["waited_p50"]  # noqa: Y015
+    _WhichOneofArgType__waited_p50: _TypeAlias = _typing.Literal["_waited_p50", b"_waited_p50"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_p50) -> _WhichOneofReturnType__seconds_p50 | None: ...
     @_typing.overload
@@ -1183,6 +1189,8 @@ class AttemptBaseline(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_mean) -> _WhichOneofReturnType__tokens_mean | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__usd_mean) -> _WhichOneofReturnType__usd_mean | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waited_p50) -> _WhichOneofReturnType__waited_p50 | None: ...
 
 Global___AttemptBaseline: _TypeAlias = AttemptBaseline  # noqa: Y015
 
@@ -1209,7 +1217,9 @@ class AttemptChange(_message.Message):
     phase: _builtins.str
     profile: _builtins.str
     metric: _builtins.str
-    """"success", "seconds", "usd" or "tokens"."""
+    """"success", "seconds", "usd", "tokens" or "waiting". The last is of all missions together:
+    repository, mission and phase are empty.
+    """
     before: _builtins.float
     """The share of attempts that succeeded, or the median of the others."""
     after: _builtins.float

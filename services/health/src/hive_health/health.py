@@ -20,6 +20,7 @@ from hive_contracts.health import (
 from hive_contracts.heartbeat import Heartbeat
 from hive_health.autoscaler import Autoscaler, Seen
 from hive_health.baselines.reader import Regressions
+from hive_health.baselines.regressions import Regression
 from hive_health.bus_view import BusView
 from hive_health.clocks import Clocks
 from hive_health.demand import Demand
@@ -149,6 +150,10 @@ class Health:
         if self.regressions is None:
             return Baselines(problem="health has no connection to the record yet")
         return await self.regressions.look(query.days)
+
+    def worse(self) -> tuple[Regression, ...] | None:
+        """Works that are worse than they were; None where nobody has looked yet."""
+        return None if self.regressions is None else self.regressions.worse
 
     async def metrics(self, query: MetricsQuery) -> str:
         """What Prometheus reads of the whole hive. Raises StoreUnavailable."""

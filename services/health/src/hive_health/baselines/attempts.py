@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-Metric = Literal["success", "seconds", "usd", "tokens"]
+Metric = Literal["success", "seconds", "usd", "tokens", "waiting"]
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -37,6 +37,10 @@ class Attempt(msgspec.Struct, frozen=True):
     usd: float | None = None
     """None where the agent does not tell its cost."""
     tokens: int | None = None
+    position: int = 0
+    """Of the event with which it ended."""
+    waited: float | None = None
+    """Seconds that its task had waited for a runner, from when it might be leased."""
 
 
 def _success(attempt: Attempt) -> float:
@@ -55,11 +59,16 @@ def _tokens(attempt: Attempt) -> float | None:
     return attempt.tokens
 
 
+def _waiting(attempt: Attempt) -> float | None:
+    return attempt.waited
+
+
 VALUES: Final[dict[Metric, Callable[[Attempt], float | None]]] = {
     "success": _success,
     "seconds": _seconds,
     "usd": _usd,
     "tokens": _tokens,
+    "waiting": _waiting,
 }
 
 

@@ -30,7 +30,11 @@ class Split(msgspec.Struct, frozen=True):
 
 
 def change_points(
-    values: Sequence[float], *, least: int = LEAST, significance: float = SIGNIFICANCE
+    values: Sequence[float],
+    *,
+    least: int = LEAST,
+    significance: float = SIGNIFICANCE,
+    permutations: int = PERMUTATIONS,
 ) -> list[Split]:
     """The changes in order of time. Values are finite numbers: raises ValueError for others.
 
@@ -42,7 +46,7 @@ def change_points(
     pending = [(0, len(values))]
     while pending:
         start, end = pending.pop()
-        split = _split(values[start:end], max(2, least), significance)
+        split = _split(values[start:end], max(2, least), significance, permutations)
         if split is not None:
             middle = start + split.at
             found.append(Split(middle, split.chance))
@@ -50,23 +54,25 @@ def change_points(
     return sorted(found, key=lambda each: each.at)
 
 
-def _split(values: Sequence[float], least: int, significance: float) -> Split | None:
+def _split(
+    values: Sequence[float], least: int, significance: float, permutations: int
+) -> Split | None:
     if len(values) < 2 * least or min(values) == max(values):
         return None
     distances = [[abs(one - other) for other in values] for one in values]
     sums = [math.fsum(row) for row in distances]
     order = list(range(len(values)))
     at, best = _best(distances, sums, order, least)
-    allowed = significance * (PERMUTATIONS + 1) - 1
+    allowed = significance * (permutations + 1) - 1
     as_good = 0
     shuffled = random.Random(_SEED)
-    for _ in range(PERMUTATIONS):
+    for _ in range(permutations):
         shuffled.shuffle(order)
         if _best(distances, sums, order, least)[1] >= best:
             as_good += 1
             if as_good > allowed:
                 return None
-    return Split(at, (as_good + 1) / (PERMUTATIONS + 1))
+    return Split(at, (as_good + 1) / (permutations + 1))
 
 
 def _best(

@@ -10,23 +10,62 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from hive_contracts.health import AttemptBaseline, AttemptChange, Cause
 from hive_health.baselines.attempts import VALUES, Attempt, Metric, measured
-from hive_health.baselines.change_points import change_points
+from hive_health.baselines.change_points import (
+    LEAST,
+    PERMUTATIONS,
+    SIGNIFICANCE,
+    change_points,
+)
 
+What = Literal["model", "prompt", "gates", "version"]
 MOST: Final = 200
 """Attempts of a series that are looked at, the newest."""
 NEAR: Final = 3
 """A change is found so many attempts beside its true place, or closer."""
 _MATTERS: Final[dict[Metric, float]] = {
-    "success": 0.1, "seconds": 1.2, "usd": 1.2, "tokens": 1.2,
+    "success": 0.1, "seconds": 1.2, "usd": 1.2, "tokens": 1.2, "waiting": 1.2,
 }  # fmt: skip
 """A smaller change is none to people: a difference of shares, or else a ratio."""
-_CAUSES: Final = ("model", "prompt", "gates", "version")
+WAITING_SECONDS: Final = 5.0
+"""A wait that became longer or shorter by less is the same to people."""
+STRICT: Final = 0.001
+"""How seldom a random order may be split as well, before people are told; `hive baselines` shows
+more (decision record 69)."""
+STRICT_PERMUTATIONS: Final = 999
+_CAUSES: Final[tuple[What, ...]] = ("model", "prompt", "gates", "version")
+_COMMON: Final[tuple[What, ...]] = ("version",)
+"""Of these, what attempts of all missions have in common: each mission has prompts of its own."""
 
 Work = tuple[str, str, str, str]
+"""Repository, mission, phase and profile. All but the last are empty for what is compared over all
+missions."""
+
+
+class Regression(msgspec.Struct, frozen=True):
+    """A work that became worse, and still is."""
+
+    change: AttemptChange
+    at: int
+    """Position of the event with which the first attempt after the change ended."""
+    near: tuple[int, ...]
+    """Those of the attempts around it: the same change may be found a little beside its place."""
+    is_sure: bool
+    """Whether it is no chance by the stricter measure, too."""
+    before: int
+    """Position of the event that came before it: the end of the last attempt before the change."""
+    using: int = 0
+    """The same of the first attempt that used another prompt, model, set of gates or release."""
+
+    @property
+    def series(self) -> str:
+        of = self.change
+        return " ".join((of.repository, of.mission, of.phase, of.profile, of.metric))
 
 
 def _work(attempt: Attempt) -> Work:
@@ -44,6 +83,7 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
         seconds = [value for _, value in measured("seconds", group)]
         usd = [value for _, value in measured("usd", group)]
         tokens = [value for _, value in measured("tokens", group)]
+        waited = [value for _, value in measured("waiting", group)]
         found.append(
             AttemptBaseline(
                 repository=repository,
@@ -58,6 +98,7 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
                 seconds_p95=_quantile(seconds, 0.95),
                 usd_mean=statistics.fmean(usd) if usd else None,
                 tokens_mean=statistics.fmean(tokens) if tokens else None,
+                waited_p50=_quantile(waited, 0.5),
                 last_at=max(each.ended_at for each in group),
             )
         )
@@ -66,22 +107,87 @@ def baselines(attempts: Iterable[Attempt]) -> list[AttemptBaseline]:
 
 def changes(attempts: Iterable[Attempt]) -> list[AttemptChange]:
     """All that changed, the newest first. Takes a second for some ten series of 200 attempts."""
-    series: dict[Work, list[Attempt]] = defaultdict(list)
-    for attempt in sorted(attempts, key=lambda each: each.ended_at):
-        series[_work(attempt)].append(attempt)
     found = [
         change
-        for work, group in series.items()
-        for metric in VALUES
-        for change in _changes(work, metric, group[-MOST:])
+        for work, group in works(attempts).items()
+        for metric in metrics_of(work)
+        for change in _changes(work, metric, group)
     ]
     return sorted(found, key=lambda each: each.at, reverse=True)
 
 
-def _changes(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[AttemptChange]:
+def works(attempts: Iterable[Attempt]) -> dict[Work, list[Attempt]]:
+    """The newest attempts of each work, and of each profile over all missions; the oldest first."""
+    series: dict[Work, list[Attempt]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda each: each.ended_at):
+        series[_work(attempt)].append(attempt)
+        series["", "", "", attempt.profile].append(attempt)
+    return {work: group[-MOST:] for work, group in series.items()}
+
+
+def metrics_of(work: Work) -> list[Metric]:
+    """What is compared: how long a task waits depends on runners, and not on its mission."""
+    over_all = not any(work[:3])
+    return [metric for metric in VALUES if (metric == "waiting") == over_all]
+
+
+def regressions(attempts: Iterable[Attempt]) -> list[Regression]:
+    """The works that are worse than they were before a change. What came back since is none.
+
+    Takes a second for a work of 200 attempts that changed, and hardly any time for others.
+    """
+    return [found for work, group in works(attempts).items() for found in worse_of(work, group)]
+
+
+def worse_of(work: Work, group: Sequence[Attempt]) -> list[Regression]:
+    """Those of one series of `works`."""
+    return [found for metric in metrics_of(work) for found in _regressions(work, metric, group)]
+
+
+def _regressions(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[Regression]:
+    known = [attempt for attempt, _ in measured(metric, group)]
+    found = [(_place(known, each), each) for each in _changes(work, metric, group)]
+    worse = [(at, each) for at, each in found if each.worse and _is_still(each, found[-1][1])]
+    if not worse:
+        return []
+    sure = [
+        _place(known, each)
+        for each in _changes(work, metric, group, STRICT, STRICT_PERMUTATIONS)
+        if each.worse
+    ]
+    return [_regression(known, at, each, sure) for at, each in worse]
+
+
+def _place(known: Sequence[Attempt], change: AttemptChange) -> int:
+    """The index of the first attempt after a change."""
+    return next(n for n, attempt in enumerate(known) if attempt.ended_at == change.at)
+
+
+def _is_still(change: AttemptChange, last: AttemptChange) -> bool:
+    """Whether what came after all later changes is worse than what was before this one."""
+    worse = (last.after < change.before) == (change.metric == "success")
+    return worse and _matters(change.metric, change.before, last.after)
+
+
+def _regression(
+    known: Sequence[Attempt], at: int, change: AttemptChange, sure: Sequence[int]
+) -> Regression:
+    first = known[at]
+    brought = change.causes[0] if change.causes else None
+    using = next((each.position for each in known if brought and each.ended_at == brought.at), 0)
+    near = tuple(each.position for each in known[max(0, at - LEAST + 1) : at + LEAST])
+    is_sure = any(abs(each - at) <= NEAR for each in sure)
+    return Regression(change, first.position, near, is_sure, known[at - 1].position, using)
+
+
+def _changes(
+    work: Work, metric: Metric, group: Sequence[Attempt],
+    significance: float = SIGNIFICANCE, permutations: int = PERMUTATIONS,
+) -> list[AttemptChange]:  # fmt: skip
     known = measured(metric, group)
     values = [value if metric == "success" else math.log1p(max(0.0, value)) for _, value in known]
-    places = [0, *(split.at for split in change_points(values)), len(values)]
+    splits = change_points(values, significance=significance, permutations=permutations)
+    places = [0, *(split.at for split in splits), len(values)]
     found = []
     for (start, at), end in zip(pairwise(places), places[2:], strict=False):
         before = _middle(metric, [value for _, value in known[start:at]])
@@ -102,18 +208,19 @@ def _changes(work: Work, metric: Metric, group: Sequence[Attempt]) -> list[Attem
                 worse=(after < before) == (metric == "success"),
                 attempts_before=at - start,
                 attempts_after=end - at,
-                causes=tuple(_causes([attempt for attempt, _ in known], at)),
+                causes=tuple(_causes(metric, [attempt for attempt, _ in known], at)),
             )
         )
     return found
 
 
-def _causes(group: Sequence[Attempt], at: int) -> list[Cause]:
+def _causes(metric: Metric, group: Sequence[Attempt], at: int) -> list[Cause]:
     """What was another in the attempts around a change, the nearest first."""
+    looked_at = _COMMON if metric == "waiting" else _CAUSES
     found: list[tuple[int, Cause]] = []
     for index in range(max(1, at - NEAR), min(len(group), at + NEAR + 1)):
         old, new = group[index - 1], group[index]
-        for what in _CAUSES:
+        for what in looked_at:
             before, after = getattr(old, what), getattr(new, what)
             if before != after:
                 found.append((abs(index - at), Cause(what, before, after, new.ended_at)))
@@ -127,6 +234,8 @@ def _middle(metric: Metric, values: Sequence[float]) -> float:
 def _matters(metric: Metric, before: float, after: float) -> bool:
     if metric == "success":
         return abs(after - before) >= _MATTERS[metric]
+    if metric == "waiting" and abs(after - before) < WAITING_SECONDS:
+        return False
     low, high = sorted((before, after))
     return high > 0 and (low <= 0 or high / low >= _MATTERS[metric])
 

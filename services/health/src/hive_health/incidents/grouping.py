@@ -21,12 +21,16 @@ GROUP_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "stuck-consumer": ("service",),
     "projection-stopped": ("service",),
     "disk-filling": ("host",),
+    "regression": ("series", "since"),
 }
 """Of the hive's own troubles; all others of one name have one cause."""
+FIXED: Final = frozenset({"regression"})
+"""Their causes are known again by these labels, whatever the file says of all alerts."""
 FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "slo-*": ("record-away", "bus-away", "service-silent", "feed-held-up", "projection-stopped"),
     "projection-lagging": ("stuck-consumer", "pool-exhausted"),
     "HiveIsUnseen": ("service-silent",),
+    "HiveHasNoRunner": ("runner-silent", "runner-deaf"),
 }
 
 
@@ -69,6 +73,8 @@ def causes(
 
 
 def _group_by(name: str, rules: IncidentsFile) -> tuple[str, ...]:
+    if name in FIXED:
+        return GROUP_BY[name]
     entry = rules.cause(name)
     return GROUP_BY.get(name, ()) if entry is None or entry.group_by is None else entry.group_by
 

@@ -71,6 +71,10 @@ class Register:
         id = self._latest.get(cause)
         return None if id is None else self._known.get(id)
 
+    def of(self, name: str) -> list[Known]:
+        """Those whose cause has this name."""
+        return [each for each in self._known.values() if each.opened.cause.startswith(f"{name}/")]
+
     def newest(self, most: int) -> list[Known]:
         """Those that are not resolved, then the others; the newest first."""
         known = sorted(self._known.values(), key=lambda each: -each.opened_at)

@@ -18,12 +18,15 @@ from msgspec.structs import replace
 from hive_contracts.codec import UnknownEvent
 from hive_contracts.health import Objectives, Symptom
 from hive_contracts.incident import ObserveAlerts, incident_id, incident_name
+from hive_health.baselines.regressions import Regression
 from hive_health.incidents.alert import Alert, of_objectives, of_symptoms
 from hive_health.incidents.decider import INITIAL, decide, reopens
 from hive_health.incidents.grouping import Cause, causes
 from hive_health.incidents.inbox import Inbox
 from hive_health.incidents.records import PAGE, Records
 from hive_health.incidents.register import Register
+from hive_health.incidents.regressions import NAME as REGRESSION
+from hive_health.incidents.regressions import of_regressions
 from hive_health.incidents.rules import Rules
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import Fenced, StoreError
@@ -49,6 +52,10 @@ class Sight(Protocol):
 
     def hears_for(self) -> float:
         """Seconds."""
+        ...
+
+    def worse(self) -> tuple[Regression, ...] | None:
+        """Works that are worse than they were; None where that is not known."""
         ...
 
 
@@ -100,13 +107,18 @@ class Watch:
             await self.refresh()
             if not await self._holds():
                 return False
+            worse = self._sight.worse()
+            known = self.register.of(REGRESSION)
             alerts = [*own, *await self._burns(), *await self._outside()]
-            open = {known.opened.cause for known in self.register.open()}
+            alerts += of_regressions(worse or (), known)
+            open = {each.opened.cause for each in self.register.open()}
             found = causes(alerts, self.rules.file, open)
             missed = {key: cause for key, cause in self.unwritten.items() if key not in found}
             for cause in [*found.values(), *missed.values()]:
                 await self._observe(cause.key, cause)
-            watched = {known.opened.cause for known in self.register.watched()}
+            watched = {each.opened.cause for each in self.register.watched()}
+            if worse is None:
+                watched -= {each.opened.cause for each in known}
             for key in sorted(watched - found.keys() - missed.keys()):
                 await self._observe(key, None)
             self.unwritten = {}

@@ -1,5 +1,8 @@
 -- Notes the attempts of agents that ended between two positions, for baselines ($3 is the release).
-insert into health.attempts
+insert into health.attempts (
+    position, ended_at, mission, phase, profile, model, prompt, gates, repository, version, outcome,
+    seconds, usd, tokens, waited
+)
 with ended as (
     select e.position, e.stream, e.version, e.type, e.data, e.recorded_at, planned.data as planned,
         case when e.type = 'TaskSucceeded' then 'succeeded'
@@ -24,7 +27,8 @@ select ended.position, ended.recorded_at, launch.data ->> 'series', ended.planne
             + coalesce((turn.usage ->> 'estimated_usd')::float8, 0) end,
     case when turn.usage is not null
         then coalesce((turn.usage ->> 'input_tokens')::bigint, 0)
-            + coalesce((turn.usage ->> 'output_tokens')::bigint, 0) end
+            + coalesce((turn.usage ->> 'output_tokens')::bigint, 0) end,
+    waiting.seconds
 from ended
 join hive.events launch
     on launch.stream = 'mission-' || (ended.planned ->> 'mission_id') and launch.version = 1
@@ -48,11 +52,29 @@ cross join lateral (
 ) as began
 -- The policy may have pinned another model than the mission's.
 left join lateral (
-    select e.data ->> 'model' as model from hive.events e
+    select e.data ->> 'model' as model, e.version, e.recorded_at from hive.events e
     where e.stream = ended.stream and e.version < turn.version and e.type = 'TaskLeased'
         and e.data ->> 'epoch' = turn.epoch
     order by e.version desc limit 1
 ) as leased on true
+-- From when it might be leased; a pause of its mission is nobody's wait for a runner.
+left join lateral (
+    select extract(epoch from leased.recorded_at - ready.recorded_at)::float8 as seconds
+    from (
+        select e.recorded_at from hive.events e
+        where e.stream = ended.stream and e.version < leased.version
+            and e.type in (
+                'TaskPlanned', 'TaskRequeued', 'TaskReopened', 'TaskGiven', 'QuestionAnswered',
+                'LeaseLost', 'LeaseWithdrawn'
+            )
+        order by e.version desc limit 1
+    ) as ready
+    where not exists (
+        select from hive.events paused
+        where paused.stream = launch.stream and paused.type in ('MissionPaused', 'MissionResumed')
+            and paused.recorded_at between ready.recorded_at and leased.recorded_at
+    )
+) as waiting on true
 left join lateral (
     select e.data -> 'phase' as phase from hive.events e
     where e.stream = launch.stream and e.type = 'PhaseDefined'
