@@ -1,7 +1,6 @@
 """The files that let Kubernetes follow: what they read is what the hive tells."""
 
 import re
-import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,45 +90,3 @@ def test_kubernetes_would_refuse_a_pod_autoscaler_that_is_wrong() -> None:
     scaler["spec"]["metric"] = scaler["spec"].pop("metrics")
     with pytest.raises(kubernetes_validate.ValidationError, match="metric"):
         kubernetes_validate.validate(scaler, KUBERNETES, strict=True)
-
-
-def as_keda_reads_it(document: dict[str, Any]) -> Any:
-    """By the models of KEDA's own CRDs: what these do not know is lost on the way. Raises
-    ValueError."""
-    with warnings.catch_warnings():
-        # Of pydantic, about names in what was generated.
-        warnings.simplefilter("ignore")
-        from cloudcoil.models.keda import v1alpha1
-
-    read = getattr(v1alpha1, document["kind"]).model_validate(document)
-    return read.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def test_keda_would_take_its_files() -> None:
-    kinds = []
-    for document in documents("keda_scaled_object.yaml"):
-        assert as_keda_reads_it(document) == document
-        kinds.append(document["kind"])
-    assert kinds == ["TriggerAuthentication", "ScaledObject"]
-
-
-def test_keda_would_refuse_or_overlook_what_is_wrong_in_them() -> None:
-    def scaled() -> dict[str, Any]:
-        document: dict[str, Any] = documents("keda_scaled_object.yaml")[1]
-        return document
-
-    wrong = scaled()
-    wrong["spec"]["maxReplicaCount"] = "many"
-    with pytest.raises(ValueError, match="maxReplicaCount"):
-        as_keda_reads_it(wrong)
-    wrong = scaled()
-    del wrong["spec"]["triggers"][0]["metadata"]
-    with pytest.raises(ValueError, match="metadata"):
-        as_keda_reads_it(wrong)
-    for path in ((), ("advanced", "horizontalPodAutoscalerConfig"), ("scaleTargetRef",)):
-        wrong = scaled()
-        part = wrong["spec"]
-        for key in path:
-            part = part[key]
-        part["maxReplica"] = 3
-        assert as_keda_reads_it(wrong) != wrong
