@@ -1,6 +1,7 @@
 """`hive bench`: what this machine reaches."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -57,6 +58,8 @@ def bench_command(
             table.add_row(case.bench, case.case, _said(case.value), case.unit, *map(_said, figures))
         console.print(table, "")
 
+    # Told to end it takes down what it has started, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         # What is told about the machine goes to stderr, so that stdout stays lines of JSON.
         measure(
