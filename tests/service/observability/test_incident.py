@@ -1,12 +1,12 @@
 """From a rule that ships over a real Prometheus and Alertmanager to one incident of a real hive,
 and to its end.
 
-At full size the shipped files are as they ship but for addresses, so each of these takes as long as
-a person would wait; shortened, only their periods are shorter.
+The shipped files are as they ship but for addresses and periods: with those that ship, each of
+these takes as long as a person would wait.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,6 @@ from hive_contracts.v1 import operations_pb2
 from hive_stack.ports import free_port
 from tests.service.observability.servers import (
     ALERTMANAGER,
-    AS_SHIPPED,
     HURRY,
     PROMETHEUS,
     watching,
@@ -33,11 +32,12 @@ pytestmark = [
         " (Debian: prometheus, prometheus-alertmanager)",
     ),
     pytest.mark.slow,
-    pytest.mark.timeout(2000),
+    pytest.mark.timeout(400),
 ]
 
 PERIODS: Final = {**HURRY, "hive_rules.yaml": (("for: 2m", "for: 1s"), ("for: 1m", "for: 1s"))}
 """Without these it takes four minutes until it is told, and six more until its end is."""
+SECONDS: Final = 180
 CALM: Final = "resolve_after: 10s\n"
 """The hive's own file: how long its alerts have to stay away."""
 
@@ -137,35 +137,33 @@ async def hive_is_calm(hive: RealHive) -> bool:
 
 
 async def test_what_only_prometheus_sees_is_one_incident_until_it_is_over(
-    hive: RealHive, door: int, size: Callable[[int, int], int], tmp_path: Path
+    hive: RealHive, door: int, tmp_path: Path
 ) -> None:
     (hive.data / "incidents.yaml").write_text(CALM)
-    address, seconds = free_port(), size(180, 900)
-    hurry = PERIODS if size(1, 0) else AS_SHIPPED
-    with watching(hive, door, tmp_path, gateways=address, hurry=hurry):
+    address = free_port()
+    with watching(hive, door, tmp_path, gateways=address, hurry=PERIODS):
         async with hive.client() as client:
-            report = await until_told(client, seconds)
+            report = await until_told(client, SECONDS)
             assert report.summary.cause == "HiveIsUnseen"
             assert (report.summary.severity, report.summary.firing) == ("page", 1)
             assert [alert.source for alert in report.alerts] == ["alertmanager"]
             assert "Nothing is heard of the hive" in report.summary.title
             async with reachable(address, hive.state.http_port):
-                report = await until_over(client, seconds)
+                report = await until_over(client, SECONDS)
                 await assert_it_was_one(hive, report)
 
 
 async def test_what_prometheus_says_of_a_silent_service_is_the_incident_that_there_is(
-    hive: RealHive, door: int, size: Callable[[int, int], int], tmp_path: Path
+    hive: RealHive, door: int, tmp_path: Path
 ) -> None:
     (hive.data / "incidents.yaml").write_text(CALM)
-    seconds = size(180, 900)
-    with watching(hive, door, tmp_path, hurry=HURRY if size(1, 0) else AS_SHIPPED):
+    with watching(hive, door, tmp_path, hurry=HURRY):
         async with hive.client() as client:
             await until_heard(client, "github")
             with hive.frozen("github"):
-                report = await until_told(client, seconds)
+                report = await until_told(client, SECONDS)
                 assert report.summary.name == "service-silent-github-1"
                 assert {alert.source for alert in report.alerts} == {"health", "alertmanager"}
                 assert {alert.name for alert in report.alerts} == {"service-silent"}
-            report = await until_over(client, seconds)
+            report = await until_over(client, SECONDS)
             await assert_it_was_one(hive, report)

@@ -34,7 +34,7 @@ prompt = "file"
 """Of the hive's configuration: an agent that adds a line, whatever it is told."""
 MISSIONS: Final = 2
 CHECKS: Final = 2
-END_SECONDS: Final = 60.0
+END_SECONDS: Final = 120.0
 _FREE: Final = 304
 
 

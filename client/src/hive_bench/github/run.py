@@ -66,4 +66,6 @@ def _settings(server: TestGithub, folder: Path, port: int) -> dict[str, str]:
         "HIVE_GITHUB_APP_ID": str(server.there.app.id),
         "HIVE_GITHUB_APP_KEY_FILE": str(server.key),
         "HIVE_GITHUB_WEBHOOK_SECRET_FILE": str(secret),
+        # No rule names the check, so the hive would give others a minute to begin.
+        "HIVE_GITHUB_SETTLE_SECONDS": "0",
     }
