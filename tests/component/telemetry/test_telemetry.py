@@ -233,5 +233,5 @@ def test_a_dead_collector_slows_no_step_and_delays_exit_by_a_second_at_most(kind
             check=True, capture_output=True, text=True, timeout=20,
         )  # fmt: skip
     step, closing = map(float, ended.stdout.split())
-    assert step < 0.005, "a step that waits for the collector takes its time-out, of seconds"
-    assert closing < telemetry.SHUTDOWN_SECONDS + 3
+    assert step < 0.001
+    assert closing < telemetry.SHUTDOWN_SECONDS + 0.5

@@ -38,6 +38,7 @@ pytestmark = [
 PERIODS: Final = {**HURRY, "hive_rules.yaml": (("for: 2m", "for: 1s"), ("for: 1m", "for: 1s"))}
 """Without these it takes four minutes until it is told, and six more until its end is."""
 SECONDS: Final = 180
+"""Until it is told, and until its end is: far more than it takes."""
 CALM: Final = "resolve_after: 10s\n"
 """The hive's own file: how long its alerts have to stay away."""
 

@@ -59,7 +59,7 @@ from hive_shared.subscriptions.feed import Feed
 from hive_shared.subscriptions.projector import Projector
 
 CONNECTIONS: Final = 12
-"""Four effects and the projection hold one each; the others are for webhooks and reading."""
+"""Six effects and the projection hold one each; the others are for webhooks and reading."""
 
 
 async def speak(
