@@ -21,7 +21,7 @@ from hive_contracts.envelope import Recorded
 from hive_contracts.files.runbook import PROFILE
 from hive_contracts.plan import POLICY_GATE, RUNBOOK_GATE, Phase, Plan, Retry, TaskSpec
 from hive_contracts.policy import NOTHING, PolicyConfigured, PolicyRelaxed, PolicyTightened
-from hive_contracts.v1 import operations_pb2
+from hive_contracts.v1 import mission_pb2, operations_pb2
 from hive_shared.restraints import FRESH_SECONDS
 from hive_stack.ports import free_port
 from tests.system.hive import Ground, RealHive, ends, eventually, of_type
@@ -217,7 +217,7 @@ async def test_a_used_up_budget_acts_only_where_it_is_enforced_and_no_longer_tha
         assert [state.name for state in shown.states if state.entered_ms] == ["careful"]
         assert (shown.enforced, shown.in_force.approve, shown.would.approve) == (False, False, True)
         first = await all_at_once(hive, client, ground, "dry")
-        await land(client, await client.get(first), ground.path)
+        await lands(hive, client, ground, first, done=1 * WIDE)
 
         # Enforced: fewer at once, people approve, nothing is landed.
         hive.writes("policy.yaml", POLICY.replace("false", "true"))
@@ -227,7 +227,7 @@ async def test_a_used_up_budget_acts_only_where_it_is_enforced_and_no_longer_tha
         assert (shown.enforced, shown.in_force.slots_most) == (True, 1)
         assert shown.in_force.freeze_landing
         with pytest.raises(GitProblem, match=r"landing is frozen: .*careful.*mission-success"):
-            await land(client, await client.get(second), ground.path)
+            await land(client, await ended_view(hive, client, second), ground.path)
 
         # The budget has recovered: all that is reversed.
         await run_missions(hive, client, "good", "true", GOOD)
@@ -237,10 +237,22 @@ async def test_a_used_up_budget_acts_only_where_it_is_enforced_and_no_longer_tha
         shown = await client.operations.policy()
         assert [state.entered_ms for state in shown.states] == [0]
         assert not (shown.in_force.approve or shown.in_force.freeze_landing)
-        await land(client, await client.get(second), ground.path)
+        await lands(hive, client, ground, second, done=2 * WIDE)
         third = await all_at_once(hive, client, ground, "calm")
-        await land(client, await client.get(third), ground.path)
-    assert len(list(ground.path.glob("done-*.txt"))) == 3 * WIDE
+        await lands(hive, client, ground, third, done=3 * WIDE)
+
+
+async def ended_view(hive: Post, client: Hive, mission: str) -> mission_pb2.Mission:
+    """The mission with all that the log, which told of its end, knows of it."""
+    return await client.get(mission, at_least_position=(await hive.log())[-1].position)
+
+
+async def lands(hive: Post, client: Hive, ground: Ground, mission: str, done: int) -> None:
+    """With the work of all its tasks."""
+    view = await ended_view(hive, client, mission)
+    await land(client, view, ground.path)
+    told = [(task.name, task.status, task.attempts) for task in view.tasks]
+    assert len(list(ground.path.glob("done-*.txt"))) == done, told
 
 
 async def run_missions(hive: RealHive, client: Hive, name: str, run: str, many: int) -> None:

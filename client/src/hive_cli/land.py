@@ -72,15 +72,13 @@ def land_command(mission: str, repo: Path | None, merge: bool, as_json: bool) ->
                 remedy=f"launch it once more with `hive retry {view.summary.name}`, or merge by"
                 f" hand what `hive diff {view.summary.name}` still finds",
             )
-        if view.summary.status != "succeeded":
-            taken = " · ".join(taken_steps(view)) if view.summary.status not in ENDED else ""
+        taken = taken_steps(view)
+        if taken and view.summary.status not in ENDED:
             raise Problem(
                 f"the mission is {view.summary.status}; only one that succeeded is landed",
                 code="conflict",
                 where=view.summary.name,
-                remedy=f"first give back what was taken: {taken}"
-                if taken
-                else f"look at it with `hive diff {view.summary.name}` and merge by hand",
+                remedy=f"first give back what was taken: {' · '.join(taken)}",
             )
         done = await land(hive, view, repository_of(view, repo), merge=merge)
         # Said again where it was landed before: the hive may not have heard of it.

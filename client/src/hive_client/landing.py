@@ -23,10 +23,11 @@ async def land(
 ) -> Landed:
     """Fast-forward the checked-out base branch; with `merge`, merge where it has gone on.
 
-    Refuses, and changes nothing, where landing is frozen, or the checkout is dirty, or is not of
-    the branch that the mission started from, or has gone on and `merge` is not set, or where both
-    sides changed the same lines. Raises GitProblem, HiveError.
+    Refuses, and changes nothing, where the mission has not succeeded, or landing is frozen, or the
+    checkout is dirty, or is not of the branch that the mission started from, or has gone on and
+    `merge` is not set, or where both sides changed the same lines. Raises GitProblem, HiveError.
     """
+    _check_succeeded(mission)
     await _check_frozen(hive, mission)
     checkout = read_checkout(repository)
     _check_clean(checkout)
@@ -42,6 +43,20 @@ async def land(
         raise _undone(checkout, mission, merged.stdout + merged.stderr)
     new = git(checkout.path, "rev-parse", "HEAD").stdout.strip()
     return Landed(checkout.branch, checkout.commit, new)
+
+
+def _check_succeeded(mission: mission_pb2.Mission) -> None:
+    """Raises GitProblem where the branch may be half of the work, or work that no gate let pass.
+
+    A view may be late: who has just heard of the end asks for one at that event's position.
+    """
+    if mission.summary.status != "succeeded":
+        name = mission.summary.name
+        raise GitProblem(
+            f"the mission is {mission.summary.status}; only one that succeeded is landed",
+            name,
+            f"look at it with `hive diff {name}` and merge by hand",
+        )
 
 
 async def _check_frozen(hive: Hive, mission: mission_pb2.Mission) -> None:

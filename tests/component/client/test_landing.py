@@ -85,6 +85,17 @@ async def test_landing_fast_forwards_the_base_branch_and_twice_is_once(
     assert again.old == again.new == branch.tip
 
 
+@pytest.mark.parametrize("status", ["running", "failed"])
+async def test_a_mission_that_has_not_succeeded_is_not_landed(
+    hive: Hive, branch: Branch, repository: Path, status: str
+) -> None:
+    head = run_git(repository, "rev-parse", "HEAD")
+    with pytest.raises(GitProblem, match=f"is {status}; only one that succeeded is landed"):
+        await land(hive, branch.mission("fix-1", status), repository, merge=True)
+    assert run_git(repository, "rev-parse", "HEAD") == head
+    assert run_git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
 async def test_a_checkout_that_has_gone_on_is_refused_with_what_to_do(
     hive: Hive, branch: Branch, repository: Path
 ) -> None:
