@@ -10,13 +10,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.orders import Holding, Orders
+from hive_contracts.outcome import Failure
+from hive_runner.link.crew import Crew
+from hive_runner.link.depot import Depot
+from hive_runner.link.outbox import Outbox
+from hive_runner.link.spool import Spool
 from hive_runner.processes import process_group, processes
+from hive_runner.processes.guard import STRUCK
 from hive_runner.processes.guarded import Watch
 from hive_runner.processes.vigil import Vigil, now
+from hive_runner.steps.attempt import perform
 from tests.integration.runner.test_process_group import command, output
-from tests.integration.runner.workshop import new_id, new_nap, nothing_left_behind, until
+from tests.integration.runner.workshop import (
+    NoHive,
+    Source,
+    Workshop,
+    lease,
+    new_id,
+    new_nap,
+    nothing_left_behind,
+    until,
+)
 
 KEY = ("a" * 32, 1)
 PATIENCE = 20.0
@@ -63,7 +80,7 @@ def guarded(seconds: float) -> Iterator[Guarded]:
 def test_at_its_deadline_nothing_of_the_command_is_left() -> None:
     with guarded(seconds=0.5) as both:
         assert both.command.wait(PATIENCE) == -signal.SIGKILL
-        assert both.guard.wait(PATIENCE) == 0
+        assert both.guard.wait(PATIENCE) == STRUCK
 
 
 def test_a_runner_that_is_gone_takes_its_attempt_with_it() -> None:
@@ -121,6 +138,38 @@ async def test_while_the_hive_is_heard_a_command_under_a_vigil_goes_on(tmp_path:
     go_on.touch()
     ended = await running
     assert (ended.reason, ended.exit_code) == ("exit", 0)
+
+
+@pytest.mark.parametrize("step", ["run", "gate"])
+async def test_what_a_guard_has_ended_is_nobody_s_failure_though_the_hive_is_heard_again(
+    source: Source, tmp_path: Path, nap: str, step: str
+) -> None:
+    stood = now()
+    vigil = Vigil(lambda: stood)  # the runner stood still, and never knew of the silence
+    workshop = Workshop(tmp_path / "data")
+    place = replace(workshop.place, vigil=vigil)
+    outbox = Outbox(
+        Spool(tmp_path / "spool"), Depot(tmp_path / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
+    )  # fmt: skip
+    crew = Crew(
+        workshop.options, "r", "s", outbox,
+        lambda lease, trace, asked: perform(place, lease, trace, asked),
+        new_id, lambda: None, tuple, str, place.ledger, vigil,
+    )  # fmt: skip
+    asked = lease(source, run=nap) if step == "run" else lease(source, "gates", gates={"slow": nap})
+    spec = replace(asked.task.spec, exclusive=True)
+    asked = replace(asked, task=replace(asked.task, spec=spec))
+    beat = crew.beat()
+    crew.sending(beat)
+    with nothing_left_behind(nap):
+        crew.obey(Orders("s", leases=(asked,), answers=beat.number, session_ttl=3.0))
+        await until(lambda: any(report.ends for report in outbox.pending))
+    (told,) = (report.report for report in outbox.pending if report.ends)
+    assert isinstance(told, Failure)
+    assert (told.kind, told.detail) == (
+        "infrastructure",
+        "it is exclusive, and was ended as the hive was not heard for too long",
+    )
 
 
 @pytest.fixture

@@ -99,12 +99,15 @@ async def until_over(client: Hive, seconds: float) -> operations_pb2.IncidentRep
     return await eventually(probe, seconds, every=0.5)
 
 
-async def until_heard(client: Hive, service: str) -> None:
-    """What was never heard is unknown, and not silent."""
+async def until_heard(client: Hive) -> None:
+    """What was never heard is unknown, and not silent; nor is what has gone to begin anew, as the
+    service does once it is connected."""
 
     async def probe() -> bool | None:
-        members = (await client.operations.health()).report.members
-        return True if any(m.service == service and m.ready for m in members) else None
+        report = (await client.operations.health()).report
+        ready = any(m.service == "github" and m.ready for m in report.members)
+        # Only one that is connected handles events.
+        return True if ready and any(s.service == "github" for s in report.standings) else None
 
     await eventually(probe)
 
@@ -160,7 +163,7 @@ async def test_what_prometheus_says_of_a_silent_service_is_the_incident_that_the
     (hive.data / "incidents.yaml").write_text(CALM)
     with watching(hive, door, tmp_path, hurry=HURRY):
         async with hive.client() as client:
-            await until_heard(client, "github")
+            await until_heard(client)
             with hive.frozen("github"):
                 report = await until_told(client, SECONDS)
                 assert report.summary.name == "service-silent-github-1"

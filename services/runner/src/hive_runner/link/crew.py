@@ -9,7 +9,7 @@ import msgspec
 
 from hive_contracts.ids import NewId
 from hive_contracts.orders import Beat, Holding, Lease, Orders
-from hive_contracts.outcome import Failure, Outcome, Usage
+from hive_contracts.outcome import Failure, Outcome, Usage, WorkDone
 from hive_runner.agents.ledger import Ledger
 from hive_runner.agents.questions import Questions
 from hive_runner.errors import failed
@@ -269,7 +269,11 @@ class Crew:
             silence.cancel()
             doing.cancel()
             await unhurried(_ended(doing))
-        if outcome is None or (isinstance(outcome, Failure) and self._vigil.is_silent(key)):
+            struck = self._vigil.forget(key)
+        # What its guard has killed did not fail by itself, though orders may have come since.
+        struck = struck and not isinstance(outcome, WorkDone)
+        silent = isinstance(outcome, Failure) and self._vigil.is_silent(key)
+        if outcome is None or struck or silent:
             log.warning("exclusive attempt %s/%d is ended: the hive was not heard", *key)
             why = "it is exclusive, and was ended as the hive was not heard for too long"
             return failed("infrastructure", why, agent=self._ledger.run(key)).failure

@@ -6,6 +6,7 @@
       │ spawn, with the first deadline ──▶ says `ready`, before the command begins
       │ a later deadline, a line each ───▶
       │ `done` ──────────────────────────▶ ends: the runner has ended the command itself
+      │ reads its status ◀──────────────── 3: it has killed the command itself
       ╵ killed: the pipe ends ───────────▶ kills, as at a deadline
 
 So neither a runner that is frozen nor one that is gone leaves an attempt at work that the hive has
@@ -24,6 +25,8 @@ from typing import Final
 from hive_runner.processes import processes
 from hive_runner.processes.vigil import now
 
+STRUCK: Final = 3
+"""Its exit status where it has killed the command."""
 _KILL_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.05
 _LONGEST_WAIT: Final = 1.0
@@ -36,6 +39,7 @@ def main(arguments: list[str]) -> int:
     sys.stdout.flush()
     if keep_watch(sys.stdin.fileno(), float(until)):
         end(int(pid), float(started), marker, None if cgroup == "-" else Path(cgroup))
+        return STRUCK
     return 0
 
 

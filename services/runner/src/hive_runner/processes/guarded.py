@@ -12,6 +12,7 @@ import msgspec
 
 from hive_runner.link.slots import Key
 from hive_runner.processes import processes
+from hive_runner.processes.guard import STRUCK
 from hive_runner.processes.vigil import Vigil
 
 _READY_SECONDS: Final = 30.0
@@ -56,4 +57,5 @@ async def guarded(
         with suppress(OSError):
             pipe.write(b"done\n")
             pipe.close()
-        await guard.wait()
+        if await guard.wait() == STRUCK:
+            watch.vigil.struck(watch.key)

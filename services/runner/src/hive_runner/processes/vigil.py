@@ -45,6 +45,7 @@ class Vigil:
         self._sent: OrderedDict[int, float] = OrderedDict()
         self._heard: dict[Key, tuple[float, float]] = {}
         """By attempt: when the beat was sent, and the TTL."""
+        self._struck: set[Key] = set()
         self._watching: dict[Key, set[Told]] = {}
         self._changed = asyncio.Event()
 
@@ -80,6 +81,16 @@ class Vigil:
     def is_silent(self, key: Key) -> bool:
         """Whether an attempt is to be ended."""
         return self._left(key) <= 0
+
+    def struck(self, key: Key) -> None:
+        """A guard has killed a command of an attempt."""
+        self._struck.add(key)
+
+    def forget(self, key: Key) -> bool:
+        """An attempt is over; answers whether a guard has killed a command of it."""
+        struck = key in self._struck
+        self._struck.discard(key)
+        return struck
 
     async def silence(self, key: Key) -> None:
         """Until an attempt is to be ended, as the hive was not heard for too long."""
