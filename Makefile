@@ -15,6 +15,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Set on some machines: then each process of a test compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Named by its real path: a shim on PATH may stand for another interpreter in another folder.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

@@ -7,7 +7,9 @@ changes something is never sent twice by itself: whoever calls looks first at wh
 """
 
 import asyncio
+import functools
 import logging
+import ssl
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -301,8 +303,15 @@ async def connection() -> AsyncIterator[httpx.AsyncClient]:
         "Content-Type": "application/json",
     }
     limits = httpx.Limits(max_connections=CONCURRENT)
-    async with httpx.AsyncClient(timeout=SECONDS, headers=headers, limits=limits) as client:
+    client = httpx.AsyncClient(timeout=SECONDS, headers=headers, limits=limits, verify=_trusted())
+    async with client:
         yield client
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the certificates of all authorities takes tens of milliseconds: once a process."""
+    return httpx.create_ssl_context()
 
 
 def _about(method: str, url: str) -> dict[str, Attribute]:
