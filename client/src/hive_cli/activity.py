@@ -82,7 +82,7 @@ class Activity:
             using.hear(event)
         shown = show(event, showings())
         for each in shown or ():
-            if not each.cut and not _is_sum(each):
+            if not each.cut and not each.usage:
                 self._show(each)
 
     def _show(self, shown: Shown) -> None:
@@ -110,11 +110,6 @@ def _event(line: bytes) -> dict[str, Any] | None:
         return msgspec.json.decode(line, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _is_sum(shown: Shown) -> bool:
-    """Whether it only says what was used: the row has a place for that."""
-    return " tokens in, " in shown.text and shown.text.endswith(" out")
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -91,6 +91,12 @@ def acp(profile: Profile) -> Profile:
     return replace(profile, events=ACP_EVENTS)
 
 
+def test_words_of_an_agent_that_read_like_what_was_used_are_its_words() -> None:
+    assert heard(lines(says("The log says 5 tokens in, 7 out"))).doing.endswith(
+        "5 tokens in, 7 out"
+    )
+
+
 def test_words_in_pieces_are_put_together() -> None:
     chunks = [{"type": "chunk", "text": text} for text in ("I will\n", "mend the", " clock")]
     assert heard(lines(*chunks)).doing == "mend the clock"

@@ -87,6 +87,8 @@ class Showing(_Part, frozen=True):
     """Whether it comes in pieces of one text."""
     cut: bool = False
     """Whether its beginning is enough."""
+    usage: bool = False
+    """Whether it only tells what was used: a row of a mission's screen has a place for that."""
 
 
 class Server(_Part, frozen=True):

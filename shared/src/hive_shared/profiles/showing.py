@@ -29,7 +29,7 @@ ACP: Final = (
     Showing("! {title} failed", {"type": "tool", "status": "failed"}),
     Showing("", {"type": "tool"}),
     Showing("? {title}: {answer}", {"type": "permission"}),
-    Showing("{input} tokens in, {output} out", {"type": "usage"}),
+    Showing("{input} tokens in, {output} out", {"type": "usage"}, usage=True),
     Showing("! {message}", {"type": "error"}),
     *(
         Showing("", {"type": type})
@@ -45,6 +45,8 @@ class Shown(msgspec.Struct, frozen=True):
     """Whether it goes on where a joined one before it ended."""
     cut: bool = False
     """Whether it is what a tool answered, of which the beginning is enough."""
+    usage: bool = False
+    """Whether it only tells what was used."""
 
 
 @functools.cache
@@ -64,7 +66,7 @@ def show(event: Mapping[str, Any], showings: Sequence[Showing]) -> list[Shown] |
                 same = [other for other in fitting if other.each == showing.each]
                 return [shown for entry in entries for shown in _entry(entry, same)]
         elif (text := _filled(showing, event)) is not None:
-            return [Shown(text, showing.join, showing.cut)] if text else []
+            return _shown(text, showing)
     return None
 
 
@@ -73,8 +75,12 @@ def _entry(entry: Any, showings: Sequence[Showing]) -> list[Shown]:
         return []
     for showing in showings:
         if has(entry, showing.where) and (text := _filled(showing, entry)) is not None:
-            return [Shown(text, showing.join, showing.cut)] if text else []
+            return _shown(text, showing)
     return []
+
+
+def _shown(text: str, showing: Showing) -> list[Shown]:
+    return [Shown(text, showing.join, showing.cut, showing.usage)] if text else []
 
 
 def _filled(showing: Showing, event: Mapping[str, Any]) -> str | None:
