@@ -191,9 +191,8 @@ async def ground(database: Database, tmp_path: Path) -> AsyncIterator[Ground]:
 
 @pytest.fixture
 async def story(ground: Ground, tmp_path: Path) -> AsyncIterator[Story]:
-    token = ground.server.personal_token("boss").value
-    url = f"{ground.server.url}/acme/shop.git".replace("//", f"//x:{token}@", 1)
-    checkout = Checkout(tmp_path / "work", url, Artifacts(ground.settings.artifacts))
+    artifacts = Artifacts(ground.settings.artifacts)
+    checkout = Checkout(tmp_path / "work", ground.server, ground.shop, artifacts)
     async with pool_of(ground.database.url("orchestrator")) as pool:
         yield Story(PostgresEventStore(pool), checkout, PullRequestWish("acme/shop"))
 
@@ -410,8 +409,8 @@ async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
 ) -> None:
     """One is based on another; one is reviewed, one fails a check: each is mended by itself."""
     ada, boss = ground.server.person("ada"), ground.server.person("boss")
-    url = ground.server.clone_url(ground.shop, ground.server.personal_token("boss"))
-    checkout = Checkout(tmp_path / "work", url, Artifacts(ground.settings.artifacts))
+    artifacts = Artifacts(ground.settings.artifacts)
+    checkout = Checkout(tmp_path / "work", ground.server, ground.shop, artifacts)
 
     def issue_of(task: str) -> Issue:
         head = f"hive/limits-1.build.{task}"
