@@ -109,11 +109,17 @@ async def append(store: EventStore, *events: AnyEvent) -> int:
 class Checkout:
     """Somebody's clone, in which a mission's work is done, and its bundles."""
 
-    def __init__(self, path: Path, url: str, artifacts: Artifacts) -> None:
+    def __init__(self, path: Path, server: GitHub, shop: OnGithub, artifacts: Artifacts) -> None:
+        """Cloned as files, which is cheap; what is pushed goes to the test GitHub."""
         self.path = path
         self._artifacts = artifacts
-        subprocess.run(["git", "clone", "-q", url, str(path)], check=True)
-        self.base = self.git("rev-parse", "HEAD")
+        url = server.clone_url(shop, server.personal_token("boss").value)
+        subprocess.run(
+            ["git", "clone", "-q", "-c", f"remote.origin.pushurl={url}",
+             "-c", "maintenance.auto=false", str(shop.path), str(path)],
+            check=True,
+        )  # fmt: skip
+        self.base = shop.tips[f"refs/heads/{shop.default_branch}"]
         self.tip = Tip(self.base)
 
     def git(self, *arguments: str) -> str:
@@ -146,8 +152,7 @@ class Checkout:
         """What is checked out is the next tip, in a bundle."""
         old, new = self.tip, self.git("rev-parse", "HEAD")
         bundle = self.path.parent / f"{new}.bundle"
-        self.git("update-ref", "refs/hive/tip", new)
-        self.git("bundle", "create", "-q", str(bundle), "refs/hive/tip", f"^{old.commit}")
+        self.git("bundle", "create", "-q", str(bundle), "HEAD", f"^{old.commit}")
         link = Link(old.commit, new, self._artifacts.put(bundle.read_bytes()), old.chain)
         self.tip = Tip(new, self._artifacts.put(msgspec.json.encode(link)).digest)
         return self.tip

@@ -41,6 +41,13 @@ def test_many_failures_share_the_room_and_the_others_are_counted() -> None:
 def test_colours_and_lines_written_over_are_left_out() -> None:
     assert plain_lines("\x1b[31mred\x1b[0m\r\nnext") == "red\nnext"
     assert plain_lines("10 %\r50 %\r100 %\ndone") == "100 %\ndone"
+    assert plain_lines("first\n1 %\r\r2 %\r\r\nlast") == "first\n2 %\r\nlast"
+
+
+def test_a_line_of_a_megabyte_takes_no_longer_than_many_short_ones() -> None:
+    """Else the time-out of the test ends it."""
+    text = "x" * 1_000_000
+    assert plain_lines(text) == text
 
 
 @given(st.text(max_size=300), names, st.text(max_size=9000), st.integers(1, 9000))

@@ -26,10 +26,7 @@ class Ground:
         self.at = at
         self.ci = server.app("CI")
         """Somebody else's App, which says what it likes."""
-        url = f"{server.url}/acme/shop.git".replace(
-            "//", f"//x:{server.personal_token('boss').value}@", 1
-        )
-        self.checkout = Checkout(work, url, hive.artifacts)
+        self.checkout = Checkout(work, server, shop, hive.artifacts)
 
     def story(self, wish: PullRequestWish | None = WISH) -> Story:
         return Story(self.hive.store, self.checkout, wish)

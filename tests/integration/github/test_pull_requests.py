@@ -26,10 +26,7 @@ class Ground:
         self.hive = hive
         self.shop = shop
         self.app = app
-        url = f"{server.url}/acme/shop.git".replace(
-            "//", f"//x:{server.personal_token('boss').value}@", 1
-        )
-        self.checkout = Checkout(work, url, hive.artifacts)
+        self.checkout = Checkout(work, server, shop, hive.artifacts)
 
     def story(self, wish: PullRequestWish | None = WISH) -> Story:
         return Story(self.hive.store, self.checkout, wish)

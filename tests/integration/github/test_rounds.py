@@ -34,8 +34,7 @@ class Ground:
         self.hive = hive
         self.shop = shop
         self.app = app
-        url = server.clone_url(shop, server.personal_token("boss"))
-        self.checkout = Checkout(work, url, hive.artifacts)
+        self.checkout = Checkout(work, server, shop, hive.artifacts)
         self.story = Story(hive.store, self.checkout, PullRequestWish("acme/shop", rounds=2))
 
     async def opened(self, **files: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -69,11 +70,17 @@ class LaterClock(SystemClock):
 
 class Ground:
     def __init__(
-        self, server: GitHub, shop: Repository, app: App, database: Database, folder: Path
-    ) -> None:
+        self, server: GitHub, shop: Repository, app: App, database: Database, pool: asyncpg.Pool,
+        folder: Path,
+    ) -> None:  # fmt: skip
+        """`pool`: of the github service's login, for what the test itself reads."""
         self.server = server
         self.shop = shop
         self.database = database
+        self.pool = pool
+        self.store = PostgresEventStore(pool)
+        self.views = Views(pool)
+        self.records = Records(self.store, new_id)
         self.settings = GithubSettings(
             data=folder,
             postgres_url=database.url("github"),
@@ -114,34 +121,23 @@ class Ground:
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[Sweeper]:
-        async with (
-            pool_of(self.database.url("github")) as pool,
-            calling(self.server, self.told.credentials) as github,
-        ):
-            store = PostgresEventStore(pool)
-            records = Records(store, new_id)
-            looks = Looks(github, records)
+        async with calling(self.server, self.told.credentials) as github:
+            looks = Looks(github, self.records)
             folders = (self.settings.data / "swept", self.settings.secrets)
             mirrors = Mirrors(*folders, Artifacts(self.settings.artifacts))
-            rounds = Rounds(github, store, records, looks, mirrors)
-            yield Sweeper(
-                github, Deliveries(pool, new_id), looks, Views(pool), rounds, LaterClock()
-            )
+            rounds = Rounds(github, self.store, self.records, looks, mirrors)
+            deliveries = Deliveries(self.pool, new_id)
+            yield Sweeper(github, deliveries, looks, self.views, rounds, LaterClock())
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[IssueWatch]:
-        async with (
-            pool_of(self.database.url("github")) as pool,
-            calling(self.server, self.told.credentials) as github,
-        ):
-            records, clock = Records(PostgresEventStore(pool), new_id), SystemClock()
+        async with calling(self.server, self.told.credentials) as github:
+            records, clock = self.records, SystemClock()
             issues = IssueLooks(Site(github), records, Looks(github, records), clock)
-            yield IssueWatch(github, Views(pool), issues, clock)
+            yield IssueWatch(github, self.views, issues, clock)
 
     async def told_of_pull_request(self) -> list[type]:
-        async with pool_of(self.database.url("github"), 1) as pool:
-            stream = stream_name("pull_request", MISSION)
-            recorded = await PostgresEventStore(pool).read_stream(stream)
+        recorded = await self.store.read_stream(stream_name("pull_request", MISSION))
         return [type(decode(each)) for each in recorded]
 
     async def until_ready(self) -> None:
@@ -152,8 +148,8 @@ class Ground:
                 await asyncio.sleep(0.05)
 
     async def until_known_as_open(self) -> None:
-        async with asyncio.timeout(60), pool_of(self.database.url("github"), 1) as pool:
-            while not await Views(pool).open():
+        async with asyncio.timeout(60):
+            while not await self.views.open():
                 await asyncio.sleep(0.05)
 
     def sweeps(self) -> int:
@@ -166,9 +162,8 @@ class Ground:
 
     async def until_round(self) -> RoundAsked:
         """That the mission is to go on with."""
-        async with asyncio.timeout(90), pool_of(self.database.url("github"), 1) as pool:
-            records = Records(PostgresEventStore(pool), new_id)
-            while (found := (await records.pull_requests(MISSION)).round) is None:
+        async with asyncio.timeout(90):
+            while (found := (await self.records.pull_requests(MISSION)).round) is None:
                 await asyncio.sleep(0.05)
             return found
 
@@ -180,20 +175,19 @@ class Ground:
 
 @pytest.fixture
 async def ground(database: Database, tmp_path: Path) -> AsyncIterator[Ground]:
-    async with GitHub() as server:
+    async with GitHub() as server, pool_of(database.url("github")) as pool:
         shop = server.repository(
             "acme/shop", files=FILES, private=False, collaborators={"ada": "write"}
         )
         app = server.app(webhook_url="http://127.0.0.1:9/webhooks", webhook_secret=SECRET)
         server.install(app, "acme")
-        yield Ground(server, shop, app, database, tmp_path)
+        yield Ground(server, shop, app, database, pool, tmp_path)
 
 
 @pytest.fixture
 async def story(ground: Ground, tmp_path: Path) -> AsyncIterator[Story]:
-    token = ground.server.personal_token("boss").value
-    url = f"{ground.server.url}/acme/shop.git".replace("//", f"//x:{token}@", 1)
-    checkout = Checkout(tmp_path / "work", url, Artifacts(ground.settings.artifacts))
+    artifacts = Artifacts(ground.settings.artifacts)
+    checkout = Checkout(tmp_path / "work", ground.server, ground.shop, artifacts)
     async with pool_of(ground.database.url("orchestrator")) as pool:
         yield Story(PostgresEventStore(pool), checkout, PullRequestWish("acme/shop"))
 
@@ -309,8 +303,7 @@ async def test_a_label_launches_a_mission_that_only_who_may_can_cancel(ground: G
             assert await sweeper.sweep() >= 1
         await until_said("was cancelled")
     assert len([c for c in issue.comments if c.user.type == "Bot"]) == 1
-    async with pool_of(ground.database.url("github"), 1) as pool:
-        log = await PostgresEventStore(pool).read_all(0, 10_000)
+    log = await ground.store.read_all(0, 10_000)
     kinds = [recorded.type for recorded in log]
     assert [kinds.count(k) for k in ("MissionLaunched", "MissionPaused", "MissionCancelled")] == [
         1, 1, 1,
@@ -410,8 +403,8 @@ async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
 ) -> None:
     """One is based on another; one is reviewed, one fails a check: each is mended by itself."""
     ada, boss = ground.server.person("ada"), ground.server.person("boss")
-    url = ground.server.clone_url(ground.shop, ground.server.personal_token("boss"))
-    checkout = Checkout(tmp_path / "work", url, Artifacts(ground.settings.artifacts))
+    artifacts = Artifacts(ground.settings.artifacts)
+    checkout = Checkout(tmp_path / "work", ground.server, ground.shop, artifacts)
 
     def issue_of(task: str) -> Issue:
         head = f"hive/limits-1.build.{task}"
@@ -482,10 +475,9 @@ async def test_deliveries_of_an_unknown_installation_change_nothing(ground: Grou
                 },
             )  # fmt: skip
             assert answer.status_code == 202
-        async with asyncio.timeout(60), pool_of(ground.database.url("github"), 1) as pool:
-            store = PostgresEventStore(pool)
+        async with asyncio.timeout(60):
             while True:
-                log = [decode(each) for each in await store.read_all(0, 1000)]
+                log = [decode(each) for each in await ground.store.read_all(0, 1000)]
                 worked = [each for each in log if isinstance(each, DeliveryWorked)]
                 if len(worked) == len(strange):
                     break

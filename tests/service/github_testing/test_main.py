@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hive_github.testing.__main__ import main
+
 
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -79,13 +81,12 @@ def test_for_programs_it_says_the_same_in_json_and_keeps_to_other_limits(tmp_pat
 
 
 @pytest.mark.parametrize("limit", ["core", "core=", "core=many", "unheard_of=1"])
-def test_a_limit_that_is_none_is_an_error(limit: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "hive_github.testing", "--limit", limit],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"--limit {limit}: say NAME=NUMBER")
+def test_a_limit_that_is_none_is_an_error(
+    limit: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hive_github.testing", "--limit", limit])
+    assert main() == 2
+    assert capsys.readouterr().err.startswith(f"--limit {limit}: say NAME=NUMBER")
 
 
 def test_a_repository_without_its_owner_is_an_error(tmp_path: Path) -> None:

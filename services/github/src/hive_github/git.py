@@ -39,6 +39,8 @@ case "$1" in Username*) echo x-access-token ;; *) exec cat "$HIVE_ASKPASS_FILE" 
 """
 _FULL: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REFUSED: Final = re.compile(r"^!\t.*\t(.*)$", re.MULTILINE)
+_UP_TO_DATE: Final = re.compile(r"^=\t", re.MULTILINE)
+_MOVED: Final = re.compile(r"^ \t.*\t([0-9a-f]{40,64})\.\.", re.MULTILINE)
 
 
 class GitError(Exception):
@@ -185,8 +187,7 @@ class Mirrors:
         Answers the digest of the last link of its chain. Raises GitError, ArtifactError.
         """
         async with self._open(remote) as git:
-            if not await git.holds(commit):
-                await _fetch_base(git, remote.url, commit)
+            await _fetch_base(git, remote.url, commit)
             return await chain_to(git, git.folder, self._artifacts, commit)
 
     async def _mirror(self, remote: Remote) -> Path:
@@ -200,29 +201,29 @@ class Mirrors:
         return mirror
 
     async def _bring(self, git: "_Git", url: str, base: str, tip: Tip) -> None:
-        """Fetch the base, then the bundles that lead from it to the tip."""
-        if await git.holds(tip.commit):
-            return
-        await _fetch_base(git, url, base)
-        for link in self._links(tip):
-            if not await git.holds(link.new):
-                bundle = self._artifacts.path(link.bundle.digest)
-                await git.run(
-                    "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(bundle),
-                    f"+{link.new}:refs/hive/{link.new}",
-                )  # fmt: skip
-
-    def _links(self, tip: Tip) -> list[Link]:
-        """From the base on. Raises ArtifactError, GitError."""
-        links: list[Link] = []
+        """Fetch the bundles that lead to the tip from what is here, if need be from the base."""
+        missing: list[Link] = []
         commit, chain = tip.commit, tip.chain
-        while chain:
-            link = msgspec.json.decode(self._artifacts.get(chain, MAX_MANIFEST), type=Link)
-            if link.new != commit:
-                raise GitError(f"the manifest {chain} leads to {link.new}, not {commit}")
-            links.append(link)
+        while not await git.holds(commit):
+            if not chain:
+                await _fetch_base(git, url, base)
+                break
+            link = self._link(chain, commit)
+            missing.append(link)
             commit, chain = link.old, link.previous
-        return links[::-1]
+        for link in reversed(missing):
+            bundle = self._artifacts.path(link.bundle.digest)
+            await git.run(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(bundle),
+                f"+{link.new}:refs/hive/{link.new}",
+            )  # fmt: skip
+
+    def _link(self, chain: str, commit: str) -> Link:
+        """That leads to a commit. Raises ArtifactError, GitError."""
+        link = msgspec.json.decode(self._artifacts.get(chain, MAX_MANIFEST), type=Link)
+        if link.new != commit:
+            raise GitError(f"the manifest {chain} leads to {link.new}, not {commit}")
+        return link
 
     @contextlib.contextmanager
     def _signed_in(self, remote: Remote) -> Iterator[dict[str, str]]:
@@ -282,7 +283,7 @@ class _Git:
     ) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             "git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never",
-            "-c", "gc.auto=0", "-c", "credential.helper=", *arguments,
+            "-c", "maintenance.auto=false", "-c", "credential.helper=", *arguments,
             cwd=self.folder, env={**self._environment, **(variables or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
@@ -303,14 +304,16 @@ class _Git:
 
 async def _fetch_base(git: _Git, url: str, base: str) -> None:
     """Raises BaseMissing, GitError."""
-    if not await git.holds(base):
-        await git.run(
-            "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", url,
-            "+refs/heads/*:refs/remotes/github/*",
-        )  # fmt: skip
-    if not await git.holds(base):
-        await git.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", url, base,
-                      missing=BaseMissing)  # fmt: skip
+    if await git.holds(base):
+        return
+    await git.run(
+        "fetch", "--quiet", "--no-tags", "--prune", "--no-write-fetch-head", url,
+        "+refs/heads/*:refs/remotes/github/*",
+    )  # fmt: skip
+    if await git.holds(base):
+        return
+    await git.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", url, base,
+                  missing=BaseMissing)  # fmt: skip
     if not await git.holds(base):
         raise BaseMissing(f"{base[:12]} is not on GitHub")
 
@@ -336,16 +339,16 @@ def _own(branch: str) -> str:
 
 
 async def _push(git: _Git, url: str, commit: str, branch: str) -> str:
-    ref = f"refs/heads/{branch}"
-    listed = await git.run("ls-remote", "--heads", url, ref)
-    there = listed.split("\t", 1)[0] if listed.strip() else ""
-    if there == commit:
-        return there
+    """Answers what was there, or empty."""
     status, said, wrong = await git.attempt(
-        "push", "--porcelain", "--no-verify", url, f"{commit}:{ref}"
-    )
+        "-c", "core.abbrev=no", "push", "--porcelain", "--no-verify", url,
+        f"{commit}:refs/heads/{branch}",
+    )  # fmt: skip
     if status == 0:
-        return there
+        if _UP_TO_DATE.search(said):
+            return commit
+        moved = _MOVED.search(said)
+        return moved[1] if moved else ""
     refused = _REFUSED.search(said)
     if refused is not None:
         raise PushRefused(refused[1][:MAX_SAID])

@@ -16,6 +16,8 @@ _ESCAPES: Final = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
     r"|\x1b[@-Z\\-_]"
 )
+# Tried at the beginnings of lines only: at each character, a line took the square of its length.
+_WRITTEN_OVER: Final = re.compile(r"^[^\n]*\r(?!\n)", re.MULTILINE)
 
 
 def excerpt(
@@ -41,7 +43,7 @@ def excerpt(
 
 def plain_lines(text: str) -> str:
     """Without colours, and of lines that were written over and over only what stayed."""
-    return re.sub(r"[^\n]*\r(?!\n)", "", _ESCAPES.sub("", text).replace("\r\n", "\n"))
+    return _WRITTEN_OVER.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n"))
 
 
 def _tests(failing: Iterable[str], messages: Mapping[str, str], most: int) -> list[str]:

@@ -14,22 +14,39 @@ import msgspec
 from hive_github.testing.clock import TestClock
 
 ZERO: Final = "0" * 40
+_SHA: Final = re.compile(r"[0-9a-f]{40}")
 _FULL: Final = re.compile(r"[0-9a-f]{40}(?:\.\.[0-9a-f]{40})?")
+_NAMED_FOR_EVER: Final = re.compile(r"[0-9a-f]{40}[:^]")
+_CONFIG: Final = """[core]
+	repositoryformatversion = 0
+	filemode = true
+	bare = true
+[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[receive]
+	autogc = false
+	denyDeleteCurrent = ignore
+[gc]
+	auto = 0
+"""
+"""The format's version 0 keeps each ref in a file of its own until somebody packs them."""
 _HOOK: Final = """#!/bin/sh
 # update: ref old new. What the branch's rules refuse is written in the file `protected`.
 case "$1" in
     refs/pull/*|refs/heads/gh-readonly-queue/*)
         echo "error: GH013: Cannot update this protected ref: $1." >&2; exit 1;;
 esac
-grep -qxF "push $1" protected 2>/dev/null && {
+[ -s protected ] || exit 0
+grep -qxF "push $1" protected && {
     echo "error: GH006: Protected branch update failed for $1." >&2
     echo "error: Changes must be made through a pull request." >&2; exit 1; }
 case "$3" in *[!0]*) ;; *)
-    grep -qxF "delete $1" protected 2>/dev/null && {
+    grep -qxF "delete $1" protected && {
         echo "error: GH006: Cannot delete protected branch $1." >&2; exit 1; }
     exit 0;; esac
 case "$2" in *[!0]*)
-    grep -qxF "force $1" protected 2>/dev/null || exit 0
+    grep -qxF "force $1" protected || exit 0
     git merge-base --is-ancestor "$2" "$3" || {
         echo "error: GH006: Cannot force-push to protected branch $1." >&2; exit 1; };;
 esac
@@ -70,6 +87,7 @@ class Git:
         self.folder = folder
         self._clock = clock
         self._known: dict[tuple[Path | str, ...], bytes] = {}
+        self._commits: dict[tuple[Path, str], CommitFacts] = {}
         self.environment: Final[Mapping[str, str]] = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(folder),
@@ -105,28 +123,26 @@ class Git:
         return done.stdout
 
     def _once(self, path: Path, *arguments: str, ok: Sequence[int] = (0,)) -> bytes:
-        """What is said of commits by their full names stays true, so git is asked once.
+        """What is said of commits by their full names stays true, so git is asked once; where it
+        says nothing, what is asked for may come yet.
 
         Raises GitProblem.
         """
         key: tuple[Path | str, ...] = (path, *arguments)
-        if key not in self._known:
-            self._known[key] = self.run(path, *arguments, ok=ok)
-        return self._known[key]
+        said = self._known.get(key)
+        if said is None:
+            said = self.run(path, *arguments, ok=ok)
+            if said:
+                self._known[key] = said
+        return said
 
     def create(self, path: Path, branch: str) -> None:
-        self.run(
-            self.folder, "init", "--quiet", "--bare", "--template=", f"--initial-branch={branch}",
-            str(path),
-        )  # fmt: skip
-        with (path / "config").open("a") as config:
-            config.write(
-                "[http]\n\treceivepack = true\n[uploadpack]\n\tallowAnySHA1InWant = true\n"
-                "\tallowFilter = true\n[receive]\n\tautogc = false\n\tdenyDeleteCurrent = ignore\n"
-                "[gc]\n\tauto = 0\n"
-            )
+        """A bare repository with nothing in it, as `git init` makes it."""
+        for folder in ("hooks", "objects/info", "objects/pack", "refs/heads", "refs/tags"):
+            (path / folder).mkdir(parents=True)
+        (path / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+        (path / "config").write_text(_CONFIG)
         hook = path / "hooks" / "update"
-        hook.parent.mkdir(exist_ok=True)
         hook.write_text(_HOOK)
         hook.chmod(0o755)
 
@@ -135,24 +151,31 @@ class Git:
 
     def resolve(self, path: Path, name: str) -> str | None:
         """The commit that a branch, a tag or a sha names."""
-        for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", name):
-            if candidate.startswith("-"):
-                continue
-            shown = self.run(
-                path, "rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}", ok=(0, 1, 128)
-            )
-            if shown:
-                return shown.decode().strip()
-        return None
+        if (head := self.ref(path, f"refs/heads/{name}")) is not None:
+            return head
+        named = self.ref(path, f"refs/tags/{name}") or name
+        return None if named.startswith("-") else self._parsed(path, f"{named}^{{commit}}")
 
     def ref(self, path: Path, ref: str) -> str | None:
-        shown = self.run(path, "rev-parse", "--verify", "--quiet", ref, ok=(0, 1, 128))
+        """What a ref or `<sha>:<path>` names."""
+        if ref.startswith("refs/") and not (path / "packed-refs").exists():
+            return _in_its_file(path, ref)
+        return self._parsed(path, ref)
+
+    def _parsed(self, path: Path, name: str) -> str | None:
+        asked = self._once if _NAMED_FOR_EVER.match(name) else self.run
+        shown = asked(path, "rev-parse", "--verify", "--quiet", name, ok=(0, 1, 128))
         return shown.decode().strip() or None
 
     def refs(self, path: Path, prefix: str = "refs/") -> dict[str, str]:
-        shown = self.run(path, "for-each-ref", "--format=%(objectname) %(refname)", prefix)
-        pairs = (line.split(" ", 1) for line in shown.decode().splitlines())
-        return {name: sha for sha, name in pairs}
+        """Under a folder, in the order of their names."""
+        if (path / "packed-refs").exists():
+            shown = self.run(path, "for-each-ref", "--format=%(objectname) %(refname)", prefix)
+            pairs = (line.split(" ", 1) for line in shown.decode().splitlines())
+            return {name: sha for sha, name in pairs}
+        named = sorted(str(file.relative_to(path)) for file in (path / prefix).rglob("*"))
+        found = ((name, _in_its_file(path, name)) for name in named if not name.endswith(".lock"))
+        return {name: sha for name, sha in found if sha is not None}
 
     def set_ref(self, path: Path, ref: str, new: str, old: str | None = None) -> None:
         """`new` ZERO deletes. Raises GitProblem when the ref is no longer `old`."""
@@ -196,6 +219,8 @@ class Git:
         return made
 
     def is_ancestor(self, path: Path, older: str, newer: str) -> bool:
+        if older == newer:
+            return True
         try:
             return self.merge_base(path, older, newer) == older
         except GitProblem:
@@ -203,6 +228,9 @@ class Git:
 
     def merge_base(self, path: Path, one: str, other: str) -> str | None:
         """Of commits by their full names. Raises GitProblem for one that is not there."""
+        known = self._commits.get((path, other))
+        if known is not None and one in known.parents:
+            return one
         found = self._once(path, "merge-base", one, other, ok=(0, 1))
         return found.decode().strip() or None
 
@@ -237,6 +265,8 @@ class Git:
 
     def commits(self, path: Path, span: str, most: int = 250) -> list[CommitFacts]:
         """The newest first."""
+        if most == 1 and (known := self._commits.get((path, span))) is not None:
+            return [known]
         shape = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B%x00%x01"
         asked = self._once if _FULL.fullmatch(span) else self.run
         shown = asked(path, "log", "--encoding=UTF-8", f"--format={shape}", f"-n{most}", span, "--")
@@ -249,6 +279,7 @@ class Git:
                     message.rstrip("\n"),
                 )
             )  # fmt: skip
+        self._commits |= {(path, one.sha): one for one in found}
         return found
 
     def count(self, path: Path, span: str) -> int:
@@ -267,6 +298,16 @@ class Git:
         words = listed.decode(errors="surrogateescape").split("\0")
         parts = [_hunks(part) for part in _PATCH.split(patches.decode(errors="replace"))[1:]]
         return _changes(words, parts)
+
+
+def _in_its_file(path: Path, ref: str) -> str | None:
+    if ".." in ref:
+        return None  # is in no ref's name
+    try:
+        kept = (path / ref).read_text().strip()
+    except (OSError, ValueError):
+        return None  # no such file, or none can have that name
+    return kept if _SHA.fullmatch(kept) else None
 
 
 _PATCH: Final = re.compile(r"^diff --git ", re.MULTILINE)

@@ -147,12 +147,14 @@ def _owners_of_changes(world: World, at: Repository, one: Issue) -> list[set[str
     return found
 
 
+_CODE_OWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+"""The first that is there counts."""
+
+
 def _code_owner_lines(world: World, at: Repository, sha: str) -> list[tuple[str, set[str]]]:
-    for path in (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"):
-        blob = world.git.ref(at.path, f"{sha}:{path}")
-        if blob is None:
-            continue
-        text = world.git.run(at.path, "cat-file", "blob", blob).decode(errors="replace")
+    listed = world.git.run(at.path, "ls-tree", "--full-tree", "--name-only", sha, *_CODE_OWNERS)
+    for path in sorted(listed.decode().split(), key=_CODE_OWNERS.index):
+        text = world.git.run(at.path, "cat-file", "blob", f"{sha}:{path}").decode(errors="replace")
         words = [line.partition("#")[0].split() for line in text.splitlines()]
         return [
             (line[0], {name[1:].lower() for name in line[1:] if name.startswith("@")})

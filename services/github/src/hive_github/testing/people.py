@@ -122,14 +122,17 @@ class Person:
             start = world.git.resolve(at.path, onto) if onto else None
             if start is None:
                 start = default if force or old is None else old
-            aside = "refs/pushed/next"
-            made = world.git.commit(
-                at.path, aside, files, message, registry.address(self.account), start
+            goes_on = (
+                force
+                or old is None
+                or start is None
+                or (world.git.is_ancestor(at.path, old, start))
             )
-            world.git.set_ref(at.path, aside, ZERO)
-            if old is not None and not force and not world.git.is_ancestor(at.path, old, made):
+            if not goes_on:
                 raise ValueError(f"{branch} has moved on: push with force=True")
-            world.git.set_ref(at.path, ref, made)
+            made = world.git.commit(
+                at.path, ref, files, message, registry.address(self.account), start
+            )
             branches.moved(world, at, ref, old or ZERO, made, self.account)
             return made
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Final
+from urllib.parse import parse_qs
 
 from starlette.responses import Response
 
@@ -12,19 +13,20 @@ from hive_github.testing.model import ROLES, Account, Repository
 from hive_github.testing.refusals import Refused
 from hive_github.testing.world import World
 
-SERVICES: Final = ("info/refs", "git-upload-pack", "git-receive-pack")
+PARTS: Final = ("info/refs", *git_http.SERVICES)
 
 
 def split(path: str) -> tuple[str, str] | None:
     """A repository's full name and git's own part of a path, if it is one of git's."""
     parts = path.strip("/").split("/", 2)
-    if len(parts) != 3 or parts[2] not in SERVICES:
+    if len(parts) != 3 or parts[2] not in PARTS:
         return None
     return f"{parts[0]}/{parts[1].removesuffix('.git')}", parts[2]
 
 
-async def answer(world: World, asked: Asked, full_name: str, service: str) -> Response:
-    pushes = service == "git-receive-pack" or "service=git-receive-pack" in asked.query
+async def answer(world: World, asked: Asked, full_name: str, part: str) -> Response:
+    service = part if part in git_http.SERVICES else parse_qs(asked.query).get("service", [""])[0]
+    pushes = service == "git-receive-pack"
     with world.lock:
         try:
             repository, who = _admitted(world, asked, full_name, pushes=pushes)
@@ -34,15 +36,13 @@ async def answer(world: World, asked: Asked, full_name: str, service: str) -> Re
             return Response(status_code=301, headers={"Location": _moved(world, asked, full_name)})
     said = await git_http.answered(
         world.git.environment,
-        world.folder,
-        method=asked.method,
-        path=f"/{repository.path.name}/{service}",
-        query=asked.query,
+        repository.path,
+        asked=part,
+        service=service,
         headers=asked.headers,
         body=asked.body,
-        user=who.login if who else "",
     )
-    if service == "git-receive-pack" and who is not None:
+    if part == "git-receive-pack" and who is not None:
         await asyncio.to_thread(_pushed, world, repository, who)
     return said
 

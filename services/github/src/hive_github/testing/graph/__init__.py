@@ -1,7 +1,7 @@
 """GraphQL: a cut of GitHub's own schema, executed by graphql-core."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from hive_github.testing.routes import Caller
 from hive_github.testing.world import World, node_id
 
 POOL: Final = "graphql"
+KNOWN: Final = 256
+"""Queries that are not parsed and validated again: to do so takes longer than to answer."""
 
 
 class _Request(msgspec.Struct):
@@ -53,7 +55,7 @@ class Graph:
             if who.token is None:
                 raise Refused(401, "Requires authentication")
             told = _request(asked)
-            document = _parsed(told)
+            document = _parsed(told.query)
             operation = _name(document, told.operationName)
             meter = self._world.meter
             content = operation.removeprefix("mutation ") in CONTENT
@@ -73,9 +75,7 @@ class Graph:
     def _executed(
         self, document: DocumentNode, told: _Request, who: Caller
     ) -> tuple[int, dict[str, Any]]:
-        if errors := validate(_schema(), document):
-            # It may be right on GitHub, of whose schema this is a part.
-            problems = [f"GraphQL: {error.message}; see graph/wanted.py" for error in errors]
+        if problems := _problems(told.query):
             self._published.problems.extend(problems)
             return 501, {"errors": [{"message": problem} for problem in problems]}
         root = self._root(who)
@@ -158,12 +158,20 @@ def _request(asked: Asked) -> _Request:
         raise Refused(400, "Problems parsing JSON") from error
 
 
-def _parsed(told: _Request) -> DocumentNode:
+@lru_cache(maxsize=KNOWN)
+def _parsed(query: str) -> DocumentNode:
     """Raises Refused."""
     try:
-        return parse(told.query)
+        return parse(query)
     except GraphQLError as error:
         raise Refused(400, f"Parse error: {error.message}") from error
+
+
+@lru_cache(maxsize=KNOWN)
+def _problems(query: str) -> list[str]:
+    """What of it is not in the schema; it may be right on GitHub, of whose this is a part."""
+    errors = validate(_schema(), _parsed(query))
+    return [f"GraphQL: {error.message}; see graph/wanted.py" for error in errors]
 
 
 def _name(document: DocumentNode, wanted: str | None) -> str:

@@ -98,7 +98,7 @@ def _ref(call: Call, name: str, sha: str) -> dict[str, Any]:
 @route("GET /repos/{owner}/{repo}/git/ref/{ref}", "contents:read")
 def get_ref(call: Call) -> Any:
     name = f"refs/{call.params['ref']}"
-    sha = call.world.git.refs(call.repository.path, name).get(name)
+    sha = call.world.git.ref(call.repository.path, name)
     if sha is None:
         raise not_found()
     return _ref(call, name, sha)
