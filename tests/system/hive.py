@@ -198,6 +198,10 @@ class RealHive:
             error.add_note(f"{len(ends(log))} of {missions} missions have ended; streams: {last}")
             raise
 
+    async def ended_one(self, mission_id: str, seconds: float = 60) -> list[Recorded]:
+        """All events, once that mission has ended."""
+        return await self.until(lambda log: ends(of_mission(log, mission_id)), seconds)
+
     # --- what must hold ---------------------------------------------------------------------------
 
     async def assert_feed_is_the_record(self) -> None:
@@ -275,6 +279,11 @@ def ends(log: list[Recorded]) -> list[Recorded]:
     """The events with which missions ended."""
     names = {kind.__name__ for kind in ENDS}
     return [recorded for recorded in log if recorded.type in names]
+
+
+def of_mission(log: list[Recorded], id: str) -> list[Recorded]:
+    """The events of a mission, and of its tasks."""
+    return [recorded for recorded in log if recorded.meta.correlation == id]
 
 
 def of_type(log: list[Recorded], *types: str) -> list[object]:
