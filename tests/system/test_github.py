@@ -1,0 +1,237 @@
+"""Missions on GitHub by real processes, real git and the test GitHub: from a label on an issue to
+the merge that closes it, and from a launch to a merge by the hive.
+
+One hive serves both; each test has a repository of its own.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from hive_client.checkout import read_checkout
+from hive_contracts.mission import MissionLanded, MissionLaunched
+from hive_contracts.plan import (
+    ApprovalGate,
+    CommandGate,
+    GithubCheckGate,
+    Phase,
+    Plan,
+    PullRequestWish,
+    TaskSpec,
+)
+from hive_contracts.task import ApprovalGiven, GatesJudged
+from hive_github.testing import GitHub, Issue, Repository
+from hive_stack.ports import free_port
+from tests.suites.verdict import judge
+from tests.system.hive import RealHive, ends, of_mission, of_type
+
+REPOSITORY: Final = """
+gates: {there: test -s fixed.txt}
+github:
+  issues:
+    labels: {hive: fix, slow: slow}
+"""
+FILES: Final = {
+    "README.md": "hi\n",
+    ".hive/repo.yaml": REPOSITORY,
+    ".hive/missions/fix.yaml": (
+        "mission: fix\n"
+        "phases: {work: {run: echo done > fixed.txt}}\n"
+        'success_criteria: [{run: "test -s README.md"}, {approval: "Good?", by: ["github:max"]}]\n'
+    ),
+    ".hive/missions/slow.yaml": (
+        "mission: slow\nrun: sleep 300\ngates: [{run: test -s README.md}]\n"
+    ),
+}
+
+
+CRITERIA: Final = (
+    CommandGate("tests", "test -e README.md"),
+    GithubCheckGate("ci", "ci/required", timeout=120),
+    ApprovalGate("ok", "Is it right?", by=("github:ada",)),
+)
+
+
+class Scene:
+    def __init__(self, hive: RealHive, server: GitHub) -> None:
+        self.hive = hive
+        self.server = server
+
+    def repository(self, name: str, files: dict[str, str]) -> Repository:
+        people = {"ada": "write", "max": "write", "eve": "read"}
+        return self.server.repository(name, files=files, private=True, collaborators=people)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(90):
+            while not holds():
+                await asyncio.sleep(0.1)
+
+    def said(self, issue: Issue) -> str:
+        """The one comment of the hive's there."""
+        ours = [each.body for each in issue.comments if each.user.type == "Bot"]
+        assert len(ours) <= 1
+        return "".join(ours)
+
+
+@pytest.fixture(scope="module")
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """Where a test fails the hive's logs stay, and the last test says where."""
+    folder = Path(tempfile.mkdtemp(prefix="hive-system-"))
+    # PostgreSQL's account must pass through.
+    folder.chmod(0o755)
+    port, secret = free_port(), "x" * 20
+    with GitHub() as server:
+        hive = RealHive(
+            folder, HIVE_GITHUB_URL=server.url, HIVE_GITHUB_WEBHOOK_PORT=str(port),
+            HIVE_GITHUB_COMMENT_SECONDS="1", HIVE_GITHUB_SETTLE_SECONDS="0",
+        )  # fmt: skip
+        app = server.app(webhook_url=f"http://127.0.0.1:{port}/webhooks", webhook_secret=secret)
+        server.organization("acme")
+        server.install(app, "acme")
+        try:
+            hive.up()
+            # As `hive github connect` does; the service notices.
+            for name, text in (
+                ("github-webhook.secret", secret),
+                ("github-app.pem", server.private_key(app)),
+                ("github-app.id", str(app.id)),
+            ):
+                path = hive.stack.paths.secrets / name
+                with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                    file.write(text)
+            _until_open(port)
+            before = request.session.testsfailed
+            yield Scene(hive, server)
+            kept = request.session.testsfailed > before
+        finally:
+            hive.stack.down()
+    if kept:
+        print(f"logs: {hive.stack.paths.logs}")
+    else:
+        shutil.rmtree(folder)
+
+
+def _until_open(port: int) -> None:
+    """The service takes webhooks; what came before would be asked for only after a while."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        for _ in range(600):
+            try:
+                assert client.get("/health").status_code == 200
+                return
+            except httpx.TransportError:
+                threading.Event().wait(0.1)
+    raise TimeoutError("the github service takes no webhooks")
+
+
+@pytest.mark.slow
+async def test_from_a_label_to_the_merge_that_closes_the_issue(scene: Scene) -> None:
+    server, shop = scene.server, scene.repository("acme/shop", FILES)
+    ada, max_, eve = (server.person(login) for login in ("ada", "max", "eve"))
+
+    issue = eve.open_issue(shop, "The file is missing", "It should say <!-- nothing --> done.")
+    ada.label(shop, issue, "hive")
+    await scene.until(lambda: scene.said(issue))
+    await scene.until(lambda: shop.pulls)
+    [pull] = shop.pulls
+    assert pull.pull is not None
+    assert pull.pull.draft
+    assert pull.title == "The file is missing"
+    await scene.until(lambda: "`/hive approve good`" in scene.said(issue))
+    eve.comment(shop, issue, "/hive approve")
+    ada.comment(shop, issue, "/hive approve")  # may write, and yet the gate is not for her
+    refusing = lambda: [c for c in issue.comments if "is for github:max" in c.body]  # noqa: E731
+    await scene.until(refusing)
+    max_.comment(shop, issue, "/hive approve")
+    await scene.until(lambda: pull.pull is not None and not pull.pull.draft)
+    assert "Closes #1" in (pull.body or "")
+
+    # Meanwhile another one, which a stranger cannot stop, and a maintainer can.
+    other = ada.open_issue(shop, "Something slow", labels=["slow"])
+    await scene.until(lambda: "is at work" in scene.said(other))
+    eve.comment(shop, other, "/hive cancel")
+    eve.comment(shop, other, "> /hive cancel")
+    ada.comment(shop, other, "/hive cancel not needed")
+    await scene.until(lambda: "was cancelled" in scene.said(other))
+
+    max_.merge(shop, pull)
+    await scene.until(lambda: issue.state == "closed")
+    log = await scene.hive.log()
+    names = {"fix-1", "slow-1"}
+    launched = [e for e in of_type(log, "MissionLaunched") if isinstance(e, MissionLaunched)]
+    ours = [of_mission(log, each.mission_id) for each in launched if each.name in names]
+    assert sorted(recorded.type for own in ours for recorded in ends(own)) == [
+        "MissionCancelled", "MissionSucceeded",
+    ]  # fmt: skip
+    refused = [recorded for recorded in log if recorded.type == "AskRefused"]
+    assert sum(b'"why":"stranger"' in recorded.data for recorded in refused) == 2
+
+
+def plan_of(scene: Scene, shop: Repository, work: Path) -> Plan:
+    url = scene.server.clone_url(shop, scene.server.personal_token("boss"))
+    subprocess.run(["git", "clone", "-q", url, str(work)], check=True)
+    return Plan(
+        "upload",
+        (Phase("main", tasks=(TaskSpec("work", run="echo better > upload.txt"),)),),
+        repository=read_checkout(work).repository,
+        criteria=CRITERIA,
+        pull_request=PullRequestWish(shop.full_name, merge="when_green"),
+    )
+
+
+def conclusion(shop: Repository, name: str) -> str:
+    found = [run for run in shop.check_runs if run.name == name]
+    assert len(found) < 2
+    return (found[0].conclusion or found[0].status) if found else ""
+
+
+async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
+    scene: Scene, tmp_path: Path
+) -> None:
+    server, shop = scene.server, scene.repository("acme/store", {"README.md": "hi\n"})
+    shop.delete_branch_on_merge = True
+    ci = server.app("CI")
+    plan = await asyncio.to_thread(plan_of, scene, shop, tmp_path / "work")
+    async with scene.hive.client() as client:
+        mission = await client.launch(plan)
+        await scene.until(lambda: conclusion(shop, "hive / tests") == "success")
+        [pull] = shop.pulls
+        assert pull.pull is not None
+        assert pull.pull.draft
+        head = pull.pull.head_sha
+        server.check_run(shop, head, "ci/required", ci, conclusion="success")
+        await scene.until(lambda: conclusion(shop, "hive / ok") == "action_required")
+        [run] = [run for run in shop.check_runs if run.name == "hive / ok"]
+        server.person("ada").press(shop, run, "approve")
+        id = mission.mission_id
+        log = await scene.hive.until(
+            lambda log: of_type(of_mission(log, id), "MissionLanded"), seconds=90
+        )
+        own = of_mission(log, id)
+        [landed] = of_type(own, "MissionLanded")
+        main = server.git(shop, "rev-parse", "main").strip()
+        assert isinstance(landed, MissionLanded)
+        assert (landed.commit, landed.branch) == (main, "main")
+        await client.get(id, at_least_position=log[-1].position)
+        shown = await client.get(id)
+        assert shown.summary.status == "succeeded"
+        status = await client.github.show_pull_request(id)
+        assert status.state == "merged"
+    [given] = of_type(own, "ApprovalGiven")
+    assert isinstance(given, ApprovalGiven)
+    assert given.by == "github:ada"
+    judged = [event for event in of_type(own, "GatesJudged") if isinstance(event, GatesJudged)]
+    assert [(event.epoch, event.commit) for event in judged][-1] == (0, head)
+    assert server.git(shop, "show", "main:upload.txt") == "better"
+    heads = server.git(shop, "for-each-ref", "--format=%(refname)", "refs/heads").split()
+    assert heads == ["refs/heads/main"], "the repository wants merged branches deleted"
+    assert pull.pull.merged_at is not None
+    judge(log)
