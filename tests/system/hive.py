@@ -36,6 +36,8 @@ from tests.suites.verdict import ENDS
 
 T = TypeVar("T")
 
+PAUSE: Final = 0.1
+"""Seconds between two looks."""
 TTL: Final = 2.0
 SETTINGS: Final = {
     "HIVE_SESSION_TTL": str(TTL),
@@ -48,7 +50,7 @@ SERVICES: Final = tuple(MODULES)
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[T | None]], seconds: float = 30, every: float = 0.05
+    probe: Callable[[], Awaitable[T | None]], seconds: float = 30, every: float = PAUSE
 ) -> T:
     """What the probe finds, once it does; a record that is down is asked again."""
     async with asyncio.timeout(seconds):
@@ -180,13 +182,13 @@ class RealHive:
     async def until(
         self, wanted: Callable[[list[Recorded]], object], seconds: float = 60
     ) -> list[Recorded]:
-        """All events, once they are as wanted."""
-
-        async def probe() -> list[Recorded] | None:
-            log = await self.log()
-            return log if wanted(log) else None
-
-        return await eventually(probe, seconds, every=0.1)
+        """All events, once they are as wanted; a record that is down is asked again."""
+        async with asyncio.timeout(seconds):
+            while True:
+                with suppress(StoreUnavailable, OSError, asyncpg.PostgresError):
+                    async with self.store() as store:
+                        return await _until(store, wanted)
+                await asyncio.sleep(PAUSE)
 
     async def ended(self, missions: int, seconds: float) -> list[Recorded]:
         """All events, once so many missions have ended."""
@@ -288,6 +290,20 @@ def of_mission(log: list[Recorded], id: str) -> list[Recorded]:
 
 def of_type(log: list[Recorded], *types: str) -> list[object]:
     return [decode(recorded) for recorded in log if recorded.type in types]
+
+
+async def _until(
+    store: PostgresEventStore, wanted: Callable[[list[Recorded]], object]
+) -> list[Recorded]:
+    """Raises StoreUnavailable. Nothing is read where nothing was recorded."""
+    log: list[Recorded] = []
+    head = None
+    while True:
+        if (now := await store.head()) != head:
+            head, log = now, await store.read_all(0, 1_000_000)
+        if wanted(log):
+            return log
+        await asyncio.sleep(PAUSE)
 
 
 def _free_pair() -> int:

@@ -1,12 +1,14 @@
 """Missions on GitHub by real processes, real git and the test GitHub: from a label on an issue to
-the merge that closes it, and from a launch to a merge by the hive.
+the merge that closes it, from a launch to a merge by the hive, and what comes back of a pull
+request until somebody has merged it.
 
-One hive serves both; each test has a repository of its own.
+One hive serves all of them; each test has a repository of its own.
 """
 
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -18,6 +20,7 @@ import httpx
 import pytest
 
 from hive_client.checkout import read_checkout
+from hive_contracts.envelope import Recorded
 from hive_contracts.mission import MissionLanded, MissionLaunched
 from hive_contracts.plan import (
     ApprovalGate,
@@ -29,7 +32,9 @@ from hive_contracts.plan import (
     TaskSpec,
 )
 from hive_contracts.task import ApprovalGiven, GatesJudged
+from hive_github.pulls.reviews import MARK
 from hive_github.testing import GitHub, Issue, Repository
+from hive_github.testing.model import Pull
 from hive_stack.ports import free_port
 from tests.suites.verdict import judge
 from tests.system.hive import RealHive, ends, of_mission, of_type
@@ -61,6 +66,18 @@ CRITERIA: Final = (
 )
 
 
+LOG: Final = (
+    "2026-11-28T10:00:02.0000000Z FAILED test_upload\n2026-11-28T10:00:02.0000000Z ##[error]red\n"
+)
+AGENT: Final = """
+if grep -q '<<<<<<<' shared.txt; then echo both > shared.txt
+elif grep -q 'FAILED test_upload' "$HIVE_PROMPT_FILE"; then echo mended >> upload.txt
+elif grep -q 'Not two' "$HIVE_PROMPT_FILE"; then sed -i 's/two/three/' upload.txt
+else printf 'one\\ntwo\\n' > upload.txt; echo ours > shared.txt
+fi
+"""
+
+
 class Scene:
     def __init__(self, hive: RealHive, server: GitHub) -> None:
         self.hive = hive
@@ -88,6 +105,9 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     folder = Path(tempfile.mkdtemp(prefix="hive-system-"))
     # PostgreSQL's account must pass through.
     folder.chmod(0o755)
+    script = AGENT.replace("\\", "\\\\")
+    toml = f'[profiles.mender]\ncommand = ["/bin/sh", "-c", """{script}"""]\nprompt = "file"\n'
+    (folder / "hive.toml").write_text(toml)
     port, secret = free_port(), "x" * 20
     with GitHub() as server:
         hive = RealHive(
@@ -175,16 +195,10 @@ async def test_from_a_label_to_the_merge_that_closes_the_issue(scene: Scene) -> 
     assert sum(b'"why":"stranger"' in recorded.data for recorded in refused) == 2
 
 
-def plan_of(scene: Scene, shop: Repository, work: Path) -> Plan:
-    url = scene.server.clone_url(shop, scene.server.personal_token("boss"))
+def cloned(server: GitHub, shop: Repository, work: Path) -> Path:
+    url = server.clone_url(shop, server.personal_token("boss"))
     subprocess.run(["git", "clone", "-q", url, str(work)], check=True)
-    return Plan(
-        "upload",
-        (Phase("main", tasks=(TaskSpec("work", run="echo better > upload.txt"),)),),
-        repository=read_checkout(work).repository,
-        criteria=CRITERIA,
-        pull_request=PullRequestWish(shop.full_name, merge="when_green"),
-    )
+    return work
 
 
 def conclusion(shop: Repository, name: str) -> str:
@@ -199,7 +213,14 @@ async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
     server, shop = scene.server, scene.repository("acme/store", {"README.md": "hi\n"})
     shop.delete_branch_on_merge = True
     ci = server.app("CI")
-    plan = await asyncio.to_thread(plan_of, scene, shop, tmp_path / "work")
+    work = await asyncio.to_thread(cloned, server, shop, tmp_path / "work")
+    plan = Plan(
+        "upload",
+        (Phase("main", tasks=(TaskSpec("work", run="echo better > upload.txt"),)),),
+        repository=read_checkout(work).repository,
+        criteria=CRITERIA,
+        pull_request=PullRequestWish(shop.full_name, merge="when_green"),
+    )
     async with scene.hive.client() as client:
         mission = await client.launch(plan)
         await scene.until(lambda: conclusion(shop, "hive / tests") == "success")
@@ -235,3 +256,88 @@ async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
     assert heads == ["refs/heads/main"], "the repository wants merged branches deleted"
     assert pull.pull.merged_at is not None
     judge(log)
+
+
+def happened(mission: str, kind: str, times: int = 1) -> Callable[[list[Recorded]], bool]:
+    """Whether there are so many events of that kind in the record of a mission."""
+    return lambda log: len(of_type(of_mission(log, mission), kind)) >= times
+
+
+@pytest.mark.slow
+async def test_until_merged(scene: Scene, tmp_path: Path) -> None:
+    hive, github = scene.hive, scene.server
+    shop = scene.repository("acme/works", {"shared.txt": "base\n"})
+    work = await asyncio.to_thread(cloned, github, shop, tmp_path / "work")
+    plan = Plan(
+        "fix-upload",
+        (Phase("work", tasks=(TaskSpec("work", prompt="Write it.", agent="mender"),)),),
+        repository=read_checkout(work).repository,
+        pull_request=PullRequestWish(shop.full_name),
+    )
+    async with hive.client() as client:
+        mission = await client.launch(plan)
+        id = mission.mission_id
+        # A quick agent is done before the first push: then it never was a draft.
+        await hive.until(
+            lambda log: happened(id, "PullRequestDescribed")(log) and not pull(shop).draft,
+            seconds=90,
+        )
+
+        # A check fails; the orchestrator is killed as it hears of it.
+        github.run_workflow(shop, pull(shop).head_sha, pull(shop).head, {"tests": ("failure", LOG)})
+        await hive.until(happened(id, "RoundAsked"))
+        before = hive.send("orchestrator", signal.SIGKILL)
+        await hive.again("orchestrator", before)
+        await hive.until(happened(id, "RoundSettled"))
+        assert show(github, shop, "upload.txt") == "one\ntwo\nmended"
+        github.run_workflow(shop, pull(shop).head_sha, pull(shop).head, {"tests": ("success", "")})
+
+        # Somebody reviews it; the github service is killed while an agent is at it.
+        ada = github.person("ada")
+        place = {"path": "upload.txt", "line": 2, "body": "Not two, please."}
+        ada.review(shop, issue(shop), "REQUEST_CHANGES", "One thing.", [place])
+        await hive.until(happened(id, "RoundAsked", 2))
+        before = hive.send("github", signal.SIGKILL)
+        await hive.again("github", before)
+        await hive.until(happened(id, "RoundSettled", 2))
+        assert show(github, shop, "upload.txt") == "one\nthree\nmended"
+        [thread] = pull(shop).threads
+        assert thread.resolved_by is not None
+        assert len([one for one in thread.comments if MARK in one.body]) == 1
+        assert [one.login for one in pull(shop).reviewers] == ["ada"]
+
+        # The base moves, and conflicts.
+        moved = github.person("boss").push(shop, "main", {"shared.txt": "theirs\n"})
+        log = await hive.until(happened(id, "RoundSettled", 3))
+        assert show(github, shop, "shared.txt") == "both"
+        github.git(shop, "merge-base", "--is-ancestor", moved, pull(shop).head_sha)
+
+        status = await client.github.show_pull_request(id)
+        assert [(each.round, each.outcome, each.by) for each in status.rounds] == [
+            (1, "pushed", ""), (2, "pushed", "ada"), (3, "pushed", ""),
+        ]  # fmt: skip
+        assert not status.stuck
+        assert "### What came back" in (issue(shop).body or "")
+        await client.get(id, at_least_position=log[-1].position)
+        assert (await client.get(id)).summary.status == "succeeded"
+
+    ada.merge(shop, issue(shop))
+    log = await hive.until(happened(id, "PullRequestMerged"))
+    judge(log)
+    assert len(of_type(of_mission(log, id), "MissionSucceeded")) == 4
+    assert github.problems == []
+
+
+def issue(shop: Repository) -> Issue:
+    [found] = shop.pulls
+    return found
+
+
+def pull(shop: Repository) -> Pull:
+    found = issue(shop).pull
+    assert found is not None
+    return found
+
+
+def show(github: GitHub, shop: Repository, path: str) -> str:
+    return github.git(shop, "show", f"{pull(shop).head_sha}:{path}").rstrip("\n")
