@@ -43,7 +43,7 @@ SETTINGS: Final = {
     "HIVE_SESSION_TTL": str(TTL),
     "HIVE_BEAT": "0.3",
     "HIVE_SCHEDULER_FENCE": "1.5",
-    "HIVE_SCHEDULER_WATCH": "0.1",
+    "HIVE_SCHEDULER_WATCH": "0.2",
     "HIVE_RUNNER_KILL_GRACE": "0.3",
 }
 SERVICES: Final = tuple(MODULES)

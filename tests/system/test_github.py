@@ -2,7 +2,8 @@
 the merge that closes it, from a launch to a merge by the hive, and what comes back of a pull
 request until somebody has merged it.
 
-One hive serves all of them; each test has a repository of its own.
+One hive serves all of them; each test has a repository of its own. What a mission was is seen in
+its trace, too.
 """
 
 import asyncio
@@ -36,6 +37,9 @@ from hive_github.pulls.reviews import MARK
 from hive_github.testing import GitHub, Issue, Repository
 from hive_github.testing.model import Pull
 from hive_stack.ports import free_port
+from tests.service.traces.collector import Collector, Seen
+from tests.service.traces.test_one_trace import causes_are_there
+from tests.service.traces.test_pull_request import ancestors
 from tests.suites.verdict import judge
 from tests.system.hive import RealHive, ends, of_mission, of_type
 
@@ -79,9 +83,26 @@ fi
 
 
 class Scene:
-    def __init__(self, hive: RealHive, server: GitHub) -> None:
+    def __init__(self, hive: RealHive, server: GitHub, collector: Collector) -> None:
         self.hive = hive
         self.server = server
+        self.collector = collector
+
+    async def trace(self, own: list[Recorded]) -> dict[str, Seen]:
+        """The spans of a mission, once each step that is recorded of it is there and what led to
+        it; all that is recorded is part of its one trace."""
+        steps = [recorded.meta.traceparent.split("-") for recorded in own]
+        [id] = {step[1] for step in steps}
+
+        def of_trace(spans: dict[str, Seen]) -> dict[str, Seen]:
+            return {span.id: span for span in spans.values() if span.trace == id}
+
+        def arrived(spans: dict[str, Seen]) -> bool:
+            ours = of_trace(spans)
+            return ours.keys() >= {step[2] for step in steps} and causes_are_there(ours)
+
+        await asyncio.to_thread(self.collector.wait_for, arrived)
+        return of_trace(self.collector.spans())
 
     def repository(self, name: str, files: dict[str, str]) -> Repository:
         people = {"ada": "write", "max": "write", "eve": "read"}
@@ -109,10 +130,11 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     toml = f'[profiles.mender]\ncommand = ["/bin/sh", "-c", """{script}"""]\nprompt = "file"\n'
     (folder / "hive.toml").write_text(toml)
     port, secret = free_port(), "x" * 20
-    with GitHub() as server:
+    with GitHub() as server, Collector().listening() as collector:
         hive = RealHive(
             folder, HIVE_GITHUB_URL=server.url, HIVE_GITHUB_WEBHOOK_PORT=str(port),
             HIVE_GITHUB_COMMENT_SECONDS="1", HIVE_GITHUB_SETTLE_SECONDS="0",
+            HIVE_OTLP_ENDPOINT=collector.endpoint, HIVE_OTLP_TRACES="0",
         )  # fmt: skip
         app = server.app(webhook_url=f"http://127.0.0.1:{port}/webhooks", webhook_secret=secret)
         server.organization("acme")
@@ -130,7 +152,7 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
                     file.write(text)
             _until_open(port)
             before = request.session.testsfailed
-            yield Scene(hive, server)
+            yield Scene(hive, server, collector)
             kept = request.session.testsfailed > before
         finally:
             hive.stack.down()
@@ -185,14 +207,29 @@ async def test_from_a_label_to_the_merge_that_closes_the_issue(scene: Scene) -> 
     max_.merge(shop, pull)
     await scene.until(lambda: issue.state == "closed")
     log = await scene.hive.log()
-    names = {"fix-1", "slow-1"}
     launched = [e for e in of_type(log, "MissionLaunched") if isinstance(e, MissionLaunched)]
-    ours = [of_mission(log, each.mission_id) for each in launched if each.name in names]
-    assert sorted(recorded.type for own in ours for recorded in ends(own)) == [
-        "MissionCancelled", "MissionSucceeded",
-    ]  # fmt: skip
+    fixed, slow = (
+        of_mission(log, each.mission_id)
+        for name in ("fix-1", "slow-1")
+        for each in launched
+        if each.name == name
+    )
+    assert [recorded.type for recorded in ends(fixed)] == ["MissionSucceeded"]
+    assert [recorded.type for recorded in ends(slow)] == ["MissionCancelled"]
     refused = [recorded for recorded in log if recorded.type == "AskRefused"]
     assert sum(b'"why":"stranger"' in recorded.data for recorded in refused) == 2
+
+    trace = await scene.trace(fixed)
+    [begun] = [span for span in trace.values() if span.parent not in trace]
+    assert (begun.service, begun.name, begun.parent) == ("github", "webhook", "")
+    assert begun.attributes["hive.github.event"] == "issues"
+    assert {span.service for span in trace.values()} == {
+        "github", "orchestrator", "relay", "runner", "gateway",
+    }  # fmt: skip
+    spans = scene.collector.spans()
+    linked = {id for span in trace.values() for _, id in span.links} & spans.keys() - trace.keys()
+    began = {(spans[id], *ancestors(spans, spans[id]))[-1].name for id in linked}
+    assert "webhook" in began, "later webhooks are linked to"
 
 
 def cloned(server: GitHub, shop: Repository, work: Path) -> Path:
@@ -256,6 +293,13 @@ async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
     assert heads == ["refs/heads/main"], "the repository wants merged branches deleted"
     assert pull.pull.merged_at is not None
     judge(log)
+
+    trace = await scene.trace(own)
+    [merge] = [
+        span for span in trace.values() if span.attributes.get("url.full", "").endswith("/merge")
+    ]
+    assert (merge.name, merge.attributes["http.response.status_code"]) == ("PUT", "200")
+    assert [span.name for span in ancestors(trace, merge)][:2] == ["merge", "carry"]
 
 
 def happened(mission: str, kind: str, times: int = 1) -> Callable[[list[Recorded]], bool]:
