@@ -66,7 +66,7 @@ class RealHive:
         passed = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
         sources = Sources(env=passed | SETTINGS | settings, home=folder, cwd=folder)
         self.folder = folder
-        self.stack = Stack(sources, data=folder / "data", port=_free_pair())
+        self.stack = Stack(sources, data=folder / "data", port=_free_ports())
         self.data = self.stack.paths.data
         connected = "HIVE_GITHUB_APP_ID" in settings
         self._webhook_port = int(settings["HIVE_GITHUB_WEBHOOK_PORT"]) if connected else 0
@@ -306,10 +306,11 @@ async def _until(
         await asyncio.sleep(PAUSE)
 
 
-def _free_pair() -> int:
+def _free_ports() -> int:
+    """The first of three: HTTP, the API, and GitHub's webhooks."""
     while True:
         port = free_port()
-        if port < 65000 and is_free(port + 1):
+        if port < 65000 and is_free(port + 1) and is_free(port + 2):
             return port
 
 

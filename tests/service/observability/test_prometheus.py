@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,11 +52,16 @@ async def test_every_panel_shows_something_and_a_trouble_is_told_and_its_end(
             told = await asyncio.to_thread(servers.receiver.wait_for, is_silent_service)
             assert told["labels"]["severity"] == "page"
             assert "hive status" in told["annotations"]["description"]
-            assert await asyncio.to_thread(servers.query, "hive_symptoms > 0")
+            await eventually(partial(symptoms_are_shown, servers))
         await asyncio.to_thread(
             servers.receiver.wait_for,
             lambda alert: is_silent_service(alert) and alert["status"] == "resolved",
         )
+
+
+async def symptoms_are_shown(servers: Servers) -> bool | None:
+    """A scrape that a busy machine did not answer in time shows none for a moment."""
+    return True if await asyncio.to_thread(servers.query, "hive_symptoms > 0") else None
 
 
 def is_silent_service(alert: dict[str, dict[str, str]]) -> bool:
