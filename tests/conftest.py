@@ -97,13 +97,18 @@ _LONGEST_FIRST: Final = ("system", "service", "integration", "performance", "con
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long comes first, so that no worker is left alone with it at the end."""
+    """What takes long comes first, so that no worker is left alone with it at the end; what only
+    the full size runs is left out of a short run."""
 
     def level(item: pytest.Item) -> int:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
     items.sort(key=level)
+    if not _full_size():
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="HIVE_TEST_FULL=1 runs it"))
 
 
 @pytest.fixture(scope="session")

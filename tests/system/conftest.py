@@ -8,9 +8,10 @@ import pytest
 from tests.system.hive import Ground, RealHive
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def hive(request: pytest.FixtureRequest) -> Iterator[RealHive]:
-    """A hive that is up. Where the test fails, its logs stay, and the test says where."""
+    """A hive that is up, one for the tests of a file: what was there before is none of theirs.
+    Where a test fails, its logs stay, and the last test says where."""
     folder = Path(tempfile.mkdtemp(prefix="hive-system-"))
     # PostgreSQL's account must pass through.
     folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A second runner, on the far side of a line that can be cut."""
+"""Another runner, on the far side of a line that can be cut."""
 
 import asyncio
 import contextlib
@@ -13,14 +13,13 @@ from hive_contracts.task import TaskLeased
 from tests.service.runner.process import RunnerProcess
 from tests.system.hive import RealHive, of_type
 
-NAME = "far"
-
 
 class CutOffRunner:
     """Runs until the block ends."""
 
-    def __init__(self, hive: RealHive, folder: Path, slots: int) -> None:
+    def __init__(self, hive: RealHive, name: str, folder: Path, slots: int) -> None:
         self._hive = hive
+        self._name = name
         self._line = Line(int(hive.state.gateway.rpartition(":")[2]))
         self._folder = folder
         self._slots = slots
@@ -33,7 +32,7 @@ class CutOffRunner:
         (secrets / "runner.token").write_text(token.read_text())
         self._process = RunnerProcess(self._folder, port)
         await self._process.start(
-            HIVE_RUNNER_NAME=NAME, HIVE_RUNNER_SLOTS=str(self._slots), HIVE_BEAT="0.3"
+            HIVE_RUNNER_NAME=self._name, HIVE_RUNNER_SLOTS=str(self._slots), HIVE_BEAT="0.3"
         )
         return self
 
@@ -45,6 +44,8 @@ class CutOffRunner:
     ) -> None:
         await self._process.kill()
         await self._line.close()
+        if kind is None:  # the hive gives nothing more to who has gone
+            await self._hive.until(lambda log: len(self.closed(log)) == len(self.sessions(log)))
 
     async def seen(self) -> None:
         await self._hive.until(self.sessions)
@@ -61,9 +62,7 @@ class CutOffRunner:
 
     def sessions(self, log: list[Recorded]) -> list[SessionOpened]:
         opened = of_type(log, "SessionOpened")
-        return [
-            event for event in opened if isinstance(event, SessionOpened) and event.name == NAME
-        ]
+        return [e for e in opened if isinstance(e, SessionOpened) and e.name == self._name]
 
     def leases(self, log: list[Recorded]) -> list[TaskLeased]:
         mine = {event.session_id for event in self.sessions(log)}

@@ -36,19 +36,21 @@ from tests.suites.verdict import ENDS
 
 T = TypeVar("T")
 
+PAUSE: Final = 0.1
+"""Seconds between two looks."""
 TTL: Final = 2.0
 SETTINGS: Final = {
     "HIVE_SESSION_TTL": str(TTL),
     "HIVE_BEAT": "0.3",
     "HIVE_SCHEDULER_FENCE": "1.5",
-    "HIVE_SCHEDULER_WATCH": "0.1",
+    "HIVE_SCHEDULER_WATCH": "0.2",
     "HIVE_RUNNER_KILL_GRACE": "0.3",
 }
 SERVICES: Final = tuple(MODULES)
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[T | None]], seconds: float = 30, every: float = 0.05
+    probe: Callable[[], Awaitable[T | None]], seconds: float = 30, every: float = PAUSE
 ) -> T:
     """What the probe finds, once it does; a record that is down is asked again."""
     async with asyncio.timeout(seconds):
@@ -64,7 +66,7 @@ class RealHive:
         passed = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
         sources = Sources(env=passed | SETTINGS | settings, home=folder, cwd=folder)
         self.folder = folder
-        self.stack = Stack(sources, data=folder / "data", port=_free_pair())
+        self.stack = Stack(sources, data=folder / "data", port=_free_ports())
         self.data = self.stack.paths.data
         connected = "HIVE_GITHUB_APP_ID" in settings
         self._webhook_port = int(settings["HIVE_GITHUB_WEBHOOK_PORT"]) if connected else 0
@@ -180,13 +182,13 @@ class RealHive:
     async def until(
         self, wanted: Callable[[list[Recorded]], object], seconds: float = 60
     ) -> list[Recorded]:
-        """All events, once they are as wanted."""
-
-        async def probe() -> list[Recorded] | None:
-            log = await self.log()
-            return log if wanted(log) else None
-
-        return await eventually(probe, seconds, every=0.1)
+        """All events, once they are as wanted; a record that is down is asked again."""
+        async with asyncio.timeout(seconds):
+            while True:
+                with suppress(StoreUnavailable, OSError, asyncpg.PostgresError):
+                    async with self.store() as store:
+                        return await _until(store, wanted)
+                await asyncio.sleep(PAUSE)
 
     async def ended(self, missions: int, seconds: float) -> list[Recorded]:
         """All events, once so many missions have ended."""
@@ -197,6 +199,10 @@ class RealHive:
             last = {recorded.stream: f"{recorded.version} {recorded.type}" for recorded in log}
             error.add_note(f"{len(ends(log))} of {missions} missions have ended; streams: {last}")
             raise
+
+    async def ended_one(self, mission_id: str, seconds: float = 60) -> list[Recorded]:
+        """All events, once that mission has ended."""
+        return await self.until(lambda log: ends(of_mission(log, mission_id)), seconds)
 
     # --- what must hold ---------------------------------------------------------------------------
 
@@ -277,14 +283,34 @@ def ends(log: list[Recorded]) -> list[Recorded]:
     return [recorded for recorded in log if recorded.type in names]
 
 
+def of_mission(log: list[Recorded], id: str) -> list[Recorded]:
+    """The events of a mission, and of its tasks."""
+    return [recorded for recorded in log if recorded.meta.correlation == id]
+
+
 def of_type(log: list[Recorded], *types: str) -> list[object]:
     return [decode(recorded) for recorded in log if recorded.type in types]
 
 
-def _free_pair() -> int:
+async def _until(
+    store: PostgresEventStore, wanted: Callable[[list[Recorded]], object]
+) -> list[Recorded]:
+    """Raises StoreUnavailable. Nothing is read where nothing was recorded."""
+    log: list[Recorded] = []
+    head = None
+    while True:
+        if (now := await store.head()) != head:
+            head, log = now, await store.read_all(0, 1_000_000)
+        if wanted(log):
+            return log
+        await asyncio.sleep(PAUSE)
+
+
+def _free_ports() -> int:
+    """The first of three: HTTP, the API, and GitHub's webhooks."""
     while True:
         port = free_port()
-        if port < 65000 and is_free(port + 1):
+        if port < 65000 and is_free(port + 1) and is_free(port + 2):
             return port
 
 

@@ -7,7 +7,7 @@ from tests.system.from_issue import staged
 from tests.system.hive import of_type
 
 
-@pytest.mark.slow
+@pytest.mark.full("the whole story; each of its parts has a test of its own")
 @pytest.mark.timeout(600)
 async def test_from_an_issues_label_to_the_merge_whatever_goes_wrong() -> None:
     with staged(print) as story:

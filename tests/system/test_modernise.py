@@ -19,7 +19,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-@pytest.mark.slow
+@pytest.mark.full("the package's own suite is run some twenty times")
 @pytest.mark.timeout(600)
 def test_a_published_package_is_modernised_file_by_file_through_two_kills(folder: Path) -> None:
     try:

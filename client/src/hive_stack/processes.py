@@ -173,11 +173,11 @@ def deadline(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
-def wait_tick(until: float) -> bool:
+def wait_tick(until: float, every: float = POLL_S) -> bool:
     """Sleep one tick; False once the deadline has passed."""
     if time.monotonic() >= until:
         return False
-    time.sleep(POLL_S)
+    time.sleep(every)
     return True
 
 

@@ -33,6 +33,8 @@ from hive_stack.supervisor import READY_S, end_left
 UP_S: Final = READY_S + 60.0
 """Seconds that `up` waits; the servers' own start and the migrations come before readiness."""
 DOWN_S: Final = 90.0
+FOLLOWED_S: Final = 0.1
+"""Seconds between two looks at a start that takes seconds."""
 
 
 class Stack:
@@ -159,7 +161,7 @@ class Stack:
                 return state
             # Ours may have met another one that was quicker: then that one is followed.
             ended = ours is None or exit_status(ours) is not None
-            if (ended and not is_held(self.paths.lock)) or not wait_tick(until):
+            if (ended and not is_held(self.paths.lock)) or not wait_tick(until, FOLLOWED_S):
                 raise self._failure(ours)
 
     def _failure(self, ours: ProcessId | None) -> StackError:

@@ -121,6 +121,7 @@ class Hive:
             self.rules,
             self.decided_by,
             holder,
+            count_every=15.0,
         )
         surroundings = Surroundings(pool)
         self.desk = Desk(self.store, self.records, self.watch, surroundings, self.decided_by)

@@ -39,6 +39,7 @@ def hive(collector: Collector, door: int) -> Iterator[RealHive]:
             HIVE_OTLP_ENDPOINT=collector.endpoint,
             HIVE_GITHUB_URL=github.url,
             HIVE_ALERTS_PORT=str(door),
+            HIVE_COUNT_EVERY="2",
             HIVE_PROFILES=json.dumps({"scribe": SCRIBE}),
         )
         hive.stack.up()

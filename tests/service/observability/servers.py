@@ -107,7 +107,7 @@ HURRY: Final[Mapping[str, Changes]] = {
         ("evaluation_interval: 1m", "evaluation_interval: 1s"),
     ),
     "hive_rules.yaml": (("for: 1m", "for: 1s"),),
-    "slo_rules.yaml": (("interval: 1m", "interval: 1s"),),
+    "slo_rules.yaml": (("interval: 1m", "interval: 5s"),),
     "alertmanager_config.yaml": (
         ("group_wait: 30s", "group_wait: 1s"),
         ("group_interval: 5m", "group_interval: 1s"),

@@ -31,7 +31,7 @@ pytestmark = [
         reason="prometheus and alertmanager are not on PATH"
         " (Debian: prometheus, prometheus-alertmanager)",
     ),
-    pytest.mark.slow,
+    pytest.mark.full("Prometheus evaluates all rules each second for minutes, twice"),
     pytest.mark.timeout(400),
 ]
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +27,7 @@ HANDLERS: Final = {
     "relay": {"publish"},
     "runner": {"gate", "merge", "prepare", "report", "turn"},
 }
-COUNTED_SECONDS: Final = 40.0
-"""Health counts the record every 15 s."""
+SHOWN_SECONDS: Final = 40.0
 ONLY_IN_TROUBLE: Final = re.compile(r"ALERTS\{.*\}|hive_symptoms > 0")
 """Queries that find nothing while all is well; what they are made of is looked at instead."""
 
@@ -52,11 +52,16 @@ async def test_every_panel_shows_something_and_a_trouble_is_told_and_its_end(
             told = await asyncio.to_thread(servers.receiver.wait_for, is_silent_service)
             assert told["labels"]["severity"] == "page"
             assert "hive status" in told["annotations"]["description"]
-            assert await asyncio.to_thread(servers.query, "hive_symptoms > 0")
+            await eventually(partial(symptoms_are_shown, servers))
         await asyncio.to_thread(
             servers.receiver.wait_for,
             lambda alert: is_silent_service(alert) and alert["status"] == "resolved",
         )
+
+
+async def symptoms_are_shown(servers: Servers) -> bool | None:
+    """A scrape that a busy machine did not answer in time shows none for a moment."""
+    return True if await asyncio.to_thread(servers.query, "hive_symptoms > 0") else None
 
 
 def is_silent_service(alert: dict[str, dict[str, str]]) -> bool:
@@ -94,7 +99,7 @@ async def every_panel_has_series(servers: Servers) -> None:
         return None if missing else True
 
     try:
-        await eventually(probe, COUNTED_SECONDS, every=1.0)
+        await eventually(probe, SHOWN_SECONDS, every=1.0)
     except TimeoutError:
         raise AssertionError(f"no series: {sorted(missing)}") from None
 

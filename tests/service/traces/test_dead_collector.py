@@ -16,7 +16,7 @@ from tests.system.hive import SERVICES, RealHive, ends, eventually
 
 MISSIONS = 6
 """Each has some dozen steps: waiting for the collector at any of them would take minutes."""
-BUSY_SECONDS = 15.0
+BUSY_SECONDS = 30.0
 """What anything here may take by itself on a machine that is busy with other tests."""
 REFUSED = """
 mission: red

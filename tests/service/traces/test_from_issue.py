@@ -2,12 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from tests.service.traces.collector import Collector, Seen
 from tests.service.traces.test_one_trace import causes_are_there, is_asked_for
 from tests.service.traces.test_pull_request import ancestors
 from tests.system.from_issue import staged
 
 
+@pytest.mark.full("a whole story for one trace; missions on GitHub are looked at as traces, too")
 async def test_a_mission_of_an_issue_is_one_trace_from_the_webhook_to_the_merge(
     collector: Collector,
 ) -> None:

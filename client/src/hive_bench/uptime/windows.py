@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 
 WINDOW_SECONDS: Final = 60.0
-COUNTED_SECONDS: Final = 17.0
-"""A gateway's beat tells of a call within two seconds, and health counts every fifteen."""
+COUNT_EVERY: Final = 2.0
+"""Seconds between two counts of what gateways told health."""
+COUNTED_SECONDS: Final = 2.0 + COUNT_EVERY
+"""A gateway's beat tells of a call within two seconds."""
 SLOW_SECONDS: Final = 1.0
 """A call that takes longer has met a failure, and got over it."""
 

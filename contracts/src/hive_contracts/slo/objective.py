@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -95,11 +96,12 @@ def parse_objective(text: str, where: str) -> Objective:
     )
 
 
-def shipped() -> list[Objective]:
+@cache
+def shipped() -> tuple[Objective, ...]:
     """The objectives that come with the hive."""
     folder = files(__package__).joinpath("defaults")
     found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return [parse_objective(file.read_text(), f"shipped/{file.name}") for file in found]
+    return tuple(parse_objective(file.read_text(), f"shipped/{file.name}") for file in found)
 
 
 def in_folder(folder: Path) -> list[Objective]:

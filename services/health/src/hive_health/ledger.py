@@ -1,6 +1,6 @@
 """The ledger: what objectives are computed from, counted minute by minute. Adapter.
 
-    record ──every 15 s, what is new──▶ tally ──┐ one transaction: counts, totals, attempts of
+    record ──what is new, each count──▶ tally ──┐ one transaction: counts, totals, attempts of
     gateways' beats ──what was added──▶ ────────┘ agents, position
 
 One process counts at a time; it holds the ledger's row. The record is counted exactly once, since
@@ -27,7 +27,8 @@ from hive_shared.eventstore.pool import FAILURES, translated
 from hive_shared.eventstore.port import EventStore
 from hive_shared.handling import Handling
 
-EVERY_SECONDS: Final = 15.0
+STEP_SECONDS: Final = 15.0
+"""Of the record's time: while what is behind is counted, waits grow by at least this much."""
 REST: Final = 20.0
 """So many times as long as it worked it rests."""
 HELD_SECONDS: Final = 60.0
@@ -95,8 +96,8 @@ class Ledger:
     def forget(self, alive: set[str]) -> None:
         self._gateways.forget(alive)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, every: float) -> None:
+        """Until cancelled; seconds between two counts."""
         rolled_up = self._clock.monotonic() - ROLL_UP_SECONDS
         while True:
             began = self._clock.monotonic()
@@ -111,7 +112,7 @@ class Ledger:
                 _log.warning("the ledger waits: %r", error)
                 more = False
             worked = self._clock.monotonic() - began
-            await self._clock.sleep(max(worked * REST, 0.0 if more else EVERY_SECONDS))
+            await self._clock.sleep(max(worked * REST, 0.0 if more else every))
 
     async def count(self) -> bool:
         """Count a batch of what is new; True where there is more. Nothing, while another holds."""
@@ -136,7 +137,7 @@ class Ledger:
                 minutes.fold(move)
             if upto == head.position:
                 minutes.grow(now)
-            elif moves and moves[-1].at - minutes.until >= EVERY_SECONDS:
+            elif moves and moves[-1].at - minutes.until >= STEP_SECONDS:
                 minutes.grow(moves[-1].at)
             increments.update(minutes.take())
             try:

@@ -67,7 +67,7 @@ async def start(shell: Shell, settings: HealthSettings) -> None:
     shell.spawn(health.regressions.run(), "baselines")
     health.promises = Promises(settings.slo_path, health.ledger)
     shell.vitals.handling(health.ledger.counting)
-    shell.spawn(health.ledger.run(), "ledger")
+    shell.spawn(health.ledger.run(settings.count_every), "ledger")
     health.autoscaler = Autoscaler(
         PostgresEventStore(looking),
         health.demand,
@@ -93,7 +93,7 @@ async def start(shell: Shell, settings: HealthSettings) -> None:
         new_id,
     )
     health.policy = PolicyDesk(keeper, decided_by)
-    shell.spawn(keeper.run(), "policy")
+    shell.spawn(keeper.run(settings.count_every), "policy")
     health.desk = await keep_incidents(shell, settings, health, client, decided_by, new_id)
 
 

@@ -1,7 +1,7 @@
 """How objectives stand by what the ledger has counted."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,7 @@ class Promises:
     async def standings(self) -> Objectives:
         """Raises what the ledger raises."""
         problem = ""
+        found: Sequence[Objective]
         try:
             found = in_folder(self._folder)
         except FileProblem as error:

@@ -305,6 +305,13 @@ class HealthSettings(Connected, frozen=True, kw_only=True):
         Meta(ge=4),
         _doc("seconds for which runners stay wanted after they were needed last"),
     ] = 120.0
+    count_every: Annotated[
+        Seconds,
+        _doc(
+            "seconds between two counts of what objectives are made of; budgets, and what follows"
+            " from them, are looked at as often"
+        ),
+    ] = 15.0
 
     @property
     def slo_path(self) -> Path:

@@ -51,8 +51,9 @@ async def keep_incidents(
     client = await shell.enter(httpx.AsyncClient(timeout=SECONDS, follow_redirects=False))
     records, inbox = Records(store, new_id), Inbox(pool)
     watch = Watch(
-        store, records, Register(), inbox, health, health.objectives, rules, clock, shell.instance
-    )
+        store, records, Register(), inbox, health, health.objectives, rules, clock, shell.instance,
+        settings.count_every,
+    )  # fmt: skip
     shell.spawn(watch.run(), "incidents")
     shell.spawn(Alertmanagers(client, watch, clock).run(), "alertmanager")
     posting = StandardWebhooks(client)

@@ -33,7 +33,6 @@ from hive_shared.eventstore.errors import Fenced, StoreError
 from hive_shared.eventstore.port import EventStore, Fence
 
 LOOK_SECONDS: Final = 2.0
-OBJECTIVES_SECONDS: Final = 15.0
 ANEW_SECONDS: Final = 60.0
 """So often the inbox is read though nothing came: alerts that are not told again grow old."""
 FORGET_SECONDS: Final = 3600.0
@@ -71,7 +70,9 @@ class Watch:
         rules: Rules,
         clock: Clock,
         holder: str,
+        count_every: float,
     ) -> None:
+        """`count_every`: seconds between two looks at the objectives."""
         self._store = store
         self._records = records
         self.register = register
@@ -81,6 +82,7 @@ class Watch:
         self.rules = rules
         self._clock = clock
         self._holder = holder
+        self._count_every = count_every
         self._fence: Fence | None = None
         self._own: dict[str, Alert] = {}
         """What health itself saw last, by key."""
@@ -158,7 +160,7 @@ class Watch:
 
     async def _burns(self) -> list[Alert]:
         now = self._clock.monotonic()
-        if now - self._burnt_at >= OBJECTIVES_SECONDS:
+        if now - self._burnt_at >= self._count_every:
             self._burning = list(of_objectives(await self._objectives()))
             self._burnt_at = now
         return self._burning

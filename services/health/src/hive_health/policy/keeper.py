@@ -1,4 +1,4 @@
-"""Holds the budgets against the policy every fifteen seconds, and records what follows.
+"""Holds the budgets against the policy again and again, and records what follows.
 
 A decision is appended with the version that it was made on: two processes that decide at the same
 moment decide once, and after a crash anywhere the next look decides on what is recorded.
@@ -37,7 +37,6 @@ from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreError, StoreUnavailable, VersionConflict
 from hive_shared.eventstore.port import Append, CommandKey, EventStore, StreamVersion
 
-EVERY_SECONDS: Final = 15.0
 SOON_SECONDS: Final = 1.0
 ACTOR: Final = "health"
 STREAM: Final = stream_name("policy", POLICY_ID)
@@ -73,15 +72,15 @@ class Keeper:
         self._reading = asyncio.Lock()
         """Whoever reads on, or decides: the loop and people's questions come at the same time."""
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, every: float) -> None:
+        """Until cancelled; seconds between two looks."""
         while True:
             known = True
             try:
                 known = await self.look()
             except (StoreError, UnknownEvent) as error:
                 _log.warning("the policy waits: %s", error)
-            await self._clock.sleep(EVERY_SECONDS if known else SOON_SECONDS)
+            await self._clock.sleep(every if known else min(every, SOON_SECONDS))
 
     async def look(self) -> bool:
         """False where nothing is known of budgets yet. Raises StoreError, UnknownEvent."""

@@ -1,6 +1,9 @@
-"""An agent of the Agent Client Protocol through a whole hive: which attempts load its session."""
+"""What is done again, through a hive of real processes: an attempt, and a turn, which load the
+session of an agent of the Agent Client Protocol; and what failed of a mission.
+"""
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -10,10 +13,24 @@ from pathlib import Path
 import pytest
 
 from hive_client.hive import ENDED
-from tests.component.client.repositories import commit, make_repository
+from tests.component.client.repositories import commit, make_repository, run_git
 from tests.integration.runner.test_acp import AGENT, SESSION, begun, continued
 from tests.system.cli.conftest import Command, end_of
 from tests.system.hive import RealHive
+
+MISSION = """
+mission: most
+phases:
+  each:
+    for_each: {{list: [a, b]}}
+    attempts: 1
+    on_failure: continue
+    run: "test ${{item}} = a || test -e {mended} || exit 1; echo ${{item}} > ${{item}}.txt"
+  last:
+    needs: [each]
+    attempts: 1
+    run: "test -e {mended} && ls *.txt > last.txt"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +93,27 @@ def test_the_turn_after_an_answered_question_loads_the_session_that_asked(
     assert wire(module_hive, "asks")[:6] == [*begun(SESSION), *continued(SESSION)]
     shown = json.loads(hive("mission", "show", "asks-1", "--json").stdout)
     assert shown["summary"]["status"] == "succeeded"
+
+
+def test_what_failed_is_done_again_on_top_of_what_was_merged(
+    hive: Command, module_hive: RealHive, repository: Path, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    mended = tmp_path / "mended"
+    (repository / "m.yaml").write_text(MISSION.format(mended=mended))
+    ran = hive("run", "m.yaml")
+    assert ran.exit_code == 1, ran.output
+    (typed,) = set(re.findall(r"hive (retry \S+ --failed)", ran.output))
+    mended.touch()
+    again = hive(*typed.split(), "--json")
+    assert again.exit_code == 0, again.output
+    said = json.loads(again.stdout)
+    assert said["mission"] == "most-2"
+    assert (said["failed"], said["undone"]) == (["each/b", "last/last"], [])
+    assert end_of(module_hive, "most-2") == "succeeded"
+    assert hive("land", "most-2").exit_code == 0
+    changed = run_git(repository, "ls-tree", "--name-only", "HEAD").split()
+    assert {"a.txt", "b.txt", "last.txt"} <= {*changed}
+    nothing = hive("retry", "most-2", "--failed")
+    assert nothing.exit_code == 2
+    assert "there is nothing to retry: no task of most-2 has failed" in nothing.stderr
