@@ -33,10 +33,10 @@ from tests.component.slo.test_rules import PROMTOOL, STEP, checked, needs_promto
 
 HOUR: Final = 60 // STEP
 """Steps."""
-EVERY: Final = "4h"
-"""Rules are evaluated so seldom, since four weeks of minutes take too long."""
+EVERY: Final = "12h"
+"""Rules are evaluated so seldom, since four weeks of minutes take too long: for the moments."""
 SPAN: Final = 29 * 24 * HOUR
-MOMENTS: Final = (4 * HOUR, 20 * 24 * HOUR, SPAN - 4 * HOUR, SPAN)
+MOMENTS: Final = (12 * HOUR, 20 * 24 * HOUR, SPAN - 12 * HOUR, SPAN)
 EVENTS: Final = 15
 """In each step, about."""
 ALERTS: Final = ("SloBurnsFast", "SloBurns")
@@ -133,7 +133,7 @@ def shapes(objective: Objective) -> dict[str, list[float]]:
     return {
         "outage": [*[0.0] * (SPAN - 4 * HOUR), *[1.0] * 4 * HOUR],
         "slow": [slow] * SPAN,
-        "over": [*[0.0] * (SPAN - 5 * HOUR), *[1.0] * 4 * HOUR, *[0.0] * HOUR],
+        "over": [*[0.0] * (SPAN - 13 * HOUR), *[1.0] * 12 * HOUR, *[0.0] * HOUR],
         "few": [0.5] * SPAN,
         "calm": [0.4 * objective.budget] * SPAN,
     }
