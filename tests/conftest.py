@@ -23,8 +23,8 @@ from hive_stack.schemas import role_name
 from tests import containers, run
 
 # How long an example takes says more of what else the machine does than of the code.
-settings.register_profile("hive", deadline=None)
-settings.load_profile("hive")
+settings.register_profile("full", deadline=None)
+settings.register_profile("short", deadline=None, max_examples=30)
 
 RUN_DIRECTORY = pytest.StashKey[Path]()
 RUN_SEED = pytest.StashKey[int]()
@@ -61,6 +61,7 @@ class NatsAccount(msgspec.Struct, frozen=True):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("full" if _full_size() else "short")
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[RUN_DIRECTORY] = Path(worker["run_directory"])
