@@ -52,13 +52,15 @@ def git(folder: Path, *arguments: str) -> str:
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_COUNT": "3",
+        "GIT_CONFIG_COUNT": "4",
         "GIT_CONFIG_KEY_0": "user.name",
         "GIT_CONFIG_VALUE_0": "Ada",
         "GIT_CONFIG_KEY_1": "user.email",
         "GIT_CONFIG_VALUE_1": "ada@example.org",
         "GIT_CONFIG_KEY_2": "init.defaultBranch",
         "GIT_CONFIG_VALUE_2": "main",
+        "GIT_CONFIG_KEY_3": "maintenance.auto",
+        "GIT_CONFIG_VALUE_3": "false",
     }
     done = subprocess.run(
         ["git", *arguments], cwd=folder, env=env | DATES, capture_output=True, check=True
