@@ -1,8 +1,11 @@
 """`hive run`: from a file or a prompt to a mission that is followed to its end."""
 
+import asyncio
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -23,6 +26,9 @@ _NAMED = 10
 """Files that are copied in, named before a launch."""
 FOLLOW_SECONDS = 120
 """How long a hive that went away while it was followed is waited for."""
+RUNNER_SECONDS: Final = 10.0
+"""How long a runner is waited for where none is connected: the hive may have come up just now."""
+_AGAIN_SECONDS: Final = 0.2
 
 
 @click.command("run")
@@ -90,8 +96,13 @@ def _show_plan(stated: Statement, as_json: bool) -> int:
 
 async def _agents(hive: Hive) -> list[str]:
     """The profiles that connected runners have a command for."""
-    views = await hive.operations.runners()
-    return [agent for view in views if view.status == "connected" for agent in view.agents]
+    until = time.monotonic() + RUNNER_SECONDS
+    while True:
+        views = await hive.operations.runners()
+        connected = [view for view in views if view.status == "connected"]
+        if connected or time.monotonic() > until:
+            return [agent for view in connected for agent in view.agents]
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _checked(stated: Statement) -> list[str]:
