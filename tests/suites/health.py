@@ -17,7 +17,10 @@ from hive_shared.clock import SystemClock
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.process import Shell
 from tests.conftest import Database, NatsAccount
-from tests.suites.bus import SOON, pool_of
+from tests.suites.bus import pool_of
+
+PATIENCE = 60.0
+"""Seconds, on a machine that is busy: some silences are eight seconds of real time."""
 
 
 class LeapClock(SystemClock):
@@ -56,7 +59,7 @@ class Watching:
         self, kind: str, condition: Callable[[Symptom], bool] = lambda _: True, *shells: Shell
     ) -> Symptom:
         """The symptom of that kind, once it is named."""
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for symptom in await self.look(*shells):
                     if symptom.kind == kind and condition(symptom):

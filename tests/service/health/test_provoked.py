@@ -289,7 +289,7 @@ async def test_a_runner_that_leaves_its_orders_undone_is_deaf(
             beat.holding,
             beat_seconds=BEAT_SECONDS,
         )
-        call = door.runners.Session(metadata=bearer(RUNNER), timeout=20)
+        call = door.runners.Session(metadata=bearer(RUNNER), timeout=100)
         beat = Beating(door)
 
         async def mute() -> None:
