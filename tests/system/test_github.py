@@ -61,15 +61,11 @@ FILES: Final = {
         "mission: slow\nrun: sleep 300\ngates: [{run: test -s README.md}]\n"
     ),
 }
-
-
 CRITERIA: Final = (
     CommandGate("tests", "test -e README.md"),
     GithubCheckGate("ci", "ci/required", timeout=120),
     ApprovalGate("ok", "Is it right?", by=("github:ada",)),
 )
-
-
 LOG: Final = (
     "2026-11-28T10:00:02.0000000Z FAILED test_upload\n2026-11-28T10:00:02.0000000Z ##[error]red\n"
 )

@@ -9,7 +9,7 @@ import msgspec
 
 from hive_contracts.ids import NewId
 from hive_contracts.orders import Beat, Holding, Lease, Orders
-from hive_contracts.outcome import Failure, Outcome, Usage, WorkDone
+from hive_contracts.outcome import Failure, GatesRun, Outcome, Usage
 from hive_runner.agents.ledger import Ledger
 from hive_runner.agents.questions import Questions
 from hive_runner.errors import failed
@@ -271,7 +271,7 @@ class Crew:
             await unhurried(_ended(doing))
             struck = self._vigil.forget(key)
         # What its guard has killed did not fail by itself, though orders may have come since.
-        struck = struck and not isinstance(outcome, WorkDone)
+        struck = struck and isinstance(outcome, Failure | GatesRun)
         silent = isinstance(outcome, Failure) and self._vigil.is_silent(key)
         if outcome is None or struck or silent:
             log.warning("exclusive attempt %s/%d is ended: the hive was not heard", *key)
