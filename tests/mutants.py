@@ -1,8 +1,9 @@
 """Takes each protection of tests/faults.toml out, and sees exactly its test fail.
 
-For each row the tree is copied, the patch applied, and the file of the named test run: the named
-test must go red, and the others must stay green (but for those that the row names in `also`). First
-all named tests are run on the tree as it is, where they must be green.
+First the tree is copied, and all named tests are run there, where they must be green. For each row
+that copy is copied again by links, with what Python has compiled of it, the patch applied, and the
+file of the named test run: the named test must go red, and the others must stay green (but for
+those that the row names in `also`).
 
     python -m tests.mutants [-j N] [ID ...]
 """
@@ -81,8 +82,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="hive-mutants-") as name:
             folder = Path(name)
             folder.chmod(0o755)  # PostgreSQL's account must pass through
-            _assert_green(faults, folder)
-            verdicts = _judge_all(faults, folder, arguments.jobs)
+            original = folder / "as-it-is"
+            _copy_tree(original)
+            _assert_green(faults, original)
+            verdicts = _judge_all(faults, original, arguments.jobs)
     except Wrong as wrong:
         print(wrong, file=sys.stderr)
         return 1
@@ -122,10 +125,10 @@ def _check(fault: Fault) -> None:
         raise Wrong(f"{fault.id}: there is no {fault.file}")
 
 
-def _judge_all(faults: list[Fault], folder: Path, jobs: int) -> list[Verdict]:
+def _judge_all(faults: list[Fault], original: Path, jobs: int) -> list[Verdict]:
     with ThreadPoolExecutor(jobs) as pool:
         verdicts = []
-        for verdict in pool.map(lambda fault: _judge(fault, folder / fault.id), faults):
+        for verdict in pool.map(lambda fault: _judge(fault, original), faults):
             verdicts.append(verdict)
             mark = "✗" if verdict.wrong else "✓"
             print(f"{mark} {verdict.fault.id:42} {verdict.seconds:5.1f} s  {verdict.fault.test}")
@@ -135,10 +138,13 @@ def _judge_all(faults: list[Fault], folder: Path, jobs: int) -> list[Verdict]:
         return verdicts
 
 
-def _judge(fault: Fault, tree: Path) -> Verdict:
+def _judge(fault: Fault, original: Path) -> Verdict:
     began = time.monotonic()
+    tree = original.parent / fault.id
     try:
-        _copy_tree(tree)
+        # git puts a new file in the place of what it patches, as Python does with what it compiles:
+        # the original stays as it is.
+        shutil.copytree(original, tree, copy_function=os.link, symlinks=True)
         _apply(fault, tree)
         outcomes = _run(tree, [fault.file], f"--timeout={TEST_SECONDS}")
         wrong = _compare(fault, outcomes)
@@ -157,13 +163,10 @@ def _compare(fault: Fault, outcomes: dict[str, bool]) -> str:
     return f"also red: {', '.join(sorted(other))}" if other else ""
 
 
-def _assert_green(faults: list[Fault], folder: Path) -> None:
+def _assert_green(faults: list[Fault], original: Path) -> None:
     """Every named test, on the tree as it is. Raises Wrong."""
-    tree = folder / "as-it-is"
-    _copy_tree(tree)
     tests = sorted({fault.test for fault in faults})
-    outcomes = _run(tree, tests, "-n", "2")
-    shutil.rmtree(tree, ignore_errors=True)
+    outcomes = _run(original, tests, "-n", "2")
     if red := sorted(test for test, green in outcomes.items() if not green):
         raise Wrong("red without any patch: " + ", ".join(red))
     if missing := [test for test in tests if not any(_is_named(ran, [test]) for ran in outcomes)]:
@@ -172,7 +175,7 @@ def _assert_green(faults: list[Fault], folder: Path) -> None:
 
 
 def _copy_tree(tree: Path) -> None:
-    """What git tracks or would track, as it is in the working tree."""
+    """What git tracks or would track, as it is in the working tree, and compiled."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -186,6 +189,9 @@ def _copy_tree(tree: Path) -> None:
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    compiled = subprocess.run([sys.executable, "-m", "compileall", "-q", tree], check=False)
+    if compiled.returncode != 0:
+        raise Wrong("some of the tree is no Python")
     probed = subprocess.run(
         [sys.executable, "-c", _PROBE, str(tree)],
         env=_environment(tree),
@@ -214,7 +220,7 @@ def _apply(fault: Fault, tree: Path) -> None:
 
 def _run(tree: Path, tests: list[str], *options: str) -> dict[str, bool]:
     """Which tests are green, by name. Raises Wrong where there is no answer."""
-    report = tree / "report.xml"
+    report = tree.with_name(f"{tree.name}.xml")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no"]
     try:
         ran = subprocess.run(
@@ -260,7 +266,9 @@ def _environment(tree: Path) -> dict[str, str]:
     sources = [tree / "contracts/src", tree / "shared/src", tree / "client/src"]
     sources += sorted((tree / "services").glob("*/src"))
     path = os.pathsep.join(map(str, sources))
-    return os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": path}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def _arguments() -> argparse.Namespace:
