@@ -72,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "HIVE_TEST_BACKEND=containers, but no container engine answers: "
             "start one, or unset it to use the embedded servers"
         )
+    run.keep_in_memory()
     config.stash[RUN_DIRECTORY] = run.new_run_directory()
     config.stash[RUN_SEED] = int(os.environ.get("HIVE_TEST_SEED") or random.randrange(2**32))
 
@@ -179,7 +180,9 @@ async def _create_database(server: run.PostgresServer, template: str) -> str:
     name = f"test_{os.urandom(6).hex()}"
     connection = await asyncpg.connect(server.admin_url)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Copying files is less work than writing all of them into the log of changes.
+        copied = "STRATEGY file_copy"
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {copied}")
     finally:
         await connection.close()
     return name

@@ -25,6 +25,9 @@ from hive_stack.processes import ProcessId, alive, identity, stop
 from tests import containers
 
 PREFIX: Final = "hive-tests-"
+MEMORY: Final = Path("/dev/shm")  # the folder of Linux that is kept in memory
+MEMORY_FREE: Final = 8 * 1024**3
+"""Bytes that must be free there; a whole run at full size needs less."""
 TEMPLATE: Final = "hive_template"
 NATS_ACCOUNTS: Final = 400
 """Accounts made beforehand, one per test that uses the bus; adding them later needs a reload."""
@@ -144,6 +147,17 @@ def nats_accounts(password: str) -> dict[str, dict[str, object]]:
         f"T{number}": nats.account_config(dict.fromkeys(nats.USERS, password), suffix=f"-{number}")
         for number in range(NATS_ACCOUNTS)
     }
+
+
+def keep_in_memory() -> None:
+    """All temporary files of this process and of those that it starts lie in memory, where there is
+    room and nobody has set TMPDIR: tests make and remove files by the 100,000, and a file system
+    on disk looks for minutes at what was removed each time it makes a new one."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
+        return
+    found = os.statvfs(MEMORY)
+    if not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize >= MEMORY_FREE:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def new_run_directory() -> Path:

@@ -13,7 +13,7 @@ from hive_contracts.plan import Phase, Plan, TaskSpec
 from tests.component.slo.test_stack_files import DASHBOARDS, queries
 from tests.service.observability.servers import ALERTMANAGER, PROMETHEUS, Servers, watching
 from tests.service.traces.collector import Collector
-from tests.system.hive import RealHive, eventually
+from tests.system.hive import RealHive, ends, eventually
 
 MISSIONS: Final = 3
 HANDLERS: Final = {
@@ -41,8 +41,11 @@ async def test_every_panel_shows_something_and_a_trouble_is_told_and_its_end(
     hive: RealHive, door: int, collector: Collector, tmp_path: Path
 ) -> None:
     with watching(hive, door, tmp_path) as servers:
-        await run_missions(hive)
         await both_are_read(servers)
+        await run_missions(hive)
+        # What a counter says the first time it is read is no increase to Prometheus.
+        await calls_are_read(servers)
+        await run_missions(hive)
         await every_panel_has_series(servers)
         await every_handler_is_told(servers)
         await exemplars_lead_to_traces(servers, collector)
@@ -72,10 +75,11 @@ def is_silent_service(alert: dict[str, dict[str, str]]) -> bool:
 async def run_missions(hive: RealHive) -> None:
     tasks = (TaskSpec("work", run="true"), TaskSpec("told", agent="scribe", prompt="Say so."))
     plan = Plan("seen", (Phase("one", tasks=tasks),))
+    before = len(ends(await hive.log()))
     async with hive.client() as client:
         for _ in range(MISSIONS):
             await client.launch(plan)
-    await hive.ended(MISSIONS, seconds=60)
+    await hive.ended(before + MISSIONS, seconds=60)
 
 
 async def both_are_read(servers: Servers) -> None:
@@ -83,6 +87,15 @@ async def both_are_read(servers: Servers) -> None:
         up = await asyncio.to_thread(servers.query, "up")
         read = {each["metric"]["job"]: each["value"][1] for each in up}
         return True if read == {"hive": "1", "hive-gateways": "1"} else None
+
+    await eventually(probe)
+
+
+async def calls_are_read(servers: Servers) -> None:
+    launched = 'hive_gateway_call_seconds_count{method="/hive.v1.MissionService/Launch"}'
+
+    async def probe() -> bool | None:
+        return True if await asyncio.to_thread(servers.query, launched) else None
 
     await eventually(probe)
 
