@@ -73,16 +73,22 @@ def new_id() -> str:
 
 
 async def until_refused_the_lock(database: Database) -> None:
-    """Until a process of github that waits for its turn was told that it is another's."""
+    """Until a process of github that waits for its turn was told twice that it is another's: one
+    that does not heed the answer asks once."""
+    told: dict[int, datetime] = {}
     connection = await asyncpg.connect(database.url("github"))
     try:
         async with asyncio.timeout(60):
-            while not await connection.fetchval(
-                "select count(*) from pg_stat_activity where datname = current_database()"
-                " and query like 'select pg_try_advisory_lock%' and state = 'idle'"
-                " and not exists (select from pg_locks l where l.pid = pg_stat_activity.pid"
-                "                 and l.locktype = 'advisory')"
-            ):
+            while True:
+                now = await connection.fetch(
+                    "select pid, query_start from pg_stat_activity"
+                    " where datname = current_database()"
+                    " and query like 'select pg_try_advisory_lock%' and state = 'idle'"
+                    " and not exists (select from pg_locks l where l.pid = pg_stat_activity.pid"
+                    "                 and l.locktype = 'advisory')"
+                )
+                if any(told.setdefault(pid, at) < at for pid, at in now):
+                    return
                 await asyncio.sleep(0.05)
     finally:
         await connection.close()

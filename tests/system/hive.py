@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 import asyncpg
+import pytest
 
 from hive_client import Hive
 from hive_client.branch import fetch_branch
@@ -35,6 +37,7 @@ from tests.suites.bus import assert_bus_is_the_record
 from tests.suites.verdict import ENDS
 
 T = TypeVar("T")
+H = TypeVar("H", bound="RealHive")
 
 PAUSE: Final = 0.1
 """Seconds between two looks."""
@@ -47,6 +50,8 @@ SETTINGS: Final = {
     "HIVE_RUNNER_KILL_GRACE": "0.3",
 }
 SERVICES: Final = tuple(MODULES)
+PASSED: Final = ("PATH", "PYTHONPATH", "TMPDIR")
+"""Of the environment, to the services."""
 
 
 async def eventually(
@@ -63,7 +68,9 @@ async def eventually(
 
 class RealHive:
     def __init__(self, folder: Path, **settings: str) -> None:
-        passed = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "TMPDIR") if key in os.environ}
+        passed = {
+            key: os.environ[key] for key in ("PATH", "PYTHONPATH", "TMPDIR") if key in os.environ
+        }
         sources = Sources(env=passed | SETTINGS | settings, home=folder, cwd=folder)
         self.folder = folder
         self.stack = Stack(sources, data=folder / "data", port=_free_ports())
@@ -226,6 +233,33 @@ class RealHive:
                 assert await _views(connection) == kept
         finally:
             await connection.close()
+
+
+@contextmanager
+def open_folder(name: str, session: pytest.Session) -> Iterator[Path]:
+    """A new folder that PostgreSQL's account may pass through, which pytest's own are not. Where a
+    test has failed at its end, it stays with its logs, and what is printed says where."""
+    folder = Path(tempfile.mkdtemp(prefix=f"hive-{name}-"))
+    folder.chmod(0o755)
+    before, kept = session.testsfailed, True
+    try:
+        yield folder
+        kept = session.testsfailed > before
+    finally:
+        if kept:
+            print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def running(hive: H) -> Iterator[H]:
+    """From up to down."""
+    try:
+        hive.up()
+        yield hive
+    finally:
+        hive.stack.down()
 
 
 class Ground:

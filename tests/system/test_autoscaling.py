@@ -1,8 +1,6 @@
 """`hive up --runners MIN:MAX`: a burst brings runners, and they go without losing work."""
 
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from hive_contracts.runner import SessionClosed, SessionOpened
 from hive_contracts.task import TaskLeased
 from hive_stack.processes import alive
 from tests.suites.verdict import judge
-from tests.system.hive import Ground, RealHive, eventually, of_type
+from tests.system.hive import Ground, RealHive, eventually, of_type, open_folder, running
 
 MOST: Final = 3
 SCALED_SECONDS: Final = 60.0
@@ -31,29 +29,18 @@ SCALED_SECONDS: Final = 60.0
 
 @pytest.fixture
 def scaling(request: pytest.FixtureRequest) -> Iterator[RealHive]:
-    """Where the test fails, its logs stay, and the test says where."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-scaling-"))
-    folder.chmod(0o755)
-    hive = RealHive(
-        folder,
-        HIVE_RUNNERS=f"1:{MOST}",
-        HIVE_RUNNER_SLOTS="1",
-        HIVE_CAPACITY_HOLD="4",
-        HIVE_RUNNER_DRAIN="0.1",
-        # Nothing is to be lost here, on a machine that is busy either.
-        HIVE_SESSION_TTL="15",
-    )
-    try:
-        hive.stack.up()
-        before = request.session.testsfailed
-        yield hive
-        kept = request.session.testsfailed > before
-    finally:
-        hive.stack.down()
-    if kept:
-        print(f"logs: {hive.stack.paths.logs}")
-    else:
-        shutil.rmtree(folder)
+    with open_folder("scaling", request.session) as folder:
+        hive = RealHive(
+            folder,
+            HIVE_RUNNERS=f"1:{MOST}",
+            HIVE_RUNNER_SLOTS="1",
+            HIVE_CAPACITY_HOLD="4",
+            HIVE_RUNNER_DRAIN="0.1",
+            # Nothing is to be lost here, on a machine that is busy either.
+            HIVE_SESSION_TTL="15",
+        )
+        with running(hive):
+            yield hive
 
 
 def runners(hive: RealHive) -> list[str]:

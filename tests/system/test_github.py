@@ -8,10 +8,8 @@ its trace, too.
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,7 +39,7 @@ from tests.service.traces.collector import Collector, Seen
 from tests.service.traces.test_one_trace import causes_are_there
 from tests.service.traces.test_pull_request import ancestors
 from tests.suites.verdict import judge
-from tests.system.hive import RealHive, ends, of_mission, of_type
+from tests.system.hive import RealHive, ends, of_mission, of_type, open_folder, running
 
 REPOSITORY: Final = """
 gates: {there: test -s fixed.txt}
@@ -118,15 +116,15 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
-    """Where a test fails the hive's logs stay, and the last test says where."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-system-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
     script = AGENT.replace("\\", "\\\\")
     toml = f'[profiles.mender]\ncommand = ["/bin/sh", "-c", """{script}"""]\nprompt = "file"\n'
-    (folder / "hive.toml").write_text(toml)
     port, secret = free_port(), "x" * 20
-    with GitHub() as server, Collector().listening() as collector:
+    with (
+        GitHub() as server,
+        Collector().listening() as collector,
+        open_folder("github", request.session) as folder,
+    ):
+        (folder / "hive.toml").write_text(toml)
         hive = RealHive(
             folder, HIVE_GITHUB_URL=server.url, HIVE_GITHUB_WEBHOOK_PORT=str(port),
             HIVE_GITHUB_COMMENT_SECONDS="1", HIVE_GITHUB_SETTLE_SECONDS="0",
@@ -135,8 +133,7 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
         app = server.app(webhook_url=f"http://127.0.0.1:{port}/webhooks", webhook_secret=secret)
         server.organization("acme")
         server.install(app, "acme")
-        try:
-            hive.up()
+        with running(hive):
             # As `hive github connect` does; the service notices.
             for name, text in (
                 ("github-webhook.secret", secret),
@@ -147,15 +144,7 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
                 with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
                     file.write(text)
             _until_open(port)
-            before = request.session.testsfailed
             yield Scene(hive, server, collector)
-            kept = request.session.testsfailed > before
-        finally:
-            hive.stack.down()
-    if kept:
-        print(f"logs: {hive.stack.paths.logs}")
-    else:
-        shutil.rmtree(folder)
 
 
 def _until_open(port: int) -> None:

@@ -1,8 +1,6 @@
 """An alert, its incident and its runbook; a used-up budget and what follows: on real processes."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,7 +22,7 @@ from hive_contracts.policy import NOTHING, PolicyConfigured, PolicyRelaxed, Poli
 from hive_contracts.v1 import mission_pb2, operations_pb2
 from hive_shared.restraints import FRESH_SECONDS
 from hive_stack.ports import free_port
-from tests.system.hive import Ground, RealHive, ends, eventually, of_type
+from tests.system.hive import Ground, RealHive, ends, eventually, of_type, open_folder, running
 
 COUNT_EVERY: Final = 2.0
 """Seconds between two counts, and between two looks at budgets."""
@@ -84,21 +82,8 @@ class Post(RealHive):
 @pytest.fixture(scope="module")
 def hive(request: pytest.FixtureRequest) -> Iterator[Post]:
     """One for both tests: each looks at what is its own."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-post-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
-    hive = Post(folder)
-    try:
-        hive.stack.up()
-        before = request.session.testsfailed
+    with open_folder("post", request.session) as folder, running(Post(folder)) as hive:
         yield hive
-        kept = request.session.testsfailed > before
-    finally:
-        hive.stack.down()
-    if kept:
-        print(f"logs: {hive.stack.paths.logs}")
-    else:
-        shutil.rmtree(folder)
 
 
 INCIDENTS: Final = """\

@@ -1,22 +1,19 @@
 """What docs/modernise.md tells, again, on a package as it is published."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.system.hive import open_folder
 from tests.system.modernise import PACKAGE, Modernising, NoIndex, download
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="hive-modernise-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with open_folder("modernise", request.session) as made:
+        yield made
 
 
 @pytest.mark.full("the package's own suite is run some twenty times")

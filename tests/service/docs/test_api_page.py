@@ -1,31 +1,20 @@
 """The programs of the API's page, run as they stand against a hive."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.component.docs.pages import ROOT, blocks
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 
 @pytest.fixture
-def hive() -> Iterator[RealHive]:
-    folder = Path(tempfile.mkdtemp(prefix="hive-docs-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
-    hive = RealHive(folder)
-    try:
-        hive.stack.up()
+def hive(request: pytest.FixtureRequest) -> Iterator[RealHive]:
+    with open_folder("docs", request.session) as folder, running(RealHive(folder)) as hive:
         yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
 
 
 def test_the_programs_of_the_page_do_what_they_show(hive: RealHive) -> None:

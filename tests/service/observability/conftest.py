@@ -1,8 +1,5 @@
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +8,7 @@ from hive_stack.ports import free_port
 from tests.service.traces.collector import Collector
 from tests.service.traces.test_pull_request import SCRIBE
 from tests.suites.connected import connect
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 
 @pytest.fixture
@@ -27,13 +24,10 @@ def door() -> int:
 
 
 @pytest.fixture
-def hive(collector: Collector, door: int) -> Iterator[RealHive]:
+def hive(request: pytest.FixtureRequest, collector: Collector, door: int) -> Iterator[RealHive]:
     """A hive of real processes that sends its traces to the collector, connected to a test GitHub,
     with an agent `scribe`."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-observed-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
-    with GitHub() as github:
+    with GitHub() as github, open_folder("observed", request.session) as folder:
         hive = RealHive(
             folder,
             HIVE_OTLP_ENDPOINT=collector.endpoint,
@@ -42,9 +36,7 @@ def hive(collector: Collector, door: int) -> Iterator[RealHive]:
             HIVE_COUNT_EVERY="2",
             HIVE_PROFILES=json.dumps({"scribe": SCRIBE}),
         )
-        hive.stack.up()
-        github.repository("acme/shop")
-        connect(hive, github)
-        yield hive
-        hive.stack.down()
-    shutil.rmtree(folder)
+        with running(hive):
+            github.repository("acme/shop")
+            connect(hive, github)
+            yield hive

@@ -1,10 +1,8 @@
 """Secrets that were planted are seen nowhere: not in logs, traces, events, metrics or processes."""
 
 import asyncio
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,7 +18,7 @@ from tests.service.secrets.seen import Seen
 from tests.service.traces.collector import Collector
 from tests.service.traces.command import ended
 from tests.suites.connected import WEBHOOK_SECRET, connect
-from tests.system.hive import RealHive, eventually
+from tests.system.hive import RealHive, eventually, open_folder
 
 AGENT_SECRET: Final = "planted-agent-secret-b81e77"
 REMOTE_SECRET: Final = "planted-remote-password-90ad3c"
@@ -75,12 +73,9 @@ def github() -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="hive-secrets-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with open_folder("secrets", request.session) as folder:
+        yield folder
 
 
 def hive_on(github: GitHub, folder: Path, collector: Collector) -> RealHive:

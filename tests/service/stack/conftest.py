@@ -1,5 +1,3 @@
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,17 +5,15 @@ import pytest
 
 from hive_stack import Stack
 from tests.service.stack.standins import stack_at, write_standins
+from tests.system.hive import open_folder
 
 MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A folder that PostgreSQL's account may pass through, which pytest's own are not."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-stack-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def open_path(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with open_folder("stack", request.session) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from tests.service.traces.collector import Collector
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 
 class StartHive(Protocol):
@@ -22,23 +21,15 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def start_hive() -> Iterator[StartHive]:
+def start_hive(request: pytest.FixtureRequest) -> Iterator[StartHive]:
     """`start_hive(endpoint)`: a hive of real processes that sends its traces there."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-traces-"))
-    # PostgreSQL's account must pass through.
-    folder.chmod(0o755)
-    started: list[RealHive] = []
+    with open_folder("traces", request.session) as folder, ExitStack() as started:
 
-    def start(endpoint: str, **settings: str) -> RealHive:
-        hive = RealHive(folder, HIVE_OTLP_ENDPOINT=endpoint, **settings)
-        started.append(hive)
-        hive.stack.up()
-        return hive
+        def start(endpoint: str, **settings: str) -> RealHive:
+            hive = RealHive(folder, HIVE_OTLP_ENDPOINT=endpoint, **settings)
+            return started.enter_context(running(hive))
 
-    yield start
-    for hive in started:
-        hive.stack.down()
-    shutil.rmtree(folder)
+        yield start
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from hive_runner.testing import ScriptedModel, parse_scenario
 from hive_shared.profiles import Profile, profiles_of
 from tests.integration.runner.workshop import Source, Workshop
+from tests.system.hive import open_folder
 
 FOLDER = os.environ.get("HIVE_TEST_AGENTS", "")
 """Where npm installed them."""
@@ -28,6 +29,12 @@ def source(tmp_path: Path) -> Source:
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path / "data")
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with open_folder("agents", request.session) as made:
+        yield made
 
 
 @pytest.fixture

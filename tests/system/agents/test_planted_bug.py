@@ -4,9 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click.formatting
@@ -18,7 +15,7 @@ from hive_cli.main import main
 from hive_runner.testing import ScriptedModel, parse_scenario
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.system.agents import conftest as agents
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, running
 
 SOUND, BROKEN = "(col_count - len(row))", "(col_count - len(row) - 1)"
 TEST = """\
@@ -59,18 +56,10 @@ gates: [{run: "python -m pytest -q -p no:cacheprovider tests --junitxml=junit.xm
 """
 
 
-@contextmanager
-def hive_with(profile: dict[str, object], agent: str) -> Iterator[RealHive]:
-    folder = Path(tempfile.mkdtemp(prefix="hive-planted-"))
-    folder.chmod(0o755)
+def hive_with(folder: Path, profile: dict[str, object], agent: str) -> RealHive:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps({agent: profile}), PATH=path, HOME=str(folder))
-    try:
-        hive.stack.up()
-        yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
+    profiles = json.dumps({agent: profile})
+    return RealHive(folder, HIVE_PROFILES=profiles, PATH=path, HOME=str(folder))
 
 
 @pytest.fixture
@@ -92,7 +81,7 @@ def repository(tmp_path: Path) -> Path:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("agent", ["codex", "opencode-acp"])
 def test_a_wrong_fix_is_turned_down_by_the_tests_and_the_right_one_lands(
-    repository: Path, tmp_path: Path, agent: str, monkeypatch: pytest.MonkeyPatch
+    repository: Path, folder: Path, tmp_path: Path, agent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = ScriptedModel(parse_scenario(SCENARIO))
     home = tmp_path / "home"
@@ -102,7 +91,7 @@ def test_a_wrong_fix_is_turned_down_by_the_tests_and_the_right_one_lands(
     mission = tmp_path / "rows.yaml"
     mission.write_text(MISSION.replace("AGENT", agent))
     try:
-        with hive_with(profile, agent) as hive:
+        with running(hive_with(folder, profile, agent)) as hive:
             monkeypatch.setenv("HIVE_DATA", str(hive.data))
             ran = CliRunner().invoke(main, ["run", str(mission), "--repo", str(repository)])
             printed = CliRunner().invoke(main, ["logs", "rows-1"]).output

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from hive_runner.testing import ScriptedModel, read_scenario
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.component.docs.pages import ROOT, blocks
 from tests.system.agents.conftest import installed
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 EXAMPLE = ROOT / "examples" / "rehearsal"
 PORT = "8199"
@@ -31,25 +29,22 @@ def model() -> Iterator[ScriptedModel]:
 
 
 @pytest.fixture
-def hive(model: ScriptedModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealHive]:
+def hive(
+    model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[RealHive]:
     path = os.pathsep.join(map(installed, ("codex", "opencode", "claude")))
     pages = [text for _, text in blocks(ROOT / "docs/agents.md", "toml")]
     (page,) = (text for text in pages if "[profiles.rehearsal]" in text)
     port = model.url.rpartition(":")[2].partition("/")[0]
     profiles = tomllib.loads(page.replace(PORT, port))["profiles"]
-    folder = Path(tempfile.mkdtemp(prefix="hive-rehearsal-"))
-    folder.chmod(0o755)
-    temporary = folder / "tmp"  # never above a home of Codex: see conftest.py
-    temporary.mkdir(mode=0o777)
-    settings = {"PATH": path, "HOME": str(folder), "TMPDIR": str(temporary)}
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), **settings)
-    monkeypatch.setenv("HIVE_DATA", str(hive.data))
-    try:
-        hive.stack.up()
-        yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
+    with open_folder("rehearsal", request.session) as folder:
+        temporary = folder / "tmp"  # never above a home of Codex: see conftest.py
+        temporary.mkdir(mode=0o777)
+        settings = {"PATH": path, "HOME": str(folder), "TMPDIR": str(temporary)}
+        hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), **settings)
+        monkeypatch.setenv("HIVE_DATA", str(hive.data))
+        with running(hive):
+            yield hive
 
 
 @pytest.mark.timeout(300)

@@ -22,6 +22,7 @@ from tests.component.client.repositories import run_git
 from tests.system.agents import conftest as agents
 from tests.system.agents.terminal import Terminal
 from tests.system.agents.test_planted_bug import MISSION, SOUND, hive_with, repository
+from tests.system.hive import running
 
 __all__ = ["repository"]
 
@@ -65,7 +66,12 @@ MEND = "sed -i 's/ - len(row) + 1)/ - len(row))/' click/formatting.py"
     ("agent", "how"), [("codex", ["--done"]), ("opencode-acp", ["--note", "Note it down."])]
 )
 def test_a_person_takes_the_task_of_an_agent_at_work_and_gives_it_back(
-    repository: Path, tmp_path: Path, agent: str, how: list[str], monkeypatch: pytest.MonkeyPatch
+    repository: Path,
+    folder: Path,
+    tmp_path: Path,
+    agent: str,
+    how: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = ScriptedModel(parse_scenario(SCENARIO))
     home = tmp_path / "home"
@@ -76,9 +82,9 @@ def test_a_person_takes_the_task_of_an_agent_at_work_and_gives_it_back(
     mission.write_text(MISSION.replace("AGENT", agent))
     monkeypatch.setenv("HIVE_PROFILES", json.dumps({agent: profile}))
     try:
-        with hive_with(profile, agent) as hive:
+        with running(hive_with(folder, profile, agent)) as hive:
             monkeypatch.setenv("HIVE_DATA", str(hive.data))
-            with following(mission, repository) as running:
+            with following(mission, repository) as followed:
                 until(lambda: "stall" in became(model))
                 command = [*HIVE, "take", "rows-1", "--agent", "--into", str(mine)]
                 taken = Terminal(command, {**os.environ, "SHELL": "/bin/sh"}, repository)
@@ -93,8 +99,8 @@ def test_a_person_takes_the_task_of_an_agent_at_work_and_gives_it_back(
                 monkeypatch.chdir(mine)
                 given = CliRunner().invoke(main, ["give", *how])
                 assert given.exit_code == 0, given.output
-                said, _ = running.communicate(timeout=180)
-                assert running.returncode == 0, said
+                said, _ = followed.communicate(timeout=180)
+                assert followed.returncode == 0, said
             landed = CliRunner().invoke(main, ["land", "rows-1", "--repo", str(repository)])
             assert landed.exit_code == 0, landed.output
     finally:
@@ -145,11 +151,11 @@ def following(mission: Path, repository: Path) -> Iterator[subprocess.Popen[str]
     command = [*HIVE, "run", str(mission), "--repo", str(repository)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as running:
+    ) as followed:
         try:
-            yield running
+            yield followed
         finally:
-            running.kill()
+            followed.kill()
 
 
 def became(model: ScriptedModel) -> list[str]:

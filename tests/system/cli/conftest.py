@@ -1,8 +1,6 @@
 import asyncio
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from hive_cli.main import main
 from tests.component.client.repositories import commit, make_repository
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 AGENT = "cat >> asked.txt"
 """Does what an agent does: it reads its prompt and changes the repository."""
@@ -20,19 +18,14 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def module_hive() -> Iterator[RealHive]:
+def module_hive(request: pytest.FixtureRequest) -> Iterator[RealHive]:
     """One for the whole module: its tests use repositories of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-cli-"))
-    folder.chmod(0o755)
     profiles = {"qa-test-guardian": {"command": ["sh", "-c", AGENT]}}
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
-    try:
-        hive.stack.up()
-        yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
+    with open_folder("cli", request.session) as folder:
+        hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
+        with running(hive):
+            yield hive
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from hive_client.hive import ENDED
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.integration.runner.test_acp import AGENT, SESSION, begun, continued
 from tests.system.cli.conftest import Command, end_of
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 MISSION = """
 mission: most
@@ -34,27 +33,21 @@ phases:
 
 
 @pytest.fixture(scope="module")
-def module_hive() -> Iterator[RealHive]:
+def module_hive(request: pytest.FixtureRequest) -> Iterator[RealHive]:
     """With two agents that write what they were asked by the protocol into files of their own."""
-    folder = Path(tempfile.mkdtemp(prefix="hive-sessions-"))
-    folder.chmod(0o755)
-    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-    shutil.copy(AGENT, folder / "agent.py")
-    profiles = {
-        name: {
-            "command": [sys.executable, str(folder / "agent.py")], "protocol": "acp",
-            "resume": name == "edits", "login": {"needed": False},
-            "set_env": {"ACP_DOES": does, "ACP_WIRE": str(folder / name)},
-        }
-        for name, does in (("edits", "edit"), ("asks", "question"))
-    }  # fmt: skip
-    hive = RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)
-    try:
-        hive.stack.up()
-        yield hive
-    finally:
-        hive.stack.down()
-        shutil.rmtree(folder)
+    with open_folder("sessions", request.session) as folder:
+        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+        shutil.copy(AGENT, folder / "agent.py")
+        profiles = {
+            name: {
+                "command": [sys.executable, str(folder / "agent.py")], "protocol": "acp",
+                "resume": name == "edits", "login": {"needed": False},
+                "set_env": {"ACP_DOES": does, "ACP_WIRE": str(folder / name)},
+            }
+            for name, does in (("edits", "edit"), ("asks", "question"))
+        }  # fmt: skip
+        with running(RealHive(folder, HIVE_PROFILES=json.dumps(profiles), PATH=path)) as hive:
+            yield hive
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from click.testing import CliRunner
 from hive_cli.main import main
 from tests.component.client.repositories import commit, make_repository
 from tests.system.agents.terminal import Terminal
-from tests.system.hive import RealHive
+from tests.system.hive import RealHive, open_folder, running
 
 AGENT = """\
 #!/bin/sh
@@ -42,11 +40,9 @@ DOING = f"{AT_WORK}, ▸ Edit src/upload.py, 41.5k tokens"
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="hive-story-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with open_folder("story", request.session) as made:
+        yield made
 
 
 @pytest.fixture
@@ -58,11 +54,8 @@ def hive(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealHive]:
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     hive = RealHive(folder / "hive", HIVE_PROFILES=profiles, PATH=path)
     monkeypatch.setenv("HIVE_DATA", str(hive.data))
-    try:
-        hive.stack.up()
+    with running(hive):
         yield hive
-    finally:
-        hive.stack.down()
 
 
 @pytest.fixture
