@@ -69,7 +69,24 @@ def test_what_lags_for_a_moment_is_no_incident() -> None:
 
 def test_what_follows_from_something_else_is_counted_there() -> None:
     found = causes([*own(GATEWAY, LAG, STUCK), burning("command-latency")], NOTHING)
-    assert firing(found) == {"service-silent/gateway": 2, "stuck-consumer/gateway": 2}
+    assert firing(found) == {"service-silent/gateway": 4}
+    assert firing(causes(own(LAG, STUCK), NOTHING)) == {"stuck-consumer/gateway": 2}
+
+
+def test_what_is_told_apart_by_the_same_label_follows_only_from_its_own() -> None:
+    found = causes(own(GITHUB, STUCK), NOTHING)
+    assert firing(found) == {"service-silent/github": 1, "stuck-consumer/gateway": 1}
+    found = causes(own(STUCK), NOTHING, {"service-silent/gateway", "service-silent/github"})
+    assert firing(found) == {"service-silent/gateway": 1}
+    of_hosts = IncidentsFile(
+        causes=(
+            CauseEntry("DiskFull", group_by=("host",)),
+            CauseEntry("Latency", group_by=("host",), follows=("DiskFull",)),
+        )
+    )
+    alerts = [outside("DiskFull", host="a"), outside("Latency", host="a")]
+    alerts += [outside("Latency", host="b"), outside("Latency")]
+    assert firing(causes(alerts, of_hosts)) == {"DiskFull/a": 3, "Latency/b": 1}
 
 
 def test_that_no_runner_is_there_is_the_incident_of_those_that_went_silent() -> None:

@@ -180,7 +180,8 @@ def test_continuing_does_each_remaining_task_in_order(
             hive("cancel", mission["name"])
     said = json.loads(hive("mission", "continue", "call.json", "--json").stdout)
     assert end_of(module_hive, said["mission"]) == "succeeded"
-    assert hive("land", said["mission"]).exit_code == 0
+    landed = hive("land", said["mission"])
+    assert landed.exit_code == 0, landed.output
     asked = (repository / "asked.txt").read_text()
     assert asked.index("First: a") < asked.index("Second: b")
     assert asked.count("Do it") == 2, "the objective is part of every prompt"

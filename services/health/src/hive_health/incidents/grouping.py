@@ -29,9 +29,11 @@ FIXED: Final = frozenset({"regression"})
 FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     "slo-*": ("record-away", "bus-away", "service-silent", "feed-held-up", "projection-stopped"),
     "projection-lagging": ("stuck-consumer", "pool-exhausted"),
+    "stuck-consumer": ("service-silent",),
     "HiveIsUnseen": ("service-silent",),
     "HiveHasNoRunner": ("runner-silent", "runner-deaf"),
 }
+"""Of two that are told apart by the same labels, one follows only from the other of its values."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -101,10 +103,18 @@ def _leader(
         each
         for each in others
         if any(fnmatchcase(name_of(each), pattern) for pattern in patterns)
+        and not _of_another(key, each, rules)
         # Of two that would follow from each other, neither does.
         and not any(fnmatchcase(name, pattern) for pattern in _follows(name_of(each), rules))
     ]
     return leading[0] if leading else None
+
+
+def _of_another(key: str, other: str, rules: IncidentsFile) -> bool:
+    """Whether both are told apart by the same labels, and one has other values there."""
+    (name, _, values), (leader, _, led) = key.partition("/"), other.partition("/")
+    by = _group_by(name, rules)
+    return bool(by and values and led) and by == _group_by(leader, rules) and values != led
 
 
 def _follows(name: str, rules: IncidentsFile) -> tuple[str, ...]:
