@@ -46,8 +46,6 @@ _BEGUN: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge"
 """What git leaves in its directory until such a thing is done."""
 _AT_ONCE: Final = 500
 """Paths in one call."""
-_LARGE: Final = 200_000
-"""Bytes of an index: about two thousand files."""
 
 
 class Workspace:
@@ -158,15 +156,6 @@ class Workspace:
         with (self.own_git / "config").open("a") as file:
             file.write("[core]\n\tsparseCheckout = true\n")
         await self.own("checkout", "-q", "--force", "--detach", commit)
-
-    async def is_large(self, mirror: Mirror, commit: str) -> bool:
-        """Whether a commit has so many files that writing all of them takes long."""
-        if mirror.is_large is None:
-            if not self.own_git.exists():
-                await self._make_own(mirror, commit)
-            await self.own("read-tree", commit)
-            mirror.is_large = (self.own_git / "index").stat().st_size >= _LARGE
-        return mirror.is_large
 
     async def matching(self, mirror: Mirror, commit: str, patterns: Sequence[str]) -> bytes:
         """The entries of a commit that match globs, as `ls-files --stage -z` prints them."""
@@ -287,7 +276,7 @@ class Workspace:
         self._borrow(self.seen_git, [mirror.git_dir])
         _copy_shallow(mirror.git_dir, self.seen_git)
         (self.seen_git / "HEAD").write_text(f"{commit}\n")
-        tags = await mirror.tags()
+        tags = await asyncio.to_thread(mirror.tags)
         if tags:
             (self.seen_git / "packed-refs").write_bytes(
                 b"# pack-refs with:\n" + tags.encode("utf-8", "surrogateescape")

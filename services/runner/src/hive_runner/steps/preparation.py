@@ -85,7 +85,7 @@ async def _prepare(
     workspace.exclude([path for path in said.stdout.split(b"\0") if path])
     await workspace.own("add", "--update", "--", ".")
     tree = (await workspace.own("write-tree")).text
-    if tree != (await workspace.own("rev-parse", f"{commit}^{{tree}}")).text:
+    if tree != await mirror.commits.tree_of(commit):
         workspace.note = None  # a warm tree has its tracked files from the commit
     return Prepared(tree, private, large)
 
@@ -121,7 +121,7 @@ async def _key(
     """Of all that a set-up may depend on: two with the same key would make the same. Without a
     set-up that is nothing; empty where the tree is not worth keeping."""
     if not file.setup_command:
-        large = await job.workspace.is_large(mirror, commit)
+        large = await mirror.commits.are_large(commit)
         return f"files of {mirror.git_dir.name}, for {use}" if large else ""
     depends: list[object] = [
         use, mirror.git_dir.name, file.setup_command, sorted(job.given(file).items()),
@@ -138,7 +138,7 @@ async def _key(
             )
         depends.append(listed.hex())
     else:
-        depends.append(await mirror.tree_of(commit))
+        depends.append(await mirror.commits.tree_of(commit))
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()
 
 
