@@ -19,7 +19,7 @@ from hive_runner.repositories.commits import GITLINK, submodules_in
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.names import AttemptName
 from hive_runner.repositories.removal import remove_entry
-from hive_runner.repositories.workspace import Workspace
+from hive_runner.repositories.workspace import EVERY_SUBMODULE, Workspace
 
 log = logging.getLogger(__name__)
 
@@ -257,14 +257,7 @@ class _Differing(msgspec.Struct, frozen=True):
 
 async def _differing(workspace: Workspace, commit: str) -> list[_Differing]:
     said = await workspace.own(
-        # A `.gitmodules` could say that a submodule is to be ignored.
-        "diff-index",
-        "--cached",
-        "--raw",
-        "-z",
-        "--no-renames",
-        "--ignore-submodules=none",
-        commit,
+        "diff-index", "--cached", "--raw", "-z", "--no-renames", EVERY_SUBMODULE, commit
     )
     fields = said.stdout.split(b"\0")
     found = []

@@ -44,6 +44,8 @@ _AGENT_CONFIG: Final = f"""\
 """
 _BEGUN: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 """What git leaves in its directory until such a thing is done."""
+EVERY_SUBMODULE: Final = "--ignore-submodules=none"
+"""For what compares: a `.gitmodules` may say that some are to be ignored."""
 _AT_ONCE: Final = 500
 """Paths in one call."""
 
