@@ -137,7 +137,7 @@ async def seal(
         other = ("-p", work.joins) if work.joins else ()
         made = await workspace.own("commit-tree", "-p", parent, *other, "-m", work.message, tree)
         commit = made.text
-    await workspace.own("update-ref", work.name.attempt_ref, commit)
+    workspace.point(work.name.attempt_ref, commit)
     if work.joins or (differs and parent == work.start):
         return Sealed(commit, changed=bool(work.joins) or tree != work.prepared)
     start_tree = await mirror.commits.tree_of(work.start)

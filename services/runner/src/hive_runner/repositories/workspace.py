@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from hive_contracts.outcome import MAX_NAMED
 from hive_contracts.plan import ArtifactRef
-from hive_runner.errors import failed
-from hive_runner.repositories import tracked
+from hive_runner.errors import GitFailed, failed
+from hive_runner.repositories import refs, tracked
 from hive_runner.repositories.git import IDENTITY, Git, Said
 from hive_runner.repositories.mirror import Mirror, object_format
 from hive_runner.repositories.removal import remove, remove_entry
@@ -147,8 +147,10 @@ class Workspace:
                 except OSError:  # there is something in it, or it went with another
                     break
 
-    async def check_out_to_merge(self, mirror: Mirror, commit: str) -> None:
+    async def check_out_to_merge(self, mirror: Mirror, commit: str, branch: str = "") -> None:
         """Be at a commit without its files: git then writes only those that a merge touches.
+
+        What is committed then moves the `branch`, a ref, if there is one.
 
         Those that say how files are merged are written, wherever they are.
         """
@@ -157,7 +159,8 @@ class Workspace:
         (self.own_git / "info" / "sparse-checkout").write_text(".gitattributes\n")
         with (self.own_git / "config").open("a") as file:
             file.write("[core]\n\tsparseCheckout = true\n")
-        await self.own("checkout", "-q", "--force", "--detach", commit)
+        on = ["-B", branch.removeprefix("refs/heads/")] if branch else ["--detach"]
+        await self.own("checkout", "-q", "--force", *on, commit)
 
     async def matching(self, mirror: Mirror, commit: str, patterns: Sequence[str]) -> bytes:
         """The entries of a commit that match globs, as `ls-files --stage -z` prints them."""
@@ -199,6 +202,23 @@ class Workspace:
         return await self._git.run(
             *arguments, git_dir=self.own_git, work_tree=self.tree, env=env, statuses=statuses
         )
+
+    def head(self) -> str:
+        """The commit that the own git directory is at. Raises GitFailed."""
+        commit = refs.head(self.own_git)
+        if not commit:
+            raise GitFailed("HEAD", 0, f"{self.own_git} is at no commit")
+        return commit
+
+    def point(self, ref: str, commit: str) -> None:
+        """Let a ref of the own git directory name a commit, whatever it named before."""
+        path = self.own_git / ref
+        fresh = path.with_name(f"{path.name}.lock")  # which git takes for no ref
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+        with fresh.open("x") as file:
+            file.write(f"{commit}\n")
+        fresh.replace(path)
 
     async def bare(self, *arguments: str) -> Said:
         """A call on the runner's own git directory alone, in which no file of the tree has a say:
