@@ -114,26 +114,31 @@ class Workspace:
             await self._make_own(mirror, commit)
         if lent is None:
             await self.own("checkout", "-q", "--force", "--detach", commit)
+            listed = await self._listed() if self.is_elsewhere else b""
         else:
-            await self._update(lent, commit)
+            listed = await self._update(lent, commit)
         await self._make_visible(mirror, commit)
         if not self.is_elsewhere:
             return ""
-        listed = (await self.own("ls-files", "-z")).stdout
         return await asyncio.to_thread(
             tracked.write_down, self.tree.parent, self.own_git / "index", listed
         )
 
-    async def _update(self, lent: Lent, commit: str) -> None:
-        """From the tracked files of one commit to those of another."""
+    async def _listed(self) -> bytes:
+        """What `ls-files -z` lists."""
+        return (await self.own("ls-files", "-z")).stdout
+
+    async def _update(self, lent: Lent, commit: str) -> bytes:
+        """From the tracked files of one commit to those of another; answers the list of these."""
         shutil.copy2(self.tree.parent / tracked.INDEX, self.own_git / "index")
         await self.own("read-tree", "-m", commit)
-        listed = (await self.own("ls-files", "-z")).stdout
+        listed = await self._listed()
         gone = lent.lying - tracked.paths_in(listed)
         await asyncio.to_thread(self._take_away, gone, lent.note.files.keys())
         # Whatever is not exactly as it was checked out, or not there, is written anew.
         await self.own("checkout-index", "-q", "--force", "--all", "--index")
-        await self.own("update-ref", "--no-deref", "HEAD", commit)
+        self.point("HEAD", commit)
+        return listed
 
     def _take_away(self, paths: Iterable[bytes], noted: Container[bytes]) -> None:
         """With the folders that were there for these paths alone."""

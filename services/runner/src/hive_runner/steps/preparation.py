@@ -18,7 +18,7 @@ import msgspec
 from hive_contracts.files import RepositoryFile
 from hive_runner.errors import failed
 from hive_runner.processes.output import Output
-from hive_runner.repositories import copies, lfs, submodules, warm
+from hive_runner.repositories import copies, lfs, submodules, tracked, warm
 from hive_runner.repositories.caches import Use
 from hive_runner.repositories.copies import Copies
 from hive_runner.repositories.mirror import Mirror
@@ -106,11 +106,11 @@ async def _move_in(
     if not key:
         return None
     trees = job.place.trees
-    tracked: list[bytes] = []
+    present: list[bytes] = []
     if file.setup_inputs:
         listed = await job.workspace.matching(mirror, commit, ["**"])
-        tracked = [entry.partition(b"\t")[2] for entry in listed.split(b"\0") if entry]
-    lent = await trees.take_warm(key, without=tracked)
+        present = [entry.partition(b"\t")[2] for entry in listed.split(b"\0") if entry]
+    lent = await trees.take_warm(key, without=present)
     job.workspace.live_in(trees.take_fresh() if lent is None else lent.tree)
     return lent
 
@@ -178,8 +178,9 @@ def _can_be_kept(workspace: Workspace, before: bytes, brought: Copies) -> bool:
 async def _noted(
     workspace: Workspace, key: str, private: tuple[str, ...], digest: str
 ) -> warm.Note | None:
-    listed = await workspace.own("ls-files", "-z")
-    paths = [path for path in listed.stdout.split(b"\0") if path]
+    paths = await asyncio.to_thread(tracked.read, workspace.tree.parent, digest)
+    if paths is None:  # the set-up has written there
+        return None
     return await warm.note_of(
         workspace.tree, key, [*paths, *(os.fsencode(path) for path in private)], digest
     )
