@@ -44,6 +44,15 @@ def test_branches_and_what_was_stashed_are_found_as_git_finds_them(tmp_path: Pat
     assert refs.head(tmp_path / ".git") == git(tmp_path, "rev-parse", "HEAD")
 
 
+def test_a_repository_without_a_ref_is_told_from_others(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert refs.are_none(tmp_path / ".git")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "1")
+    assert not refs.are_none(tmp_path / ".git")
+    git(tmp_path, "pack-refs", "--all")
+    assert not refs.are_none(tmp_path / ".git")
+
+
 def test_tags_and_single_refs_are_found_as_git_finds_them(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     for name in ("old", "both", "deep/er"):

@@ -55,7 +55,7 @@ async def test_files_trees_and_submodules_are_those_of_the_commit(
         assert await commits.submodules_of(commit) == {"d/\u00fc\ny".encode()}
         assert not await commits.are_large(commit)
         assert await mirror.has(commit)
-    assert calls == ["rev-list", "-c", "cat-file", "cat-file", "cat-file", "ls-tree"]
+    assert calls == ["-c", "cat-file", "cat-file", "cat-file", "ls-tree"]
 
 
 async def test_a_file_that_is_too_long_to_be_remembered_is_read_again(

@@ -90,6 +90,8 @@ class Mirror:
         """Whether a commit is here with everything that it needs."""
         if self.commits.is_whole(commit):
             return True
+        if refs.are_none(self.git_dir):
+            return False
         said = await self._git.run(
             "rev-list", "--objects", "--quiet", commit, "--not", "--all",
             git_dir=self.git_dir, statuses=(0, 1, 128),

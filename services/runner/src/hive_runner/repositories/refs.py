@@ -30,6 +30,11 @@ def head(git_dir: Path) -> str:
     return named(git_dir, name)
 
 
+def are_none(git_dir: Path) -> bool:
+    """Whether there is no ref at all, but for HEAD."""
+    return not (git_dir / "packed-refs").exists() and not any(_files(git_dir / "refs"))
+
+
 def named(git_dir: Path, name: str) -> str:
     """The commit, or another object, that a ref names; empty where there is no such ref."""
     return _commit(_text(git_dir / name)) or dict(_packed(git_dir)).get(name, "")
