@@ -79,6 +79,8 @@ def git_said(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
+_BLANKS: Final[dict[str, Path]] = {}
+"""The empty git directories that runners of this process have made, for others to copy."""
 Files = tuple[tuple[str, str], ...]
 
 
@@ -186,6 +188,10 @@ class Workshop:
         self.depot = Depot(self.options.folder / "artifacts", NoHive())
         self.git = Git(self.options.folder / "git", person or PERSON)
         self.git.prepare()
+        for name, blank in _BLANKS.items():
+            copied = self.options.folder / "git" / name
+            shutil.copytree(blank, copied)
+            self.git._blanks.add(copied)
         roster = Roster(self.options.profiles, person or PERSON)
         self.place = place_of(
             self.options, self.git, self.depot, person or PERSON, roster,
@@ -194,7 +200,12 @@ class Workshop:
         self.mirrors = self.place.mirrors
 
     async def perform(self, lease: Lease, handover: Handover | None = None) -> Outcome:
-        return await perform(self.place, lease, lease.traceparent, handover)
+        outcome = await perform(self.place, lease, lease.traceparent, handover)
+        for blank in self.git._blanks:
+            if blank.name not in _BLANKS:
+                made = Path(tempfile.mkdtemp(dir=_ground().name)) / blank.name
+                _BLANKS[blank.name] = shutil.copytree(blank, made)
+        return outcome
 
     def artifact(self, ref: ArtifactRef | None) -> bytes:
         assert ref is not None
