@@ -44,6 +44,32 @@ def test_branches_and_what_was_stashed_are_found_as_git_finds_them(tmp_path: Pat
     assert refs.head(tmp_path / ".git") == git(tmp_path, "rev-parse", "HEAD")
 
 
+def test_a_repository_without_a_ref_is_told_from_others(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    assert refs.are_none(tmp_path / ".git")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "1")
+    assert not refs.are_none(tmp_path / ".git")
+    git(tmp_path, "pack-refs", "--all")
+    assert not refs.are_none(tmp_path / ".git")
+
+
+def test_tags_and_single_refs_are_found_as_git_finds_them(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    for name in ("old", "both", "deep/er"):
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", name)
+        git(tmp_path, "tag", "-a", "-m", name, name)
+    git(tmp_path, "pack-refs", "--all")
+    git(tmp_path, "tag", "-f", "both", "HEAD")
+    git(tmp_path, "tag", "loose/one", "HEAD")
+    git_dir = tmp_path / ".git"
+    (git_dir / "refs" / "tags" / "half.lock").write_text(f"{ONE}\n")
+    said = git(tmp_path, "for-each-ref", "--format=%(refname) %(objectname)", "refs/tags")
+    listed = dict(line.split() for line in said.splitlines())
+    assert refs.tags(git_dir) == listed
+    assert {name: refs.named(git_dir, name) for name in listed} == listed
+    assert refs.named(git_dir, "refs/tags/none") == ""
+
+
 @pytest.mark.parametrize(
     "said", ["ref: refs/../../../secret", "ref: /etc/passwd", "ref: refs/a\0b", "no commit", ""]
 )

@@ -7,9 +7,8 @@ from tests.integration.runner.workshop import Source, Workshop, new_nap
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
-    source = Source(tmp_path / "their" / "repo")
-    source.commit({"README": "hello\n", "src/a.py": "a = 1\n", ".gitignore": "*.log\n"})
-    return source
+    files = {"README": "hello\n", "src/a.py": "a = 1\n", ".gitignore": "*.log\n"}
+    return Source(tmp_path / "their" / "repo", files)
 
 
 @pytest.fixture

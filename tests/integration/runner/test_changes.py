@@ -42,11 +42,18 @@ async def work(
         ),
         ("git -c core.ignorecase=true add .; mkdir .GitHub; echo x > .GitHub/x", (".GitHub/x",)),
         ("chmod +x .hive/repo.yaml", (".hive/repo.yaml",)),
+        (
+            ("printf '[submodule \"x\"]\\n path = .github/x\\n ignore = all\\n' > .gitmodules;"
+            " git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),.github/x;"
+            " mkdir .github/x; git add .gitmodules; git commit -qm a"),
+            (".github/x",),
+        ),
         ("rm -r .github; git add -A; git commit -qm a; git revert --no-edit HEAD; echo > y", ()),
     ],
     ids=[
         "else", "changed", "replaced", "removed", "renamed", "linked-away", "through-a-link",
-        "link-to-it", "other-links", "links-out", "letter-case", "mode", "taken-back",
+        "link-to-it", "other-links", "links-out", "letter-case", "mode",
+        "submodule-to-be-ignored", "taken-back",
     ],
 )  # fmt: skip
 async def test_protected_paths_are_found_however_they_are_touched(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hive_runner.repositories import workspace
+from hive_runner.repositories import commits
 from hive_runner.repositories.removal import remove
 from tests.integration.runner.test_setup import MESSES, tree_of
 from tests.integration.runner.workshop import Source, Workshop, done, failure, lease
@@ -16,7 +16,7 @@ LOOK = "rm -rf {into}; cp -a . {into}; stat -c %i README > seen"
 @pytest.fixture(autouse=True)
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any repository is."""
-    monkeypatch.setattr(workspace, "_LARGE", 0)
+    monkeypatch.setattr(commits, "_LARGE", 0)
 
 
 async def test_what_nobody_touched_is_not_written_again(source: Source, workshop: Workshop) -> None:

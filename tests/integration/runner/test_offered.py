@@ -65,7 +65,7 @@ async def test_a_base_comes_along_its_chain_and_the_next_one_brings_what_is_new(
     second = source.commit({"a": "2"})
     following = Repository(NOWHERE, second, "main", hive.offer(source, first, chain))
     await one.ensure_base(following)
-    assert await one.text_of(second, "a") == "2"
+    assert await one.commits.text_of(second, "a") == "2"
     assert len(hive.asked) == asked + 2  # the new link and its bundle
 
     other = await mirror(tmp_path / "runner", hive, following)

@@ -316,6 +316,18 @@ async def test_a_repository_made_within_the_tree_is_handed_in_as_files(
     assert workshop.files_of(result.commit)["inner/one"] == "1"
 
 
+async def test_a_repository_within_the_tree_that_is_said_to_be_ignored_is_handed_in_as_files(
+    source: Source, workshop: Workshop
+) -> None:
+    run = (
+        "git init -q inner; echo 1 > inner/one; cd inner; git add one;"
+        " git -c user.name=a -c user.email=a@b commit -q -m 1; cd ..;"
+        " printf '[submodule \"inner\"]\\n path = inner\\n ignore = all\\n' > .gitmodules"
+    )
+    result = done(await workshop.perform(lease(source, run=run)))
+    assert workshop.files_of(result.commit)["inner/one"] == "1"
+
+
 async def test_odd_files_arrive_as_they_are(source: Source, workshop: Workshop) -> None:
     run = (
         "printf 'a\\r\\nb\\r\\n' > crlf.txt; ln -s /nowhere link; echo x > 'a \"b\"\\ ü\n.txt';"

@@ -1,13 +1,17 @@
 """A runner's place without a hive: real git, real processes, artifacts in a folder."""
 
 import asyncio
+import functools
 import os
 import random
+import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import psutil
@@ -40,6 +44,7 @@ from hive_shared.profiles import Profile
 
 PERSON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SECRET": "not for agents"}
 DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def new_id() -> str:
@@ -48,6 +53,11 @@ def new_id() -> str:
 
 def git(folder: Path, *arguments: str) -> str:
     """A call of git as a person would make it, in a person's repository."""
+    return git_said(folder, *arguments).decode("utf-8", "replace").strip()
+
+
+def git_said(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    """The same, with all that it says."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -63,18 +73,45 @@ def git(folder: Path, *arguments: str) -> str:
         "GIT_CONFIG_VALUE_3": "false",
     }
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=env | DATES, capture_output=True, check=True
-    )
-    return done.stdout.decode("utf-8", "replace").strip()
+        ["git", *arguments], cwd=folder, env=env | DATES, input=stdin, capture_output=True,
+        check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+_BLANKS: Final[dict[str, Path]] = {}
+"""The empty git directories that runners of this process have made, for others to copy."""
+Files = tuple[tuple[str, str], ...]
+
+
+@functools.cache
+def _ground() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="hive-sources-")
+
+
+@functools.cache
+def _made(files: Files | None) -> Path:
+    """An empty repository, or one with a commit of these files. To copy it takes less time than to
+    have git make another."""
+    folder = Path(tempfile.mkdtemp(dir=_ground().name)) / "repo"
+    if files is None:
+        folder.mkdir()
+        git(folder, "init", "-q")
+        for sample in folder.glob(".git/hooks/*.sample"):
+            sample.unlink()
+    else:
+        Source(folder).commit(dict(files))
+    return folder
 
 
 class Source:
     """A person's repository."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: dict[str, str] | None = None) -> None:
+        """Empty, or with a first commit of these files."""
         self.path = path
-        path.mkdir(parents=True)
-        git(path, "init", "-q")
+        made = _made(None if files is None else tuple(files.items()))
+        shutil.copytree(made, path, symlinks=True)
 
     def commit(self, files: dict[str, str], message: str = "change") -> str:
         for name, content in files.items():
@@ -96,7 +133,13 @@ class Source:
 
     @property
     def head(self) -> str:
-        return git(self.path, "rev-parse", "HEAD")
+        """As `rev-parse HEAD` says it, which is asked where it cannot be read."""
+        git_dir = self.path / ".git"
+        said = (git_dir / "HEAD").read_text().strip() if git_dir.is_dir() else ""
+        name = said.removeprefix("ref: ")
+        if name != said and (git_dir / name).is_file():
+            said = (git_dir / name).read_text().strip()
+        return said if _COMMIT.fullmatch(said) else git(self.path, "rev-parse", "HEAD")
 
     @property
     def repository(self) -> Repository:
@@ -104,11 +147,15 @@ class Source:
 
     def state(self) -> tuple[str, ...]:
         """All that a runner must leave as it is."""
+        git_dir = self.path / ".git"
+        refs = [path for path in sorted(git_dir.glob("refs/**/*")) if path.is_file()]
+        packed = git_dir / "packed-refs"
         return (
             self.head,
-            git(self.path, "for-each-ref"),
+            *(f"{path.relative_to(git_dir)} {path.read_text()}" for path in refs),
+            packed.read_text() if packed.exists() else "",
             git(self.path, "status", "--porcelain", "--ignored"),
-            (self.path / ".git" / "config").read_text(),
+            (git_dir / "config").read_text(),
         )
 
 
@@ -141,6 +188,10 @@ class Workshop:
         self.depot = Depot(self.options.folder / "artifacts", NoHive())
         self.git = Git(self.options.folder / "git", person or PERSON)
         self.git.prepare()
+        for name, blank in _BLANKS.items():
+            copied = self.options.folder / "git" / name
+            shutil.copytree(blank, copied)
+            self.git._blanks.add(copied)
         roster = Roster(self.options.profiles, person or PERSON)
         self.place = place_of(
             self.options, self.git, self.depot, person or PERSON, roster,
@@ -149,7 +200,12 @@ class Workshop:
         self.mirrors = self.place.mirrors
 
     async def perform(self, lease: Lease, handover: Handover | None = None) -> Outcome:
-        return await perform(self.place, lease, lease.traceparent, handover)
+        outcome = await perform(self.place, lease, lease.traceparent, handover)
+        for blank in self.git._blanks:
+            if blank.name not in _BLANKS:
+                made = Path(tempfile.mkdtemp(dir=_ground().name)) / blank.name
+                _BLANKS[blank.name] = shutil.copytree(blank, made)
+        return outcome
 
     def artifact(self, ref: ArtifactRef | None) -> bytes:
         assert ref is not None
@@ -186,8 +242,18 @@ class Workshop:
 
     def files_of(self, commit: str) -> dict[str, str]:
         """Contents by path."""
-        names = self.mirror_git("ls-tree", "-r", "--name-only", commit).splitlines()
-        return {name: self.mirror_git("show", f"{commit}:{name}") for name in names}
+        (mirror,) = self.options.folder.glob("mirrors/*.git")
+        listed = git(mirror, "ls-tree", "-r", "-z", commit)
+        entries = [entry.split("\t", 1) for entry in listed.split("\0") if entry]
+        asked = "".join(f"{fields.split()[2]}\n" for fields, _ in entries)
+        left = git_said(mirror, "cat-file", "--batch", stdin=asked.encode())
+        found = {}
+        for _, name in entries:
+            head, _, left = left.partition(b"\n")
+            size = int(head.split()[2])
+            found[name] = left[:size].decode("utf-8", "replace").strip()
+            left = left[size + 1 :]
+        return found
 
     def folders_left(self) -> list[str]:
         return [path.name for path in self.options.folder.glob("attempts/*")]

@@ -84,7 +84,7 @@ async def repository_file(mirror: Mirror, repository: Repository) -> RepositoryF
 
     Raises StepFailed where a person has to correct it.
     """
-    text = await mirror.text_of(repository.base, REPOSITORY_FILE)
+    text = await mirror.commits.text_of(repository.base, REPOSITORY_FILE)
     try:
         return parse_repository(text or "", f"{REPOSITORY_FILE}@{repository.base[:12]}")
     except FileProblem as problem:

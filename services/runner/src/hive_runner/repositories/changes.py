@@ -1,7 +1,8 @@
-"""What a person should see of a change before it is merged: protected paths, and changed tests.
+"""What a person should see of a change before it is merged: its size, protected paths, and changed
+tests.
 
-Read from two commits, not from what the command says it did. Renames are not looked for: what
-leaves a path has touched it.
+Read from two commits, not from what the command says it did. Only for the size a rename is one file
+with few lines: what leaves a path has touched it.
 """
 
 import posixpath
@@ -17,7 +18,7 @@ from hive_contracts.files.repository import REPOSITORY_FILE
 from hive_contracts.outcome import MAX_NAMED, FileChange
 from hive_runner.errors import failed, plain
 from hive_runner.repositories.patterns import Patterns, compiled
-from hive_runner.repositories.workspace import Workspace
+from hive_runner.repositories.workspace import EVERY_SUBMODULE, Workspace
 
 TESTS: Final = compiled(
     (
@@ -31,6 +32,9 @@ TESTS: Final = compiled(
 """Where the tests of common layouts are."""
 MAX_LINKS: Final = 500
 """New symbolic links whose targets are looked at."""
+_STAT: Final = re.compile(rb"(\d+) (file|insertion|deletion)")
+_NONE: Final = "000000"
+"""The mode of what is not there."""
 _SYMLINK: Final = "120000"
 _LINKS: Final = frozenset({_SYMLINK, "160000"})
 """Modes of what is entered like a folder: symbolic links and submodules."""
@@ -47,6 +51,10 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Changes(msgspec.Struct, frozen=True):
+    files: int
+    insertions: int
+    deletions: int
+    """Lines."""
     protected: tuple[str, ...]
     """What waits for a person."""
     protected_files: int
@@ -85,7 +93,12 @@ async def changes(
 
     `joins` is a commit that was merged in: what came with it is nobody's change here.
     """
-    entries = await _differing(workspace, start, commit)
+    said = await workspace.bare(
+        "diff-tree", "-r", "-z", "-M", "--raw", "--shortstat", EVERY_SUBMODULE, start, commit
+    )
+    raw, _, stat = said.stdout.rpartition(b"\0")
+    size = {noun: int(number) for number, noun in _STAT.findall(stat)}
+    entries = _entries(raw)
     if joins:
         entries = await _beside(workspace, entries, start, commit, joins)
     # New tests hide nothing; what was there and is changed or gone may.
@@ -97,6 +110,9 @@ async def changes(
     counted = await _counted(workspace, start, commit) if tests else {}
     named = [counted.get(path, FileChange(path)) for path in tests[:MAX_NAMED]]
     return Changes(
+        files=size.get(b"file", 0),
+        insertions=size.get(b"insertion", 0),
+        deletions=size.get(b"deletion", 0),
         protected=tuple(plain(path) for path in waiting[:MAX_NAMED]),
         protected_files=len(waiting),
         tests=tuple(_named(file, shown.gated) for file in named),
@@ -105,8 +121,10 @@ async def changes(
 
 
 async def _differing(workspace: Workspace, start: str, commit: str) -> list[_Entry]:
-    raw = await workspace.own("diff-tree", "-r", "-z", "--no-renames", "--raw", start, commit)
-    return _entries(raw.stdout)
+    said = await workspace.bare(
+        "diff-tree", "-r", "-z", "--no-renames", "--raw", EVERY_SUBMODULE, start, commit
+    )
+    return _entries(said.stdout)
 
 
 async def _beside(
@@ -172,12 +190,19 @@ async def _counted(workspace: Workspace, start: str, commit: str) -> dict[str, F
 
 
 def _entries(raw: bytes) -> list[_Entry]:
-    fields = raw.split(b"\0")
-    found: list[_Entry] = []
-    for said, path in zip(fields[::2], fields[1::2], strict=False):
+    """Of git's raw format; a rename is one file that went, and one that is new."""
+    fields = iter(raw.split(b"\0"))
+    found: dict[bytes, _Entry] = {}
+    for said in fields:
+        if not said:
+            continue
         old_mode, mode, _, blob, status = said.decode("ascii").lstrip(":").split(" ")
-        found.append(_Entry(fsdecode(path), old_mode, mode, blob, status))
-    return found
+        path = next(fields)
+        if status.startswith("R"):
+            found[path] = _Entry(fsdecode(path), old_mode, _NONE, "", "D")
+            path, old_mode, status = next(fields), _NONE, "A"
+        found[path] = _Entry(fsdecode(path), old_mode, mode, blob, status)
+    return [found[path] for path in sorted(found)]
 
 
 def _number(text: bytes) -> int:

@@ -131,24 +131,23 @@ class Git:
         return said
 
     async def init(self, git_dir: Path, format: str, *, bare: bool = True) -> None:
-        """Make an empty git directory, for objects of a format (`sha1`, `sha256`).
+        """Make an empty git directory, for objects of a format (`sha1`, `sha256`); one that is not
+        `bare` has its files elsewhere.
 
-        `git init` looks at the file system and takes as long as four other calls: one of each kind
-        is made, and copied. Raises GitFailed, StepFailed, OSError.
+        `git init` looks at the file system and takes as long as four other calls: one is made, and
+        copied. Raises GitFailed, StepFailed, OSError.
         """
-        blank = self._folder / f"blank-{'bare' if bare else 'beside-files'}-{format}"
+        blank = self._folder / f"blank-{format}"
         if blank not in self._blanks:
             with tempfile.TemporaryDirectory(prefix="blank-", dir=self._folder) as ground:
                 made = Path(ground) / "made"
-                kind = ["--bare"] if bare else [f"--separate-git-dir={made}"]
-                at = made if bare else Path(ground) / "files"
                 await self.run(
-                    "init", "-q", "--template=", f"--object-format={format}", *kind, str(at)
+                    "init", "-q", "--bare", "--template=", f"--object-format={format}", str(made)
                 )
                 if blank not in self._blanks:
                     made.rename(blank)
                     self._blanks.add(blank)
-        await asyncio.to_thread(shutil.copytree, blank, git_dir)
+        await asyncio.to_thread(_copy, blank, git_dir, bare)
 
     def _environment(
         self, git_dir: Path | None, work_tree: Path | None, fetching: bool
@@ -177,6 +176,14 @@ class Git:
         home = Path(self._person.get("HOME") or "/nonexistent")
         xdg = Path(self._person.get("XDG_CONFIG_HOME") or home / ".config")
         return [path for path in (xdg / "git" / "config", home / ".gitconfig") if path.is_file()]
+
+
+def _copy(blank: Path, git_dir: Path, bare: bool) -> None:
+    shutil.copytree(blank, git_dir)
+    if not bare:
+        config = git_dir / "config"
+        beside_files = "bare = false\n\tlogallrefupdates = true"  # as `git init` says it
+        config.write_text(config.read_text().replace("bare = true", beside_files))
 
 
 async def _answer(

@@ -20,6 +20,7 @@ from hive_runner.errors import failed
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.workspace import Workspace
 
+_ATTRIBUTES: Final = ".gitattributes"
 _FILTER: Final = "filter=lfs"
 _NAMED: Final = 5
 _POINTER: Final = re.compile(
@@ -36,13 +37,20 @@ class Pointer(msgspec.Struct, frozen=True):
 
 async def pointers(workspace: Workspace, mirror: Mirror, commit: str) -> list[Pointer]:
     """The files of the checked out commit that are pointers."""
-    attributes = await mirror.text_of(commit, ".gitattributes")
+    if not _has_attributes(workspace):
+        return []
+    attributes = await mirror.commits.text_of(commit, _ATTRIBUTES)
     if attributes is None or _FILTER not in attributes:
         return []
     said = await workspace.own("ls-files", "-z", "--", f":(attr:{_FILTER})")
     paths = [os.fsdecode(path) for path in said.stdout.split(b"\0") if path]
     found = ((path, _oid(workspace.tree / path)) for path in paths)
     return [Pointer(path, oid) for path, oid in found if oid]
+
+
+def _has_attributes(workspace: Workspace) -> bool:
+    """Of a tree that was just checked out: without the file its commit has none."""
+    return os.path.lexists(workspace.tree / _ATTRIBUTES)
 
 
 async def fill(

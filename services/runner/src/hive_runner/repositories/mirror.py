@@ -31,11 +31,14 @@ from hive_contracts.plan import (
 )
 from hive_runner.errors import GitFailed, failed
 from hive_runner.link.depot import Depot
+from hive_runner.repositories import refs
+from hive_runner.repositories.commits import Commits
 from hive_runner.repositories.filelock import locked
 from hive_runner.repositories.git import Git
 from hive_runner.repositories.names import KEPT, base_ref, commit_ref
 from hive_runner.repositories.owners import KeptRef, note_of, owned, write_owner
 from hive_runner.repositories.removal import remove, set_aside
+from hive_runner.unhurried import unhurried
 
 FETCH_SECONDS: Final = 3600.0
 _SOURCE_REFS: Final = ("+refs/heads/*:refs/hive/source/heads/*", "+refs/tags/*:refs/tags/*")
@@ -66,22 +69,18 @@ class Mirror:
 
     def __init__(self, folder: Path, git: Git, depot: Depot) -> None:
         self.git_dir = folder
-        self.is_large: bool | None = None
-        """Whether its commits have many files; None until somebody has looked."""
+        self.commits = Commits(folder, git)
         self._git = git
         self._depot = depot
         self._lock = folder.with_suffix(".lock")
 
     async def create(self, format: str) -> None:
         """Make it where there is none yet, and clear locks of git processes that were killed."""
-        async with locked(self._lock) as held:
+        async with locked(self._lock):
             if not self.git_dir.exists():
                 fresh = self.git_dir.with_suffix(".new")
                 await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
-                await self._git.run(
-                    "init", "-q", "--bare", "--template=", f"--object-format={format}",
-                    str(fresh), held=[held],
-                )  # fmt: skip
+                await unhurried(self._git.init(fresh, format))
                 fresh.rename(self.git_dir)
             # All writers hold our lock, so a lock file of git's own is left from a killed one.
             for left in [*self.git_dir.glob("*.lock"), *self.git_dir.glob("refs/**/*.lock")]:
@@ -89,31 +88,41 @@ class Mirror:
 
     async def has(self, commit: str) -> bool:
         """Whether a commit is here with everything that it needs."""
+        if self.commits.is_whole(commit):
+            return True
+        if refs.are_none(self.git_dir):
+            return False
         said = await self._git.run(
             "rev-list", "--objects", "--quiet", commit, "--not", "--all",
             git_dir=self.git_dir, statuses=(0, 1, 128),
         )  # fmt: skip
+        if said.status == 0:
+            self.commits.note_whole(commit)
         return said.status == 0
 
     async def ensure_base(self, repository: Repository) -> None:
         """Bring a mission's base commit here. Raises StepFailed."""
+        if not repository.base or not await self.has(repository.base):
+            await self._bring_base(repository)
+
+    async def _bring_base(self, repository: Repository) -> None:
+        """One that is not here."""
         base = repository.base
         if not base:
             raise failed(
                 "permanent",
                 f"{repository.url} has no commit to start from: make a first commit there",
             )
-        if await self.has(base):
-            return
         if repository.chain:
             for link in (await self._missing(base, repository.chain))[0]:
-                await self.ensure_bundle(link.bundle, link.new)
+                await self._bring(link.bundle, link.new)
             if await self.has(base):
                 return
         _check_source(repository.url)
         async with self.writing() as held:
             exact = await self._fetch(held, repository.url, f"+{base}:{base_ref(base)}")
             if exact is None:
+                self.commits.note_whole(base)
                 return
             _raise_unless_unknown(repository.url, exact)
             every = await self._fetch(held, repository.url, *_SOURCE_REFS)
@@ -134,23 +143,25 @@ class Mirror:
         if await self.has(tip.commit):
             return  # and with it the base, which it continues
         missing, chain = await self._missing(tip.commit, tip.chain)
-        if not chain:
+        if not chain and tip.commit == repository.base:
+            await self._bring_base(repository)
+        elif not chain:
             await self.ensure_base(repository)
         for link in missing:
-            await self.ensure_bundle(link.bundle, link.new)
+            await self._bring(link.bundle, link.new)
         if not await self.has(tip.commit):
             raise failed(
                 "permanent", f"commit {tip.commit} is neither in {repository.url} nor in a bundle"
             )
 
     async def _missing(self, commit: str, chain: str) -> tuple[list[Link], str]:
-        """The links to a commit from what is here, in their order, and the rest of the chain: empty
-        where it leads to the base, which is still to be brought.
+        """The links from what is here to a commit that is not, in their order, and the rest of the
+        chain: empty where it leads to the base, which is still to be brought.
 
         Raises StepFailed, ArtifactUnavailable.
         """
         missing: list[Link] = []
-        while chain and not await self.has(commit):
+        while chain:
             link = await self._link(chain)
             if link.new != commit:
                 raise failed("permanent", f"the manifest {chain} leads to {link.new}, not {commit}")
@@ -158,12 +169,16 @@ class Mirror:
             if not link.old:
                 break
             commit, chain = link.old, link.previous
+            if chain and await self.has(commit):
+                break
         return missing, chain
 
     async def ensure_bundle(self, bundle: ArtifactRef, commit: str) -> None:
         """Bring the commit that a bundle ends in here. Raises ArtifactUnavailable, StepFailed."""
-        if await self.has(commit):
-            return
+        if not await self.has(commit):
+            await self._bring(bundle, commit)
+
+    async def _bring(self, bundle: ArtifactRef, commit: str) -> None:
         async with self._depot.fetched(bundle.digest) as path, self.writing() as held:
             try:
                 await self._git.run(
@@ -177,6 +192,7 @@ class Mirror:
                     f"the bundle of commit {commit} cannot be read",
                     tail=error.stderr,
                 ) from error
+        self.commits.note_whole(commit)
 
     def idle_seconds(self) -> float:
         """Since somebody asked for it. Raises OSError."""
@@ -266,9 +282,14 @@ class Mirror:
                 f"+{commit}:{ref}",
                 git_dir=self.git_dir, held=[held],
             )  # fmt: skip
+        self.commits.note_whole(commit)
+
+    def named(self, ref: str) -> str:
+        """The commit that a ref names, here or not; empty where there is no such ref."""
+        return refs.named(self.git_dir, ref)
 
     async def commit_of(self, ref: str) -> str:
-        """The commit that a ref names; empty where there is no such ref."""
+        """The commit that a ref names; empty where there is no such ref, or no such commit."""
         said = await self._git.run(
             "rev-parse", "-q", "--verify", f"{ref}^{{commit}}",
             git_dir=self.git_dir, statuses=(0, 1, 128),
@@ -282,24 +303,9 @@ class Mirror:
         )
         return said.status == 0
 
-    async def tree_of(self, commit: str) -> str:
-        """The name of all files of a commit together. Raises GitFailed."""
-        said = await self._git.run("rev-parse", f"{commit}^{{tree}}", git_dir=self.git_dir)
-        return said.text
-
-    async def text_of(self, commit: str, path: str) -> str | None:
-        """A tracked file's text; None where the commit has no such file."""
-        said = await self._git.run(
-            "cat-file", "blob", f"{commit}:{path}", git_dir=self.git_dir, statuses=(0, 128)
-        )
-        return said.stdout.decode("utf-8", "replace") if said.status == 0 else None
-
-    async def tags(self) -> str:
+    def tags(self) -> str:
         """All tags, as lines of git's `packed-refs`."""
-        said = await self._git.run(
-            "for-each-ref", "--format=%(objectname) %(refname)", "refs/tags", git_dir=self.git_dir
-        )
-        return said.stdout.decode("utf-8", "surrogateescape")
+        return "".join(f"{name} {ref}\n" for ref, name in sorted(refs.tags(self.git_dir).items()))
 
     async def _link(self, digest: str) -> Link:
         async with self._depot.fetched(digest) as path:

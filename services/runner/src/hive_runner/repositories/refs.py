@@ -1,7 +1,8 @@
-"""The refs of a git directory that a command could write to, read without running git on it.
+"""The refs of a git directory, read without running git on it.
 
-Its configuration may name programs (of a remote that lacks objects, for one), and git would start
-them, outside of whatever the command was confined to.
+Where a command could write to it, its configuration may name programs (of a remote that lacks
+objects, for one), and git would start them, outside of whatever the command was confined to. Of the
+runner's own it saves processes.
 """
 
 import itertools
@@ -26,7 +27,27 @@ def head(git_dir: Path) -> str:
     name = said.removeprefix(_SYMBOLIC)
     if not name.startswith("refs/") or ".." in name:
         return ""
+    return named(git_dir, name)
+
+
+def are_none(git_dir: Path) -> bool:
+    """Whether there is no ref at all, but for HEAD."""
+    return not (git_dir / "packed-refs").exists() and not any(_files(git_dir / "refs"))
+
+
+def named(git_dir: Path, name: str) -> str:
+    """The commit, or another object, that a ref names; empty where there is no such ref."""
     return _commit(_text(git_dir / name)) or dict(_packed(git_dir)).get(name, "")
+
+
+def tags(git_dir: Path) -> dict[str, str]:
+    """What tags name, by the names of their refs."""
+    found = {name: said for name, said in _packed(git_dir) if name.startswith("refs/tags/")}
+    for path in _files(git_dir / "refs" / "tags"):
+        said = _commit(_text(path))
+        if said and path.suffix != ".lock":
+            found[path.relative_to(git_dir).as_posix()] = said
+    return found
 
 
 def aside(git_dir: Path) -> set[str]:

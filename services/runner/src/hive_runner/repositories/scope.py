@@ -2,7 +2,7 @@
 
 from os import fsdecode
 
-from hive_runner.repositories.workspace import Workspace
+from hive_runner.repositories.workspace import EVERY_SUBMODULE, Workspace
 
 
 async def outside(
@@ -16,6 +16,7 @@ async def outside(
         return []
     inside = [f":(top,exclude,glob){path}" for path in paths]
     said = await workspace.own(
-        "diff", "--name-only", "-z", "--no-renames", start, commit, "--", ":(top)", *inside
-    )
+        "diff", "--name-only", "-z", "--no-renames", EVERY_SUBMODULE, start, commit,
+        "--", ":(top)", *inside,
+    )  # fmt: skip
     return [fsdecode(path) for path in said.stdout.split(b"\0") if path]

@@ -15,15 +15,15 @@ import msgspec
 
 from hive_runner.errors import GitFailed, GitTimedOut
 from hive_runner.repositories import refs
+from hive_runner.repositories.commits import GITLINK, submodules_in
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.names import AttemptName
 from hive_runner.repositories.removal import remove_entry
-from hive_runner.repositories.workspace import Workspace
+from hive_runner.repositories.workspace import EVERY_SUBMODULE, Workspace
 
 log = logging.getLogger(__name__)
 
 WORK_FILE: Final = "work.json"
-_GITLINK: Final = b"160000"
 _UNREADABLE: Final = "could not open directory"
 _NESTED_DEPTH: Final = 16
 """How deep repositories within repositories are looked for."""
@@ -80,6 +80,8 @@ class Sealed(msgspec.Struct, frozen=True):
     commit: str
     """Equal to the start where nothing was changed."""
     changed: bool
+    kept: str = ""
+    """The kept ref that holds it; none where there is nothing to keep."""
 
 
 async def hand_over(workspace: Workspace, mirror: Mirror, work: Work) -> Sealed:
@@ -101,7 +103,8 @@ async def _hand_over(
 ) -> Sealed:
     sealed = await seal(workspace, mirror, work, with_commits=with_commits)
     if sealed.changed or sealed.commit != work.start:
-        await keep(workspace, mirror, work, sealed.commit)
+        kept = await keep(workspace, mirror, work, sealed.commit)
+        sealed = msgspec.structs.replace(sealed, kept=kept)
     await keep_strays(workspace, mirror, work, sealed.commit)
     return sealed
 
@@ -118,26 +121,27 @@ async def seal(
     await workspace.mend(mirror, work.start, work.overlooked)
     workspace.borrow_seen(mirror, lend=with_commits)
     parent = await _parent(workspace, work) if with_commits else work.start
-    await _close_submodules(workspace, parent)
-    if work.joins:
-        await _close_submodules(workspace, work.joins)
+    submodules = await _submodules(workspace, mirror, work, parent)
+    brought = await _submodules(workspace, mirror, work, work.joins) if work.joins else set()
+    await asyncio.to_thread(_close, submodules | brought)
     # After a first try its index is that of another parent.
     if parent != work.start or not with_commits:
         # The files differ from the start's, and are not looked at here.
         await workspace.own("read-tree", "-i", "-m", parent)
-    await _add_all(workspace, parent, work.joins)
-    await _leave_out(workspace, work)
+    differs = await _add_all(workspace, work, parent, submodules, brought)
+    if not differs and parent == work.start and not work.joins:
+        return Sealed(parent, changed=False)
     tree = (await workspace.own("write-tree")).text
-    trees = await workspace.own("rev-parse", f"{work.start}^{{tree}}", f"{parent}^{{tree}}")
-    start_tree, parent_tree = trees.text.split()
     commit = parent
-    if tree != parent_tree or work.joins:
+    if differs or work.joins:
         other = ("-p", work.joins) if work.joins else ()
         made = await workspace.own("commit-tree", "-p", parent, *other, "-m", work.message, tree)
         commit = made.text
-    await workspace.own("update-ref", work.name.attempt_ref, commit)
-    changed = bool(work.joins) or tree not in (start_tree, work.prepared)
-    return Sealed(commit, changed)
+    workspace.point(work.name.attempt_ref, commit)
+    if work.joins or (differs and parent == work.start):
+        return Sealed(commit, changed=bool(work.joins) or tree != work.prepared)
+    start_tree = await mirror.commits.tree_of(work.start)
+    return Sealed(commit, changed=tree not in (start_tree, work.prepared))
 
 
 async def keep(workspace: Workspace, mirror: Mirror, work: Work, commit: str) -> str:
@@ -147,22 +151,19 @@ async def keep(workspace: Workspace, mirror: Mirror, work: Work, commit: str) ->
     one is taken. Raises GitFailed.
     """
     ref, number = work.name.kept_ref, 1
-    while (found := await mirror.commit_of(ref)) not in ("", commit):
+    while (named := mirror.named(ref)) not in ("", commit):
         number += 1
         ref = f"{work.name.kept_ref}-{number}"
-    if not found:
+    if not named or await mirror.commit_of(ref) != commit:
         await mirror.keep(workspace.own_git, commit, ref, work.name.task_id)
-    if await mirror.commit_of(ref) != commit or not await mirror.has(commit):
-        raise GitFailed("fetch", 0, f"{ref} does not hold {commit}")
+        if await mirror.commit_of(ref) != commit:
+            raise GitFailed("fetch", 0, f"{ref} does not hold {commit}")
     return ref
 
 
 async def keep_if_changed(workspace: Workspace, mirror: Mirror, work: Work) -> str:
     """Seal and keep what an attempt left that is over. Returns the ref, or nothing."""
-    sealed = await hand_over(workspace, mirror, work)
-    if not sealed.changed and sealed.commit == work.start:
-        return ""
-    return await keep(workspace, mirror, work, sealed.commit)
+    return (await hand_over(workspace, mirror, work)).kept
 
 
 async def keep_strays(workspace: Workspace, mirror: Mirror, work: Work, commit: str) -> None:
@@ -217,56 +218,70 @@ def _literal(path: str) -> str:
     return f":(literal){path}"
 
 
-async def _add_all(workspace: Workspace, parent: str, joins: str = "") -> None:
-    """Bring the index to what the tree holds, repositories within it included as files."""
-    brought = await _submodules(workspace, joins) if joins else set()
+async def _add_all(
+    workspace: Workspace, work: Work, parent: str, submodules: set[Path], brought: set[Path]
+) -> bool:
+    """Bring the index to what the tree holds, repositories within it included as files. Answers
+    whether it differs from the parent then.
+
+    `submodules` are the parent's, and `brought` those of a commit that is merged in.
+    """
     for _ in range(_NESTED_DEPTH):
         # A repository without a commit cannot be added, nor a file that nobody may read; what is in
         # a folder that nobody may read is left out with a warning.
         added = await workspace.own("add", "--all", "--", ".", statuses=(0, 1, 128))
         if added.status != 0 or _UNREADABLE in added.stderr:
-            submodules = await _submodules(workspace, parent)
             if await asyncio.to_thread(_open_up, workspace.tree, submodules | brought):
                 continue
             if added.status != 0:
                 raise GitFailed("add", added.status, added.stderr)
-        found = await _new_gitlinks(workspace, parent)
-        paths = [os.fsdecode(path) for path in found]
+        await _leave_out(workspace, work)
+        differing = await _differing(workspace, parent)
+        paths = [os.fsdecode(each.path) for each in differing if each.is_new_submodule]
         paths = [path for path in paths if workspace.tree / path not in brought]
         if not paths:
-            return
+            return bool(differing)
         await workspace.own("rm", "-q", "-f", "--cached", "--", *paths)
         for path in paths:
             _forget_repository(workspace.tree / path)
+    return bool(await _differing(workspace, parent))
 
 
-async def _new_gitlinks(workspace: Workspace, parent: str) -> list[bytes]:
-    """Folders that git would record as a submodule, and so without their files."""
-    said = await workspace.own("diff-index", "--cached", "--raw", "-z", "--no-renames", parent)
+class _Differing(msgspec.Struct, frozen=True):
+    """A path that the index has otherwise than a commit."""
+
+    path: bytes
+    is_new_submodule: bool
+    """A folder that git would record as a submodule, and so without its files."""
+
+
+async def _differing(workspace: Workspace, commit: str) -> list[_Differing]:
+    said = await workspace.own(
+        "diff-index", "--cached", "--raw", "-z", "--no-renames", EVERY_SUBMODULE, commit
+    )
     fields = said.stdout.split(b"\0")
-    changes = zip(fields[::2], fields[1::2], strict=False)
-    return [
-        path
-        for change, path in changes
-        if change.split(b" ")[1] == _GITLINK and change.split(b" ")[0] != b":" + _GITLINK
-    ]
+    found = []
+    for change, path in zip(fields[::2], fields[1::2], strict=False):
+        before, after = change.lstrip(b":").split(b" ")[:2]
+        found.append(_Differing(path, after == GITLINK and before != GITLINK))
+    return found
 
 
-async def _close_submodules(workspace: Workspace, commit: str) -> None:
+def _close(submodules: set[Path]) -> None:
     """Let no submodule's folder be a repository: git would ask it for its state, and start what
     its configuration names."""
-    for folder in await _submodules(workspace, commit):
-        await asyncio.to_thread(_forget_repository, folder)
+    for folder in submodules:
+        _forget_repository(folder)
 
 
-async def _submodules(workspace: Workspace, commit: str) -> set[Path]:
+async def _submodules(workspace: Workspace, mirror: Mirror, work: Work, commit: str) -> set[Path]:
     """The folders that a commit records as submodules."""
-    # With -d it lists folders and submodules, and not each file.
-    said = await workspace.own("ls-tree", "-r", "-d", "-z", "--full-tree", commit)
-    entries = (entry.split(b"\t", 1) for entry in said.stdout.split(b"\0") if entry)
-    return {
-        workspace.tree / os.fsdecode(path) for mode, path in entries if mode.startswith(_GITLINK)
-    }
+    if commit in (work.start, work.joins):  # the mirror has these
+        found = await mirror.commits.submodules_of(commit)
+    else:
+        said = await workspace.own("ls-tree", "-r", "-d", "-z", "--full-tree", commit)
+        found = submodules_in(said.stdout)
+    return {workspace.tree / os.fsdecode(path) for path in found}
 
 
 def _open_up(tree: Path, submodules: set[Path]) -> bool:

@@ -16,13 +16,13 @@ import msgspec
 
 from hive_contracts.plan import Repository
 from hive_runner.errors import StepFailed, failed
+from hive_runner.repositories.commits import GITLINK, SUBMODULES_FILE
 from hive_runner.repositories.git import Git
 from hive_runner.repositories.mirror import Mirror, Mirrors
 from hive_runner.repositories.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-FILE: Final = ".gitmodules"
 _DEPTH: Final = 8
 """Of submodules within submodules."""
 _MOST: Final = 200
@@ -88,21 +88,23 @@ async def _of(git: Git, mirror: Mirror, commit: str, addresses: dict[str, str]) 
     for entry in said.stdout.split(b"\0"):
         fields, _, name = entry.partition(b"\t")
         path = name.decode("utf-8", "surrogateescape")
-        if fields.startswith(b"160000 ") and path in addresses:
+        if fields.startswith(GITLINK) and path in addresses:
             found.append(Submodule(path, addresses[path], fields.split(b" ")[2].decode()))
     return found
 
 
 async def _addresses(mirror: Mirror, commit: str, url: str) -> dict[str, str]:
     """Where the submodules of a commit come from, by path."""
-    text = await mirror.text_of(commit, FILE)
+    text = await mirror.commits.text_of(commit, SUBMODULES_FILE)
     if not text:
         return {}
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, delimiters=("=",))
     try:
         parser.read_string("\n".join(line.strip() for line in text.splitlines()))
     except configparser.Error as error:
-        raise failed("permanent", f"{FILE} of {commit[:12]} cannot be read: {error}") from error
+        raise failed(
+            "permanent", f"{SUBMODULES_FILE} of {commit[:12]} cannot be read: {error}"
+        ) from error
     found: dict[str, str] = {}
     for section in parser.sections():
         path, address = parser.get(section, "path", fallback=""), parser.get(

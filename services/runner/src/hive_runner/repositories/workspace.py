@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Final
 
 from hive_contracts.outcome import MAX_NAMED
 from hive_contracts.plan import ArtifactRef
-from hive_runner.errors import failed
-from hive_runner.repositories import tracked
+from hive_runner.errors import GitFailed, failed
+from hive_runner.repositories import refs, tracked
 from hive_runner.repositories.git import IDENTITY, Git, Said
 from hive_runner.repositories.mirror import Mirror, object_format
 from hive_runner.repositories.removal import remove, remove_entry
@@ -44,10 +44,10 @@ _AGENT_CONFIG: Final = f"""\
 """
 _BEGUN: Final = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 """What git leaves in its directory until such a thing is done."""
+EVERY_SUBMODULE: Final = "--ignore-submodules=none"
+"""For what compares: a `.gitmodules` may say that some are to be ignored."""
 _AT_ONCE: Final = 500
 """Paths in one call."""
-_LARGE: Final = 200_000
-"""Bytes of an index: about two thousand files."""
 
 
 class Workspace:
@@ -114,26 +114,31 @@ class Workspace:
             await self._make_own(mirror, commit)
         if lent is None:
             await self.own("checkout", "-q", "--force", "--detach", commit)
+            listed = await self._listed() if self.is_elsewhere else b""
         else:
-            await self._update(lent, commit)
+            listed = await self._update(lent, commit)
         await self._make_visible(mirror, commit)
         if not self.is_elsewhere:
             return ""
-        listed = (await self.own("ls-files", "-z")).stdout
         return await asyncio.to_thread(
             tracked.write_down, self.tree.parent, self.own_git / "index", listed
         )
 
-    async def _update(self, lent: Lent, commit: str) -> None:
-        """From the tracked files of one commit to those of another."""
+    async def _listed(self) -> bytes:
+        """What `ls-files -z` lists."""
+        return (await self.own("ls-files", "-z")).stdout
+
+    async def _update(self, lent: Lent, commit: str) -> bytes:
+        """From the tracked files of one commit to those of another; answers the list of these."""
         shutil.copy2(self.tree.parent / tracked.INDEX, self.own_git / "index")
         await self.own("read-tree", "-m", commit)
-        listed = (await self.own("ls-files", "-z")).stdout
+        listed = await self._listed()
         gone = lent.lying - tracked.paths_in(listed)
         await asyncio.to_thread(self._take_away, gone, lent.note.files.keys())
         # Whatever is not exactly as it was checked out, or not there, is written anew.
         await self.own("checkout-index", "-q", "--force", "--all", "--index")
-        await self.own("update-ref", "--no-deref", "HEAD", commit)
+        self.point("HEAD", commit)
+        return listed
 
     def _take_away(self, paths: Iterable[bytes], noted: Container[bytes]) -> None:
         """With the folders that were there for these paths alone."""
@@ -147,8 +152,10 @@ class Workspace:
                 except OSError:  # there is something in it, or it went with another
                     break
 
-    async def check_out_to_merge(self, mirror: Mirror, commit: str) -> None:
+    async def check_out_to_merge(self, mirror: Mirror, commit: str, branch: str = "") -> None:
         """Be at a commit without its files: git then writes only those that a merge touches.
+
+        What is committed then moves the `branch`, a ref, if there is one.
 
         Those that say how files are merged are written, wherever they are.
         """
@@ -157,16 +164,8 @@ class Workspace:
         (self.own_git / "info" / "sparse-checkout").write_text(".gitattributes\n")
         with (self.own_git / "config").open("a") as file:
             file.write("[core]\n\tsparseCheckout = true\n")
-        await self.own("checkout", "-q", "--force", "--detach", commit)
-
-    async def is_large(self, mirror: Mirror, commit: str) -> bool:
-        """Whether a commit has so many files that writing all of them takes long."""
-        if mirror.is_large is None:
-            if not self.own_git.exists():
-                await self._make_own(mirror, commit)
-            await self.own("read-tree", commit)
-            mirror.is_large = (self.own_git / "index").stat().st_size >= _LARGE
-        return mirror.is_large
+        on = ["-B", branch.removeprefix("refs/heads/")] if branch else ["--detach"]
+        await self.own("checkout", "-q", "--force", *on, commit)
 
     async def matching(self, mirror: Mirror, commit: str, patterns: Sequence[str]) -> bytes:
         """The entries of a commit that match globs, as `ls-files --stage -z` prints them."""
@@ -208,6 +207,23 @@ class Workspace:
         return await self._git.run(
             *arguments, git_dir=self.own_git, work_tree=self.tree, env=env, statuses=statuses
         )
+
+    def head(self) -> str:
+        """The commit that the own git directory is at. Raises GitFailed."""
+        commit = refs.head(self.own_git)
+        if not commit:
+            raise GitFailed("HEAD", 0, f"{self.own_git} is at no commit")
+        return commit
+
+    def point(self, ref: str, commit: str) -> None:
+        """Let a ref of the own git directory name a commit, whatever it named before."""
+        path = self.own_git / ref
+        fresh = path.with_name(f"{path.name}.lock")  # which git takes for no ref
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+        with fresh.open("x") as file:
+            file.write(f"{commit}\n")
+        fresh.replace(path)
 
     async def bare(self, *arguments: str) -> Said:
         """A call on the runner's own git directory alone, in which no file of the tree has a say:
@@ -287,7 +303,7 @@ class Workspace:
         self._borrow(self.seen_git, [mirror.git_dir])
         _copy_shallow(mirror.git_dir, self.seen_git)
         (self.seen_git / "HEAD").write_text(f"{commit}\n")
-        tags = await mirror.tags()
+        tags = await asyncio.to_thread(mirror.tags)
         if tags:
             (self.seen_git / "packed-refs").write_bytes(
                 b"# pack-refs with:\n" + tags.encode("utf-8", "surrogateescape")

@@ -28,12 +28,11 @@ async def merge(job: Job) -> MergeDone:
     mirror = await job.mirror()
     await mirror.ensure_bundle(wanted.bundle, wanted.commit)
     workspace = job.workspace
-    await workspace.check_out_to_merge(mirror, job.tip.commit)
+    branch = branch_ref(job.lease.task.mission)
+    await workspace.check_out_to_merge(mirror, job.tip.commit, branch)
     new = await _merged(job, wanted)
     if new == job.tip.commit:
         return MergeDone(old=new, new=job.tip)  # it was in the branch already
-    branch = branch_ref(job.lease.task.mission)
-    await workspace.own("update-ref", branch, new)
     link = await _link(job, branch, new)
     chain = await job.place.depot.keep_bytes(msgspec.json.encode(link))
     await _remember(mirror, job, branch, new)
@@ -51,7 +50,7 @@ async def _merged(job: Job, wanted: MergeOf) -> str:
         )  # fmt: skip
     except GitFailed as error:
         raise await _refusal(job, wanted, error) from error
-    return (await workspace.own("rev-parse", "HEAD")).text
+    return workspace.head()
 
 
 def _message(job: Job, wanted: MergeOf) -> str:

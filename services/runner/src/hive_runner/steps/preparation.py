@@ -18,7 +18,7 @@ import msgspec
 from hive_contracts.files import RepositoryFile
 from hive_runner.errors import failed
 from hive_runner.processes.output import Output
-from hive_runner.repositories import copies, lfs, submodules, warm
+from hive_runner.repositories import copies, lfs, submodules, tracked, warm
 from hive_runner.repositories.caches import Use
 from hive_runner.repositories.copies import Copies
 from hive_runner.repositories.mirror import Mirror
@@ -85,7 +85,7 @@ async def _prepare(
     workspace.exclude([path for path in said.stdout.split(b"\0") if path])
     await workspace.own("add", "--update", "--", ".")
     tree = (await workspace.own("write-tree")).text
-    if tree != (await workspace.own("rev-parse", f"{commit}^{{tree}}")).text:
+    if tree != await mirror.commits.tree_of(commit):
         workspace.note = None  # a warm tree has its tracked files from the commit
     return Prepared(tree, private, large)
 
@@ -106,11 +106,11 @@ async def _move_in(
     if not key:
         return None
     trees = job.place.trees
-    tracked: list[bytes] = []
+    present: list[bytes] = []
     if file.setup_inputs:
         listed = await job.workspace.matching(mirror, commit, ["**"])
-        tracked = [entry.partition(b"\t")[2] for entry in listed.split(b"\0") if entry]
-    lent = await trees.take_warm(key, without=tracked)
+        present = [entry.partition(b"\t")[2] for entry in listed.split(b"\0") if entry]
+    lent = await trees.take_warm(key, without=present)
     job.workspace.live_in(trees.take_fresh() if lent is None else lent.tree)
     return lent
 
@@ -121,7 +121,7 @@ async def _key(
     """Of all that a set-up may depend on: two with the same key would make the same. Without a
     set-up that is nothing; empty where the tree is not worth keeping."""
     if not file.setup_command:
-        large = await job.workspace.is_large(mirror, commit)
+        large = await mirror.commits.are_large(commit)
         return f"files of {mirror.git_dir.name}, for {use}" if large else ""
     depends: list[object] = [
         use, mirror.git_dir.name, file.setup_command, sorted(job.given(file).items()),
@@ -138,7 +138,7 @@ async def _key(
             )
         depends.append(listed.hex())
     else:
-        depends.append(await mirror.tree_of(commit))
+        depends.append(await mirror.commits.tree_of(commit))
     return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()
 
 
@@ -178,8 +178,9 @@ def _can_be_kept(workspace: Workspace, before: bytes, brought: Copies) -> bool:
 async def _noted(
     workspace: Workspace, key: str, private: tuple[str, ...], digest: str
 ) -> warm.Note | None:
-    listed = await workspace.own("ls-files", "-z")
-    paths = [path for path in listed.stdout.split(b"\0") if path]
+    paths = await asyncio.to_thread(tracked.read, workspace.tree.parent, digest)
+    if paths is None:  # the set-up has written there
+        return None
     return await warm.note_of(
         workspace.tree, key, [*paths, *(os.fsencode(path) for path in private)], digest
     )

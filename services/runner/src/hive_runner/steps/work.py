@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ from hive_runner.repositories import seal
 from hive_runner.repositories.changes import Shown, changes, protection
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.scope import outside
+from hive_runner.repositories.workspace import EVERY_SUBMODULE
 from hive_runner.steps import product
 from hive_runner.steps.handover import bundled
 from hive_runner.steps.job import Job
@@ -41,7 +41,6 @@ MAX_REASON: Final = 4_096
 MAX_LAST_WORDS: Final = 262_144
 """Characters of an agent's last message that are looked at."""
 _TITLE: Final = 72
-_STAT: Final = re.compile(r"(\d+) (file|insertion|deletion)")
 
 
 async def work(job: Job) -> WorkDone | Asked:
@@ -175,17 +174,15 @@ async def _measured(
         made = await product.committed(job, commit, output)
     if bundle is None and note is not None:
         bundle = await bundled(job, note)
-    said = await workspace.bare("diff", "--shortstat", tip, commit)
-    counts = {noun: int(number) for number, noun in _STAT.findall(said.text)}
     joins = note.joins if note is not None else ""
     changed = await changes(workspace, tip, commit, shown, joins)
     return WorkDone(
         commit=commit,
         bundle=bundle,
         output=output,
-        files=counts.get("file", 0),
-        insertions=counts.get("insertion", 0),
-        deletions=counts.get("deletion", 0),
+        files=changed.files,
+        insertions=changed.insertions,
+        deletions=changed.deletions,
         protected=changed.protected,
         protected_files=changed.protected_files,
         tests=changed.tests,
@@ -226,7 +223,7 @@ async def _check_read_only(job: Job, start: str, commit: str, output: ArtifactRe
     if not spec.read_only:
         return
     allowed = (escaped(spec.output),) if spec.output else ()
-    said = await job.workspace.own("diff", "--name-only", "-z", start, commit)
+    said = await job.workspace.own("diff", "--name-only", "-z", EVERY_SUBMODULE, start, commit)
     everything = [os.fsdecode(path) for path in said.stdout.split(b"\0") if path]
     strayed = await outside(job.workspace, allowed, start, commit) if allowed else everything
     if strayed:
