@@ -3,18 +3,19 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from hive_contracts.orders import Orders, TaskRelease
+from hive_contracts.orders import Lease, Orders, TaskRelease
 from hive_runner.errors import HiveAway
 from hive_runner.keeper import Keeper
 from hive_runner.link.crew import Crew
 from hive_runner.link.depot import Depot
 from hive_runner.link.outbox import Outbox
-from hive_runner.link.reports import Declined
+from hive_runner.link.reports import Declined, Report
 from hive_runner.link.spool import Spool
 from tests.integration.runner.workshop import (
     NoHive,
@@ -178,24 +179,45 @@ async def test_a_runner_whose_disk_is_short_gives_work_back_and_says_why(
     room = [0]
     keeper = Keeper(workshop.place, lambda: None, lambda: room[0])
     await keeper.look()
+    async with at_work(workshop, keeper, tmp_path) as (crew, outbox):
+        assert "10 MiB are to stay free" in crew.beat().closed
+        report = await first_report(crew, outbox, lease(source, run="echo > new"))
+        assert isinstance(report.report, Declined)
+        assert "0 bytes free" in report.report.reason
+        room[0] = 1 << 40
+        await keeper.look()
+        assert crew.beat().closed == ""
+
+
+@asynccontextmanager
+async def at_work(
+    workshop: Workshop, keeper: Keeper, folder: Path
+) -> AsyncIterator[tuple[Crew, Outbox]]:
+    """A crew whose attempts are over afterwards, whatever the test has found: one that is cancelled
+    with its loop while it starts a process never ends."""
     outbox = Outbox(
-        Spool(tmp_path / "spool"), Depot(tmp_path / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
+        Spool(folder / "spool"), Depot(folder / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
     )  # fmt: skip
     crew = Crew(
         workshop.options, "r", "s", outbox, lambda lease, _, asked: workshop.perform(lease, asked),
         new_id, lambda: None, tuple, lambda: keeper.closed,
         workshop.place.ledger, workshop.place.vigil,
     )  # fmt: skip
-    assert "10 MiB are to stay free" in crew.beat().closed
-    asked = lease(source, run="echo > new")
+    try:
+        yield crew, outbox
+    finally:
+        hurry = asyncio.Event()
+        hurry.set()
+        async with asyncio.timeout(20):
+            await crew.drain(hurry)
+
+
+async def first_report(crew: Crew, outbox: Outbox, asked: Lease) -> Report:
+    """The first that is said of a lease."""
     crew.obey(Orders("s", leases=(asked,)))
-    await until(lambda: outbox.pending)
-    (report,) = outbox.pending
-    assert isinstance(report.report, Declined)
-    assert "0 bytes free" in report.report.reason
-    room[0] = 1 << 40
-    await keeper.look()
-    assert crew.beat().closed == ""
+    said = [asked.task.task_id]
+    await until(lambda: [each for each in outbox.pending if each.task_id in said])
+    return next(each for each in outbox.pending if each.task_id in said)
 
 
 class Hive:
