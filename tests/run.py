@@ -131,6 +131,8 @@ class Run:
             config=self.directory / "nats.conf",
             port=free_port(),
             log=self.directory / "nats.log",
+            # Each test's stream reserves a gigabyte, of which it uses next to nothing.
+            max_file_store=1 << 50,
         )
         password = secrets.token_hex(16)
         nats.write_config(config, nats_accounts(password), name="hive-tests")

@@ -131,6 +131,8 @@ class NatsConfig(msgspec.Struct, frozen=True):
     config: Path
     port: int
     log: Path
+    max_file_store: int = 0
+    """Bytes that all streams together may reserve; 0: NATS takes three quarters of what is free."""
 
 
 def write_config(
@@ -138,19 +140,31 @@ def write_config(
 ) -> None:
     """Write the server's configuration, 0600: it holds the passwords."""
     listen = f"{LOOPBACK}:{config.port}"
-    text = rendered(accounts, name=name, listen=listen, store=str(config.store))
+    text = rendered(
+        accounts,
+        name=name,
+        listen=listen,
+        store=str(config.store),
+        max_file_store=config.max_file_store,
+    )
     write_private(config.config, text)
 
 
 def rendered(
-    accounts: Mapping[str, Mapping[str, object]], *, name: str, listen: str, store: str
+    accounts: Mapping[str, Mapping[str, object]],
+    *,
+    name: str,
+    listen: str,
+    store: str,
+    max_file_store: int = 0,
 ) -> str:
     """A server's configuration, as JSON, which is valid there."""
+    bound = {"max_file_store": max_file_store} if max_file_store else {}
     document = {
         "server_name": name,
         "listen": listen,
         "max_payload": 2 * 1024 * 1024,
-        "jetstream": {"store_dir": store},
+        "jetstream": {"store_dir": store, **bound},
         "accounts": accounts,
     }
     return json.dumps(document, indent=2) + "\n"

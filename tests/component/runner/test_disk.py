@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive_runner.disk import MIRROR_IDLE, Held, is_short, to_free
+from hive_runner.disk import MIRROR_IDLE, Held, is_over, is_short, to_free, within
 
 HELD = st.lists(
     st.builds(
@@ -51,6 +51,26 @@ def test_caches_go_before_trees_and_trees_before_mirrors(held: list[Held]) -> No
 )
 def test_work_is_taken_again_only_with_room_to_spare(free: int, already: bool, short: bool) -> None:
     assert is_short(free, 1000, already=already) is short
+
+
+@pytest.mark.parametrize(
+    ("taken", "already", "over"),
+    [(1100, False, False), (1101, False, True), (1001, True, True), (1000, True, False)],
+)
+def test_work_is_taken_again_only_well_within_the_budget(
+    taken: int, already: bool, over: bool
+) -> None:
+    assert is_over(taken, 1100, already=already) is over
+
+
+@given(st.integers(1, 1 << 50))
+def test_what_a_runner_comes_down_to_lets_it_take_work_again(budget: int) -> None:
+    assert not is_over(within(budget), budget, already=True)
+
+
+def test_nothing_is_too_much_without_a_budget() -> None:
+    assert not is_over(1 << 60, 0, already=False)
+    assert not is_over(1 << 60, 0, already=True)
 
 
 def test_nothing_is_short_where_nothing_is_to_stay_free() -> None:

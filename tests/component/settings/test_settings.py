@@ -112,6 +112,34 @@ def test_a_value_out_of_range_names_its_variable(
     assert raised.value.where == key
 
 
+@pytest.mark.parametrize("size", ["0", "0GiB", "-1", "-5GiB", "lots", "1.5.GiB", "50", "99MiB"])
+def test_a_runner_s_disk_that_is_none_names_its_variable_and_what_to_write(
+    places: tuple[Path, Path], size: str
+) -> None:
+    with pytest.raises(SettingsError, match="as 50GiB, at least 100MiB") as raised:
+        load(RunnerSettings, sources(places, HIVE_RUNNER_DISK=size))
+    assert raised.value.where == "HIVE_RUNNER_DISK"
+    assert "runner_disk" in raised.value.message
+
+
+@pytest.mark.parametrize("size", ["100MiB", "50GiB", "1.5T", None])
+def test_a_runner_s_disk_survives_the_environment(
+    places: tuple[Path, Path], size: str | None
+) -> None:
+    told = RunnerSettings(runner_disk=size)
+    assert load(RunnerSettings, sources(places, **to_env(told))).runner_disk == size
+
+
+def test_a_runner_has_no_budget_of_its_disk_unless_told(places: tuple[Path, Path]) -> None:
+    assert load(RunnerSettings, sources(places)).runner_disk is None
+    local_file(places).write_text('[runner]\ndisk = "1GiB"\n')
+    assert load(RunnerSettings, sources(places)).runner_disk == "1GiB"
+    local_file(places).write_text('[runner]\ndisk = "1MiB"\n')
+    with pytest.raises(SettingsError, match="1MiB is too little") as raised:
+        load(RunnerSettings, sources(places))
+    assert raised.value.where == str(local_file(places))
+
+
 def test_a_number_in_quotes_is_refused_in_a_file(places: tuple[Path, Path]) -> None:
     local_file(places).write_text('runner_slots = "6"')
     with pytest.raises(SettingsError, match="Expected `int`"):

@@ -3,19 +3,24 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from hive_contracts.orders import Orders, TaskRelease
+from hive_contracts.orders import Lease, Orders, TaskRelease
+from hive_runner import keeper as module
 from hive_runner.errors import HiveAway
+from hive_runner.footprint import footprint
 from hive_runner.keeper import Keeper
 from hive_runner.link.crew import Crew
 from hive_runner.link.depot import Depot
 from hive_runner.link.outbox import Outbox
-from hive_runner.link.reports import Declined
+from hive_runner.link.reports import Declined, Report, Started
 from hive_runner.link.spool import Spool
+from hive_runner.main import options_of
+from hive_shared.settings import RunnerSettings
 from tests.integration.runner.workshop import (
     NoHive,
     Source,
@@ -178,24 +183,182 @@ async def test_a_runner_whose_disk_is_short_gives_work_back_and_says_why(
     room = [0]
     keeper = Keeper(workshop.place, lambda: None, lambda: room[0])
     await keeper.look()
+    async with at_work(workshop, keeper, tmp_path) as (crew, outbox):
+        assert "10 MiB are to stay free" in crew.beat().closed
+        report = await first_report(crew, outbox, lease(source, run="echo > new"))
+        assert isinstance(report.report, Declined)
+        assert "0 bytes free" in report.report.reason
+        room[0] = 1 << 40
+        await keeper.look()
+        assert crew.beat().closed == ""
+
+
+@asynccontextmanager
+async def at_work(
+    workshop: Workshop, keeper: Keeper, folder: Path
+) -> AsyncIterator[tuple[Crew, Outbox]]:
+    """A crew whose attempts are over afterwards, whatever the test has found: one that is cancelled
+    with its loop while it starts a process never ends."""
     outbox = Outbox(
-        Spool(tmp_path / "spool"), Depot(tmp_path / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
+        Spool(folder / "spool"), Depot(folder / "depot", NoHive()), None, lambda: None  # type: ignore[arg-type]
     )  # fmt: skip
     crew = Crew(
         workshop.options, "r", "s", outbox, lambda lease, _, asked: workshop.perform(lease, asked),
         new_id, lambda: None, tuple, lambda: keeper.closed,
         workshop.place.ledger, workshop.place.vigil,
     )  # fmt: skip
-    assert "10 MiB are to stay free" in crew.beat().closed
-    asked = lease(source, run="echo > new")
+    try:
+        yield crew, outbox
+    finally:
+        hurry = asyncio.Event()
+        hurry.set()
+        async with asyncio.timeout(20):
+            await crew.drain(hurry)
+
+
+async def first_report(crew: Crew, outbox: Outbox, asked: Lease) -> Report:
+    """The first that is said of a lease."""
     crew.obey(Orders("s", leases=(asked,)))
-    await until(lambda: outbox.pending)
-    (report,) = outbox.pending
-    assert isinstance(report.report, Declined)
-    assert "0 bytes free" in report.report.reason
+    said = [asked.task.task_id]
+    await until(lambda: [each for each in outbox.pending if each.task_id in said])
+    return next(each for each in outbox.pending if each.task_id in said)
+
+
+async def kept_folder(workshop: Workshop, size: str) -> str:
+    """Work that stays until it is released; the id of its task."""
+    one = lease(None, run=f"head -c {size} /dev/urandom > a; false")
+    await workshop.perform(one)
+    return one.task.task_id
+
+
+def not_known() -> int:
+    """What is used of a disk that holds other things as well."""
+    return 1 << 60
+
+
+@pytest.fixture
+def bounded(tmp_path: Path) -> Workshop:
+    """One that may take 9 MiB."""
+    return Workshop(tmp_path / "data", warm_seconds=0, disk=9 << 20)
+
+
+async def test_a_runner_that_takes_too_much_frees_caches_and_takes_work(
+    source: Source, bounded: Workshop
+) -> None:
+    await fill(source, bounded)
+    await kept_folder(bounded, "4M")
+    before = all_kept(bounded)
+    keeper = Keeper(bounded.place, lambda: None, used=not_known)
+    await keeper.weigh()
+    assert left(bounded) == {"cache": 0, "tree": 1, "mirror": 2}
+    assert before == all_kept(bounded) != []
+    assert await footprint(bounded.options.folder) <= bounded.options.disk / 1.1
+    assert keeper.closed == ""
+
+
+async def test_a_runner_that_still_takes_too_much_takes_no_work_until_some_was_released(
+    source: Source, bounded: Workshop, tmp_path: Path
+) -> None:
+    await fill(source, bounded)
+    large = await kept_folder(bounded, "12M")
+    changes: list[str] = []
+    keeper = Keeper(bounded.place, lambda: changes.append(keeper.closed), used=not_known)
+    await keeper.weigh()
+    assert left(bounded) == {"cache": 0, "tree": 0, "mirror": 1}
+    assert all_kept(bounded) != []
+    async with at_work(bounded, keeper, tmp_path) as (crew, outbox):
+        assert "and may take 9 MiB" in crew.beat().closed
+        report = await first_report(crew, outbox, lease(source, run="echo > new"))
+        assert isinstance(report.report, Declined)
+        assert f"{bounded.options.folder} takes 1" in report.report.reason
+        assert "set `runner_disk`" in report.report.reason
+        await let_go(bounded, TaskRelease(large, all=True))
+        await keeper.weigh()
+        assert crew.beat().closed == ""
+        assert [bool(reason) for reason in changes] == [True, False]
+        report = await first_report(crew, outbox, lease(source, run="echo > new"))
+        assert isinstance(report.report, Started)
+
+
+async def test_a_runner_that_takes_too_much_lets_go_of_nothing_that_is_used(
+    source: Source, tmp_path: Path
+) -> None:
+    workshop = Workshop(tmp_path / "data", warm_seconds=0, disk=1)
+    await fill(source, workshop)
+    keeper = Keeper(workshop.place, lambda: None, used=not_known)
+    script = "touch here; until test -e go; do sleep 0.05; done; wc -c < .gradle/big > seen"
+    attempt = asyncio.create_task(workshop.perform(lease(source, run=script)))
+    await until(lambda: list(workshop.options.folder.glob("trees/*/tree/here")))
+    await keeper.weigh()
+    assert keeper.closed != ""
+    (here,) = workshop.options.folder.glob("trees/*/tree/here")
+    here.with_name("go").touch()
+    result = done(await attempt)
+    assert workshop.mirror_show(result.commit, "seen") == "3145728"
+
+
+def test_a_runner_keeps_to_what_the_settings_say(tmp_path: Path) -> None:
+    assert options_of(RunnerSettings(data=tmp_path, runner_disk="1.5GiB")).disk == 3 << 29
+    assert options_of(RunnerSettings(data=tmp_path)).disk == 0
+
+
+async def test_a_folder_on_a_disk_of_which_less_is_used_is_not_walked(
+    source: Source, bounded: Workshop
+) -> None:
+    await fill(source, bounded)
+    await kept_folder(bounded, "12M")
+    keeper = Keeper(bounded.place, lambda: None, used=lambda: 9 << 20)
+    await keeper.weigh()
+    assert (left(bounded)["cache"], keeper.closed) == (1, "")
+
+
+async def test_a_walk_that_takes_long_holds_up_no_look_at_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Path) -> int:
+        walking.set()
+        await go_on.wait()
+        return 2 << 20
+
+    monkeypatch.setattr(module, "footprint", slow)
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
+    workshop = Workshop(tmp_path / "data", disk=1 << 20, keep_free=10 << 20)
+    workshop.options.folder.mkdir(exist_ok=True)
+    room = [1 << 40]
+    keeper = Keeper(workshop.place, lambda: None, lambda: room[0], used=not_known)
+    running = asyncio.create_task(keeper.run())
+    try:
+        async with asyncio.timeout(20):
+            await walking.wait()
+        room[0] = 0
+        await until(lambda: "0 bytes free" in keeper.closed)
+        go_on.set()
+        await until(lambda: "takes 2 MiB, and may take 1 MiB" in keeper.closed)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_disk_that_is_short_and_a_folder_that_is_too_large_are_both_told(
+    tmp_path: Path,
+) -> None:
+    workshop = Workshop(tmp_path / "data", disk=1 << 20, keep_free=10 << 20)
+    room = [0]
+    keeper = Keeper(workshop.place, lambda: None, lambda: room[0], used=not_known)
+    large = await kept_folder(workshop, "2M")
+    await keeper.look()
+    await keeper.weigh()
+    assert "0 bytes free" in keeper.closed
+    assert "may take 1 MiB" in keeper.closed
+    await let_go(workshop, TaskRelease(large, all=True))
+    await keeper.weigh()
+    assert "may take 1 MiB" not in keeper.closed
+    assert "0 bytes free" in keeper.closed
     room[0] = 1 << 40
     await keeper.look()
-    assert crew.beat().closed == ""
+    assert keeper.closed == ""
 
 
 class Hive:

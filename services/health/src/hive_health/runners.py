@@ -98,7 +98,7 @@ class Runners:
         return sorted(members, key=lambda member: (member.name, member.runner_id))
 
     def short(self, now: float) -> list[RunnerHeard]:
-        """Runners that are heard, and take no work, as their disk is short."""
+        """Runners that are heard, and take no work: their disk is short, or they take too much."""
         known = [known for known in self._known.values() if _is_heard(known, now)]
         return [each.heard for each in known if each.heard is not None and each.heard.closed]
 

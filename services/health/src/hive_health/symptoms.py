@@ -72,7 +72,7 @@ class Sight(msgspec.Struct, frozen=True):
     runners: tuple[RunnerMember, ...] = ()
     deaf: tuple[RunnerHeard, ...] = ()
     short: tuple[RunnerHeard, ...] = ()
-    """Of these the disk is short."""
+    """Of these the disk is short, or they take too much of it."""
     disks: tuple[Filling, ...] = ()
     clocks: tuple[tuple[str, float], ...] = ()
     """By host: seconds ahead of the database's clock, or behind it where negative."""

@@ -1,4 +1,4 @@
-"""What may go when the disk is short, in which order. Pure.
+"""What may go when the disk is short, or the runner takes too much of it, in which order. Pure.
 
     1. caches that no attempt is using             they are made again, by downloads or builds
     2. worktrees that are kept warm                a set-up is done again
@@ -18,7 +18,8 @@ MIRROR_IDLE: Final = 30 * 24 * 3600.0
 """Seconds without any use, after which a mirror may be fetched again."""
 _ORDER: Final = ("cache", "tree", "mirror")
 _MARGIN: Final = 1.1
-"""Work is taken again only with so much more than is to stay free: not to and fro."""
+"""Work is taken again only with so much more than is to stay free, or so much less than may be
+taken: not to and fro."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -56,3 +57,13 @@ def to_free(held: Iterable[Held], missing: int) -> list[Held]:
 def is_short(free: int, keep_free: int, *, already: bool) -> bool:
     """Whether no work is to be taken; `already` while it was not taken before."""
     return free < (keep_free * _MARGIN if already else keep_free)
+
+
+def is_over(taken: int, budget: int, *, already: bool) -> bool:
+    """The same for what the runner takes; a budget of 0 is none."""
+    return budget > 0 and taken > (within(budget) if already else budget)
+
+
+def within(budget: int) -> int:
+    """What a runner that has taken too much is to come down to."""
+    return round(budget / _MARGIN)

@@ -83,6 +83,7 @@ def options_of(settings: RunnerSettings) -> Options:
         warm_trees=settings.runner_warm_trees,
         ports=settings.ports,
         keep_free=settings.kept_free(disk),
+        disk=bytes_of(settings.runner_disk) if settings.runner_disk else 0,
     )
 
 
@@ -108,6 +109,7 @@ async def live(options: Options, person: Mapping[str, str]) -> None:
         left = left_behind(place)
         keeper = Keeper(place, changed.set, ask=gateway.releases)
         await keeper.look()
+        await keeper.weigh()
         spool = Spool(options.folder / "spool" / "reports")
         stack.callback(spool.close)
         outbox = Outbox(spool, depot, gateway, changed.set)

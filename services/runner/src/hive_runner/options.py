@@ -41,6 +41,8 @@ class Options(msgspec.Struct, frozen=True):
     """`on` refuses to run without one."""
     keep_free: int = 0
     """Bytes of the data folder's disk that are to stay free."""
+    disk: int = 0
+    """Bytes that the runner's folder may take; 0 is no bound."""
     ports: tuple[int, int] = (20_000, 29_999)
     """The first and the last of those that attempts get."""
 

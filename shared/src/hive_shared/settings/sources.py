@@ -20,6 +20,7 @@ import msgspec
 
 from hive_shared.profiles import ProfileProblem, profiles_of
 from hive_shared.settings.values import (
+    LEAST_DISK,
     ClientSettings,
     GatewaySettings,
     GithubSettings,
@@ -28,6 +29,7 @@ from hive_shared.settings.values import (
     Process,
     RelaySettings,
     RunnerSettings,
+    bytes_of,
 )
 
 S = TypeVar("S", bound=Process)
@@ -104,6 +106,7 @@ def load(process: type[S], sources: Sources | None = None) -> S:
         name: _convert(name, given[name], hint) for name, hint in hints.items() if name in given
     }
     _check_profiles(told.get("profiles", {}), given)
+    _check_disk(told.get("runner_disk"), given)
     return process(**told)
 
 
@@ -232,6 +235,15 @@ def _check_profiles(told: dict[str, Any], given: dict[str, _Given]) -> None:
             where=given["profiles"].source,
             remedy="see docs/agents.md",
         ) from problem
+
+
+def _check_disk(told: str | None, given: dict[str, _Given]) -> None:
+    if told is not None and bytes_of(told) < LEAST_DISK:
+        raise SettingsError(
+            f"runner_disk: {told} is too little",
+            where=given["runner_disk"].source,
+            remedy=f"it is {meaning_of(hints_of(RunnerSettings)['runner_disk'])}",
+        )
 
 
 def _from_text(value: object, hint: Any) -> object:

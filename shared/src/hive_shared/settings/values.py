@@ -30,6 +30,8 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?")
 _EXPONENTS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 MOST_KEPT_FREE: Final = 5 << 30
 """Bytes of a runner's disk, where the settings do not say."""
+LEAST_DISK: Final = 100 << 20
+"""Bytes that a runner's folder may take: with less there is no room for a repository."""
 
 
 def bytes_of(size: str) -> int:
@@ -389,6 +391,10 @@ class RunnerSettings(Process, frozen=True, kw_only=True):
     runner_keep_free: Annotated[
         SizeOrAuto, _doc("what stays free on the runner's disk; auto is a tenth, at most 5 GiB")
     ] = "auto"
+    runner_disk: Annotated[
+        Size | None,
+        _doc("what the runner's folder may take, as 50GiB, at least 100MiB; unset is no bound"),
+    ] = None
     beat: Annotated[Seconds, _doc("seconds between two beats of a runner's session")] = 2.0
     profiles: Profiles = {}
 
