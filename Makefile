@@ -76,9 +76,10 @@ OPENCODE := opencode-ai@1.18.33
 MORE_AGENTS := @anthropic-ai/claude-code@2.1.197 @google/gemini-cli@0.61.0
 NPM_INSTALL := npm install --prefix $(AGENTS) --no-package-lock --no-audit --no-fund --loglevel error
 
+# Codex keeps no files in memory (/dev/shm), where other tests have theirs.
 .PHONY: test-agents
 test-agents: $(READY) $(AGENTS)/.ready
-	HIVE_TEST_AGENTS="$(abspath $(AGENTS))" $(PY) -m pytest tests/system/agents $(AGENTS_ARGS)
+	TMPDIR="$${TMPDIR:-/tmp}" HIVE_TEST_AGENTS="$(abspath $(AGENTS))" $(PY) -m pytest tests/system/agents $(AGENTS_ARGS)
 
 $(AGENTS)/.ready: Makefile
 	@command -v npm >/dev/null || { echo "no npm on PATH: install Node.js 20 or later" >&2; exit 1; }

@@ -1,7 +1,6 @@
 """`hive bench`: what this machine reaches."""
 
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hive_cli.exits import Exit
+from hive_cli.interrupt import heed_sigterm
 from hive_cli.problems import Problem, verb
 
 _WIDTH: Final = 140
@@ -58,8 +58,7 @@ def bench_command(
             table.add_row(case.bench, case.case, _said(case.value), case.unit, *map(_said, figures))
         console.print(table, "")
 
-    # Told to end it takes down what it has started, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_sigterm()
     try:
         # What is told about the machine goes to stderr, so that stdout stays lines of JSON.
         measure(

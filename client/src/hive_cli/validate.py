@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from typing import Any
 
 import click
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from hive_cli.console import console
 from hive_cli.exits import Exit
+from hive_cli.interrupt import heed_sigterm
 from hive_cli.problems import verb
 
 
@@ -55,8 +55,7 @@ def uptime_command(target: float, minutes: float, deadline: float, as_json: bool
     def told(line: str) -> None:
         click.echo(line, err=True)
 
-    # Told to end it takes down what it has started, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_sigterm()
     with replicated(told) as (stack, repository):
         measuring = measure(
             stack,

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from hive_cli.exits import Exit
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -21,7 +23,8 @@ def folder() -> Iterator[Path]:
             left.kill()
 
 
-def test_told_to_end_it_takes_down_what_it_has_started(folder: Path) -> None:
+@pytest.mark.parametrize("lines", [1, 3])
+def test_told_to_end_it_takes_down_what_it_has_started(folder: Path, lines: int) -> None:
     bench = subprocess.Popen(
         [Path(sys.executable).with_name("hive"), "bench", "eventstore", "--seconds", "60"],
         env=os.environ | {"TMPDIR": str(folder)},
@@ -31,10 +34,11 @@ def test_told_to_end_it_takes_down_what_it_has_started(folder: Path) -> None:
     )
     with bench:
         assert bench.stdout is not None
-        assert bench.stdout.readline()  # it has told of the record, so that is up
+        # It has told of the record, so that is up; after the third line it measures.
+        assert all(bench.stdout.readline() for _ in range(lines))
         started = psutil.Process(bench.pid).children(recursive=True) + _of(folder)
         bench.send_signal(signal.SIGTERM)
-        assert bench.wait(60) != 0
+        assert bench.wait(60) == Exit.DETACHED, bench.stderr and bench.stderr.read()
     assert started
     assert psutil.wait_procs(started, timeout=20)[1] == []
     assert _of(folder) == []
