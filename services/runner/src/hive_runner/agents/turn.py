@@ -13,6 +13,7 @@ from hive_contracts.files import RepositoryFile
 from hive_contracts.outcome import AgentRun, Failure
 from hive_contracts.plan import ArtifactRef
 from hive_runner.agents.agent import Agent, agent_of, asking, write_private
+from hive_runner.agents.homes import home_of
 from hive_runner.agents.ledger import passed
 from hive_runner.agents.limits import refusal_in, wait_for_limit
 from hive_runner.agents.login import KeptLogin
@@ -190,6 +191,7 @@ def _run(
         inherited=questions.stdin if acp else None,
         pause=questions.pause,
         extra=agent.profile.set_env | written | _files(job),
+        home=home_of(job, agent, file),
     )  # fmt: skip
 
 
