@@ -23,12 +23,10 @@ from hive_runner.agents.traced import turn_span, used
 from hive_runner.agents.transcript import Told, Transcript
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed, plain
 from hive_runner.processes.process_group import Ended
-from hive_runner.steps.job import PROMPT, Job, how
+from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
 
-PRIVATE: Final = "private"
-"""The folder beside the tree that has what an agent's command is told."""
 GUIDES: Final = ("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".github/copilot-instructions.md")
 MAX_GUIDE: Final = 65_536
 """Characters of such a file that a prompt takes."""
@@ -56,7 +54,7 @@ def question_file(job: Job) -> Path:
 
 def answer_file(job: Job) -> Path:
     """The answer to what the turn before asked."""
-    return job.workspace.folder / "answer"
+    return job.workspace.folder / ANSWER
 
 
 def last_words_file(job: Job) -> Path:

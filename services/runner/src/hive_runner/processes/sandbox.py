@@ -5,7 +5,8 @@ HOME, /tmp, TMPDIR      to be changed: logins and tools' caches are there. A com
                         of its own instead, with a part of the person's (`home`)
 the hive's data folder  not there, but for:
     the worktree, its git, the notes and the caches      to be changed
-    the mirror that its git borrows from, the prompt     to be read
+    the mirror that its git borrows from, the prompt,
+    and what else it is told                             to be read
 the user's checkout     to be read: nothing changes it before `hive land`
 processes               its own alone; they end with it
 """

@@ -30,6 +30,10 @@ from hive_runner.steps.notes import NOTES
 SHELL: Final = ("/bin/sh", "-c")
 PROMPT: Final = "prompt"
 """The file beside the tree with what an agent is asked."""
+ANSWER: Final = "answer"
+"""The file beside the tree with the answer to what it asked before."""
+PRIVATE: Final = "private"
+"""The folder beside the tree that has what an agent's command is told."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -106,11 +110,12 @@ class Job(msgspec.Struct, frozen=True):
         repository = self.lease.task.repository
         local = repository is not None and repository.url.startswith("/")
         checkout = [Path(repository.url)] if repository and local else []
+        told = (workspace.folder / name for name in (PROMPT, ANSWER, PRIVATE))
         return View(
             changed=(
                 workspace.tree, workspace.seen_git, workspace.folder / NOTES, *workspace.shared,
             ),
-            read=(*workspace.lenders, *checkout, workspace.folder / PROMPT),
+            read=(*workspace.lenders, *checkout, *told),
             home=home,
         )  # fmt: skip
 
