@@ -31,7 +31,7 @@ def paths(*names: str) -> list[Path]:
 
 
 def seen(home: Home, names: list[Path], needed: list[Path] | None = None) -> Home:
-    return behind(home, names, needed or [], home.person / "data")
+    return behind(home, names, needed or [])
 
 
 def test_what_is_named_is_changed_and_what_is_not_there_is_left_out(
@@ -101,7 +101,7 @@ def test_no_way_leads_over_a_link_in_what_a_command_may_change(own: Home, person
 def test_the_hives_own_modules_are_found_where_they_lie_in_home(own: Home) -> None:
     prefix = Path(sys.prefix).resolve()
     above = Home(own.folder, prefix.parent)
-    made = behind(above, [], needed_by_modules(), prefix / "data")
+    made = behind(above, [], needed_by_modules())
     assert prefix in made.read
 
 

@@ -152,6 +152,23 @@ async def test_no_link_that_an_agent_leaves_opens_more_to_the_next(
     assert (home / ".agent/bin").is_symlink()
 
 
+@pytest.fixture
+def behind_a_link(tmp_path: Path, home: Path) -> None:
+    """The hive's data lies on another disk, and a link in HOME leads there."""
+    (tmp_path / "disk").mkdir()
+    (home / ".local").symlink_to("../disk")
+
+
+@pytest.mark.usefixtures("behind_a_link")
+async def test_the_hives_data_may_lie_behind_a_link_in_home(
+    source: Source, boxed: Hire, home: Path
+) -> None:
+    script = "ls -A ~ > listed; git log --format=%s > log; cat ~/.agent/auth.json > login"
+    files = await files_made(boxed(script), source)
+    assert files["listed"].split() == [".agent", ".local"]
+    assert (files["log"], files["login"]) == ("change", "token")
+
+
 async def test_caches_of_the_repository_file_and_the_checkout_are_there(
     source: Source, boxed: Hire, home: Path
 ) -> None:

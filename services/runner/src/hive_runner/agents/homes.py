@@ -42,4 +42,4 @@ def home_of(job: Job, agent: Agent, file: RepositoryFile) -> Home | None:
     needed = [*needed_by(programs, path)]
     if profile.protocol == "acp":
         needed += needed_by_modules()
-    return behind(home, names, needed, place.options.data)
+    return behind(home, names, needed)

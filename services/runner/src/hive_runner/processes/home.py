@@ -6,6 +6,7 @@ second name, by which something hidden could be reached. Without a sandbox HOME 
 itself, with links to what was named.
 """
 
+import errno
 import os
 import shutil
 import sys
@@ -35,11 +36,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.told.resolve()
 
 
-def behind(home: Home, names: Iterable[Path], needed: Iterable[Path], data: Path) -> Home:
+def behind(home: Home, names: Iterable[Path], needed: Iterable[Path]) -> Home:
     """For the sandbox: what lies in the folder, with the links that lead there made in it.
 
-    `names` are in HOME and may be changed; what is `needed` is to be read, wherever it is; `data`
-    is the hive's folder. What is not there is left out.
+    `names` are in HOME and may be changed; what is `needed` is to be read, wherever it is. What is
+    not there is left out.
     """
     changed: list[Path] = []
     for name in _outermost(names):
@@ -50,7 +51,6 @@ def behind(home: Home, names: Iterable[Path], needed: Iterable[Path], data: Path
         for real in _opened(home, path, changed)
         if real.is_relative_to(home.person)
     ]
-    _opened(home, data, changed)
     return Home(home.folder, home.told, tuple(changed), tuple(dict.fromkeys(read)))
 
 
@@ -82,33 +82,35 @@ def _outermost(names: Iterable[Path]) -> list[Path]:
     return kept
 
 
-def _opened(home: Home, path: Path, changed: Sequence[Path]) -> Iterator[Path]:
-    """What is there, without links, which are made in the folder; nothing where it is not shown.
+def _opened(home: Home, path: Path, changed: Sequence[Path]) -> list[Path]:
+    """What is there, without links, which are made in the folder; empty where it is not shown.
 
     A command may have put a link into what it may change: no way leads over that, or it would
     choose what the next one sees.
     """
     if not path.exists():
-        return
+        return []
     links, real = _followed(path)
     if any(each.is_relative_to(folder) for each in (*links, real) for folder in changed):
-        return
+        return []
     for each in links:
         if each.is_relative_to(home.person):
             _link(home.folder / each.relative_to(home.person), each.readlink())
-    if not home.person.is_relative_to(real):  # all of HOME is shown by no part of it
-        yield real
+    # All of HOME is shown by no part of it.
+    return [] if home.person.is_relative_to(real) else [real]
 
 
 def _followed(path: Path) -> tuple[Sequence[Path], Path]:
-    """The links on the way to a path, and what it is in the end."""
+    """The links on the way to a path, and what it is in the end. Raises OSError."""
     links: list[Path] = []
     at, ahead = Path("/"), [*reversed(path.parts)]
-    while ahead and len(links) < _MAX_LINKS:
+    while ahead:
         part = ahead.pop()
         at = at.parent if part == ".." else at / part
         if at.is_symlink():
             links.append(at)
+            if len(links) > _MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
             ahead += reversed(at.readlink().parts)
             at = at.parent
     return links, at
