@@ -1,5 +1,7 @@
 """Agents that are given a part of HOME, with a sandbox and without; stand-ins for the real ones."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hive_shared.profiles import Login, Profile
 from tests.integration.runner.workshop import PERSON, Source, Workshop, done, failure, lease
 
 LOGIN = Login(folder="~/.agent", files=("auth.json",), command="agent login")
+ACP_AGENT = Path(__file__).with_name("acp_agent.py")
 
 Hire = Callable[..., Workshop]
 
@@ -180,6 +183,23 @@ async def test_caches_of_the_repository_file_and_the_checkout_are_there(
     assert files["copy"] == "in home"
     assert not (home / "shop/x").exists()
     assert (home / ".cache/tool/y").read_text() == "y\n"
+
+
+async def test_the_hives_own_client_of_the_protocol_starts_where_it_lies_in_home(
+    source: Source, tmp_path: Path
+) -> None:
+    home = Path(os.path.commonpath([sys.prefix, ACP_AGENT]))
+    person = PERSON | {"HOME": str(home)}
+    found = await sandbox.find("auto", tmp_path / "data", person)
+    if not isinstance(found, Sandbox) or home == Path("/"):
+        pytest.skip(f"no sandbox, or no folder with Python and tests: {found}")
+    profile = Profile(
+        (sys.executable, str(ACP_AGENT)),
+        protocol="acp",
+        home=(str(ACP_AGENT.relative_to(home)),),
+    )
+    workshop = workshop_of(tmp_path / "data", person, found, agent=profile)
+    assert "Do it." in (await files_made(workshop, source))["asked"]
 
 
 async def test_a_plain_command_has_all_of_home(source: Source, boxed: Hire) -> None:
