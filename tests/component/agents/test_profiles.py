@@ -73,6 +73,18 @@ def test_what_is_said_of_a_profile_changes_it_and_leaves_the_rest() -> None:
     assert codex.set_env == {}
 
 
+def test_a_profile_gets_all_of_home_unless_it_says_which_parts() -> None:
+    told = {
+        "codex": Profile(home=(".codex",)),
+        "mine": Profile(use="codex"),
+        "paid": Profile(use="codex", home=()),
+    }
+    profiles = profiles_of(told)
+    assert profiles["claude"].home is None
+    assert profiles["mine"].home == (".codex",)
+    assert profiles["paid"].home == ()
+
+
 @pytest.mark.parametrize(
     ("told", "said"),
     [
@@ -85,6 +97,11 @@ def test_what_is_said_of_a_profile_changes_it_and_leaves_the_rest() -> None:
         ({"a": Profile(("x",), mcp={"a b": Server("x")})}, "profiles.a.mcp.a b: a server has"),
         ({"a": Profile(("x",), set_env={"HIVE_TASK": "x"})}, "HIVE_TASK is the hive's own"),
         ({"a": Profile(("",))}, "the program's name is empty"),
+        ({"a": Profile(("x",), home=(".a", ""))}, "profiles.a.home: '' is empty; name a file or"),
+        ({"a": Profile(("x",), home=("/etc",))}, "home: '/etc' is not relative to HOME; name"),
+        ({"a": Profile(("x",), home=("~/.a",))}, "home: '~/.a' is not relative to HOME; name"),
+        ({"a": Profile(("x",), home=(".a/../..",))}, "home: '.a/../..' has `..` in it; name"),
+        ({"a": Profile(("x",), home=("./",))}, "home: './' is HOME itself; name a file or"),
         ({"a": Profile(("x",), resume=True)}, "a session can be gone on with"),
         ({"a": Profile(("x",), protocol="acp", prompt="file")}, "travels in the protocol"),
     ],

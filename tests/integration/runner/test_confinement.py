@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hive_contracts.dialogue import Answered
 from hive_runner.processes import cgroups, process_group, processes, sandbox
 from hive_runner.processes.bounds import Limits
 from hive_runner.processes.cgroups import Cgroups
@@ -17,6 +18,7 @@ from hive_runner.processes.confinement import find as find_confinement
 from hive_runner.processes.output import Output
 from hive_runner.processes.process_group import Command, Ended
 from hive_runner.processes.sandbox import Sandbox
+from hive_shared.profiles import Profile, Server
 from tests.integration.runner.workshop import (
     PERSON,
     Source,
@@ -229,6 +231,23 @@ async def test_a_command_in_the_sandbox_finds_no_secret_of_the_hives(
     files = boxed.files_of(result.commit)
     assert files["found"] == "0"
     assert "secrets" not in files["seen"]
+
+
+async def test_an_agent_in_the_sandbox_finds_what_it_is_told(
+    source: Source, boxed: Workshop
+) -> None:
+    """Its servers, which the hive writes into a file for it, and the answer to what it asked."""
+    script = 'cat "$HIVE_ANSWER_FILE" > answer; cat "$2" > servers; echo x >> "$2"; :'
+    boxed.options.profiles["agent"] = Profile(
+        ("/bin/sh", "-c", script, "agent"),
+        speaks="claude",
+        mcp={"issues": Server("issues-mcp")},
+    )
+    question = Answered("Which?", "That one.", "ann")
+    asked = lease(source, agent="agent", prompt="Do it.", answers=(question,))
+    files = boxed.files_of(done(await boxed.perform(asked)).commit)
+    assert files["answer"] == "That one."
+    assert "issues-mcp" in files["servers"]
 
 
 async def test_a_command_in_the_sandbox_can_work_as_usual(source: Source, boxed: Workshop) -> None:

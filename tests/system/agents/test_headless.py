@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hive_contracts.plan import Timeouts
 from hive_runner.agents.login import stamp
+from hive_runner.processes import sandbox
+from hive_runner.processes.confinement import Confinement
 from tests.integration.runner.workshop import (
+    PERSON,
     Source,
     Workshop,
     done,
@@ -57,6 +61,15 @@ fault = {kind = "error", status = 401, message = "Incorrect API key provided", t
 SILENCE = 12
 """Seconds: longer than any of them takes to begin."""
 PROFILES = {"claude": claude, "codex": codex, "gemini": gemini, "opencode": opencode}
+PARTS = {
+    "claude": (".claude", ".claude.json"),
+    "codex": ("codex", "tmp"),  # as the profile of these tests moves them
+    "gemini": (".gemini",),
+    "opencode": (
+        ".local/share/opencode", ".config/opencode", ".local/state/opencode", ".cache/opencode",
+    ),
+}  # fmt: skip
+"""Of HOME, as docs/agents.md names them."""
 
 
 @pytest.fixture(params=sorted(PROFILES))
@@ -87,6 +100,38 @@ async def test_an_edit_is_committed_and_its_tokens_are_counted(
         # At the price that the agent believes in.
         assert 0.002 < usage.estimated_usd < 0.1
         assert usage.unpriced == 0
+
+
+@pytest.mark.parametrize("boxed", [False, True], ids=["without a sandbox", "in the sandbox"])
+async def test_an_agent_works_with_the_part_of_home_that_is_its_own(
+    agent: str, boxed: bool, source: Source, model: Model, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    profile = PROFILES[agent](home, model(FIX))
+    (home / ".ssh").mkdir()
+    (home / ".claude.json").write_text("{}")
+    for part in PARTS[agent]:
+        if not part.endswith(".json"):
+            (home / part).mkdir(parents=True, exist_ok=True)
+    person = PERSON | {"HOME": str(home)}
+    box = await sandbox.find("auto", tmp_path / "data", person) if boxed else None
+    if isinstance(box, str):
+        pytest.skip(f"no sandbox: {box}")
+    given = {agent: msgspec.structs.replace(profile, home=PARTS[agent])}
+    workshop = Workshop(tmp_path / "data", person, Confinement(sandbox=box), profiles=given)
+    before = sorted(home.iterdir())
+    result = done(await workshop.perform(lease(source, agent=agent, prompt="Fix the constant.")))
+    assert workshop.files_of(result.commit)["src/a.py"] == "a = 2"
+    assert sorted(home.iterdir()) == before, "what it writes elsewhere is the attempt's"
+    assert result.agent is not None
+    session = result.agent.session
+    assert _holds(home, session), "the next attempt and a person find its session"
+
+
+def _holds(home: Path, session: str) -> bool:
+    """Whether a session is in a HOME, by name or in one of its files."""
+    files = [path for path in home.rglob("*") if path.is_file()]
+    return any(session in str(path) or session.encode() in path.read_bytes() for path in files)
 
 
 @pytest.mark.parametrize("agent", sorted(PROFILES))

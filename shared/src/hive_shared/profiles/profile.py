@@ -139,6 +139,9 @@ class Profile(_Part, frozen=True):
     """How its prompt is made: text with `{task}` and other parts of it in braces."""
     set_env: dict[str, str] = {}
     """Variables with their values."""
+    home: tuple[str, ...] | None = None
+    """Files and folders of its person's HOME that it gets, relative to it, and no more of it.
+    Unsaid: all of HOME."""
     install: str = ""
     """What a person types to install it."""
     login: Login = Login()

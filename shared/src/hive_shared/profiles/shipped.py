@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
@@ -68,6 +69,12 @@ def _check(name: str, profile: Profile) -> None:
             raise ProfileProblem(
                 f"profiles.{name}.set_env: {variable} is the hive's own; name it otherwise"
             )
+    for path in profile.home or ():
+        if reason := _no_part_of_home(path):
+            raise ProfileProblem(
+                f"profiles.{name}.home: {path!r} {reason}; name a file or folder relative to HOME,"
+                " such as .codex"
+            )
     named = set(re.findall(r"{([a-z_]+)}", profile.template))
     if profile.template and ("task" not in named or named - {*PARTS}):
         raise ProfileProblem(
@@ -97,3 +104,15 @@ def _check(name: str, profile: Profile) -> None:
                 f"profiles.{name}: {pattern!r} has the group {min(groups - GROUPS)};"
                 f" known are {', '.join(sorted(GROUPS))}"
             )
+
+
+def _no_part_of_home(path: str) -> str:
+    """Why a path names no part of HOME; empty where it does."""
+    parts = PurePosixPath(path).parts
+    if not path:
+        return "is empty"
+    if path.startswith(("/", "~")):
+        return "is not relative to HOME"
+    if ".." in parts:
+        return "has `..` in it"
+    return "" if parts else "is HOME itself"

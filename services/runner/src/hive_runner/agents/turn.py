@@ -13,6 +13,7 @@ from hive_contracts.files import RepositoryFile
 from hive_contracts.outcome import AgentRun, Failure
 from hive_contracts.plan import ArtifactRef
 from hive_runner.agents.agent import Agent, agent_of, asking, write_private
+from hive_runner.agents.homes import home_of
 from hive_runner.agents.ledger import passed
 from hive_runner.agents.limits import refusal_in, wait_for_limit
 from hive_runner.agents.login import KeptLogin
@@ -22,12 +23,10 @@ from hive_runner.agents.traced import turn_span, used
 from hive_runner.agents.transcript import Told, Transcript
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed, plain
 from hive_runner.processes.process_group import Ended
-from hive_runner.steps.job import PROMPT, Job, how
+from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
 
-PRIVATE: Final = "private"
-"""The folder beside the tree that has what an agent's command is told."""
 GUIDES: Final = ("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".github/copilot-instructions.md")
 MAX_GUIDE: Final = 65_536
 """Characters of such a file that a prompt takes."""
@@ -55,7 +54,7 @@ def question_file(job: Job) -> Path:
 
 def answer_file(job: Job) -> Path:
     """The answer to what the turn before asked."""
-    return job.workspace.folder / "answer"
+    return job.workspace.folder / ANSWER
 
 
 def last_words_file(job: Job) -> Path:
@@ -190,6 +189,7 @@ def _run(
         inherited=questions.stdin if acp else None,
         pause=questions.pause,
         extra=agent.profile.set_env | written | _files(job),
+        home=home_of(job, agent, file),
     )  # fmt: skip
 
 

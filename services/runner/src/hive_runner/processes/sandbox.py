@@ -1,10 +1,12 @@
 """A view of the machine for one command, by bubblewrap: what it may see, and what it may change.
 
 everything              to be read, as the runner's user may read it
-HOME, /tmp, TMPDIR      to be changed: logins and tools' caches are there
+HOME, /tmp, TMPDIR      to be changed: logins and tools' caches are there. A command may have a HOME
+                        of its own instead, with a part of the person's (`home`)
 the hive's data folder  not there, but for:
     the worktree, its git, the notes and the caches      to be changed
-    the mirror that its git borrows from, the prompt     to be read
+    the mirror that its git borrows from, the prompt,
+    and what else it is told                             to be read
 the user's checkout     to be read: nothing changes it before `hive land`
 processes               its own alone; they end with it
 """
@@ -14,11 +16,13 @@ import contextlib
 import logging
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from hive_runner.processes.home import Home
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ class View(msgspec.Struct, frozen=True):
     """Folders that it may change; the worktree is among them."""
     read: tuple[Path, ...] = ()
     """Folders and files that it may read and not change."""
+    home: Home | None = None
+    """Its own HOME; then it sees no more of the person's than this says."""
 
 
 class Sandbox:
@@ -44,21 +50,21 @@ class Sandbox:
         self._program = program
         self._data = data.resolve()
         self._open = [
-            Path(folder)
+            Path(folder).resolve()
             for folder in ("/tmp", "/var/tmp", person.get("TMPDIR"), person.get("HOME"))  # noqa: S108
             if folder
         ]
-        self._settings = Path(person.get("HOME") or "/nonexistent") / ".config/agent-hive/hive.toml"
+        home = person.get("HOME")
+        self._home = [Path(home).resolve()] if home else []
+        settings = Path(home or "/nonexistent") / ".config/agent-hive/hive.toml"
+        self._settings = settings.resolve()
 
     def wrap(self, argv: Sequence[str], cwd: Path, view: View) -> tuple[str, ...]:
         """The command line that runs `argv` with this view."""
         words = [self._program, *_START]
-        for folder in self._open:
-            if folder.is_dir() and folder != Path("/"):
-                words += ["--bind", str(folder), str(folder)]
-        for folder in view.read:
-            if folder.is_dir() and not self._holds_open(folder) and not self._is_data(folder):
-                words += ["--ro-bind", str(folder), str(folder)]
+        binds = self._binds(view)
+        for folder in sorted(binds, key=lambda folder: len(folder.parts)):  # else outer ones hide
+            words += [*binds[folder], str(folder)]
         words += ["--tmpfs", str(self._data)]
         if self._settings.is_file():
             words += ["--ro-bind", "/dev/null", str(self._settings)]
@@ -66,18 +72,40 @@ class Sandbox:
             if folder.exists() and self._is_data(folder):
                 words += ["--ro-bind", str(folder), str(folder)]
         for folder in view.changed:
-            if folder.is_dir():
+            if folder.is_dir() and (view.home is None or self._is_data(folder)):
                 words += ["--bind", str(folder), str(folder)]
         # What was written between these folders would take memory, and be nobody's.
         words += ["--remount-ro", str(self._data)]
         return (*words, "--chdir", str(cwd), "--", *argv)
 
+    def _binds(self, view: View) -> dict[Path, tuple[str, str]]:
+        """What is to be seen outside of the hive's data, by its place: an option and its source."""
+        opened = {folder: ("--bind", str(folder)) for folder in self._open}
+        shown: dict[Path, tuple[str, str]] = {}
+        if view.home is not None:
+            own = ("--bind", str(view.home.folder))
+            opened |= dict.fromkeys((*self._home, view.home.person), own)
+            shown |= {place: ("--ro-bind", str(place)) for place in view.home.read}
+            shown |= {place: ("--bind", str(place)) for place in view.home.changed}
+        opened = {
+            folder: bind
+            for folder, bind in opened.items()
+            if folder.is_dir() and folder != Path("/")
+        }
+        # A checkout that has HOME in it cannot be closed.
+        shown |= {
+            folder.resolve(): ("--ro-bind", str(folder))
+            for folder in view.read
+            if folder.is_dir() and not self._is_data(folder) and not _holds(folder, opened)
+        }
+        return opened | shown
+
     def _is_data(self, folder: Path) -> bool:
         return folder.resolve().is_relative_to(self._data)
 
-    def _holds_open(self, folder: Path) -> bool:
-        """A checkout that has HOME in it cannot be closed."""
-        return any(each.resolve().is_relative_to(folder.resolve()) for each in self._open)
+
+def _holds(folder: Path, others: Iterable[Path]) -> bool:
+    return any(other.is_relative_to(folder.resolve()) for other in others)
 
 
 async def find(wanted: str, data: Path, person: Mapping[str, str]) -> Sandbox | str:

@@ -16,6 +16,7 @@ from hive_runner.place import Place
 from hive_runner.processes import process_group
 from hive_runner.processes.environment import environment, let_in
 from hive_runner.processes.guarded import Watch
+from hive_runner.processes.home import Home
 from hive_runner.processes.output import Output
 from hive_runner.processes.ports import Block
 from hive_runner.processes.process_group import Command, Ended, Pause
@@ -29,6 +30,10 @@ from hive_runner.steps.notes import NOTES
 SHELL: Final = ("/bin/sh", "-c")
 PROMPT: Final = "prompt"
 """The file beside the tree with what an agent is asked."""
+ANSWER: Final = "answer"
+"""The file beside the tree with the answer to what it asked before."""
+PRIVATE: Final = "private"
+"""The folder beside the tree that has what an agent's command is told."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -99,17 +104,19 @@ class Job(msgspec.Struct, frozen=True):
             values = {name: with_ports(value, self.ports.first) for name, value in values.items()}
         return let_in(self.place.person, (*file.env.pass_, *passed), values)
 
-    def _view(self) -> View:
+    def _view(self, home: Home | None) -> View:
         """What a command sees of the runner's folders."""
         workspace = self.workspace
         repository = self.lease.task.repository
         local = repository is not None and repository.url.startswith("/")
         checkout = [Path(repository.url)] if repository and local else []
+        told = (workspace.folder / name for name in (PROMPT, ANSWER, PRIVATE))
         return View(
             changed=(
                 workspace.tree, workspace.seen_git, workspace.folder / NOTES, *workspace.shared,
             ),
-            read=(*workspace.lenders, *checkout, workspace.folder / PROMPT),
+            read=(*workspace.lenders, *checkout, *told),
+            home=home,
         )  # fmt: skip
 
     async def run(
@@ -126,22 +133,27 @@ class Job(msgspec.Struct, frozen=True):
         polite: float = 0,
         inherited: int | None = None,
         pause: Pause | None = None,
+        home: Home | None = None,
     ) -> Ended:
-        """Run a command in the tree, with what the repository file lets in."""
+        """Run a command in the tree, with what the repository file lets in; with `home`, it is its
+        HOME."""
         env = environment(
             self.given(file, passed), self.name, self.lease,
             [self.workspace.folder, self.workspace.tree.parent], self.traceparent,
         )  # fmt: skip
+        env |= extra or {}
+        if home is not None:
+            env["HOME"] = str(home.told if self.place.confinement.sandbox else home.folder)
         command = Command(
             argv=argv,
             cwd=self.workspace.tree,
-            env=env | (extra or {}),
+            env=env,
             folder=self.workspace.folder,
             run_timeout=run_timeout,
             silence_timeout=silence_timeout,
             grace=self.place.options.kill_grace,
             confinement=self.place.confinement,
-            view=self._view(),
+            view=self._view(home),
             watch=Watch(self.place.vigil, self.key) if self.lease.task.spec.exclusive else None,
             polite=polite,
             inherited=inherited,
