@@ -6,6 +6,7 @@ nats          a NATS account of one's own with JetStream: `.url`, `.url_of("gate
 seed, size    numbers of this run: both are printed, and can be set from outside
 """
 
+import gc
 import os
 import random
 import re
@@ -61,6 +62,7 @@ class NatsAccount(msgspec.Struct, frozen=True):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all is collected: what is imported stays
     settings.load_profile("full" if _full_size() else "short")
     worker = getattr(config, "workerinput", None)
     if worker is not None:
@@ -111,6 +113,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("full"):
                 item.add_marker(pytest.mark.skip(reason="HIVE_TEST_FULL=1 runs it"))
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from hive_github.testing import GitHub
 from tests.service.traces.collector import Collector, Seen
 from tests.service.traces.command import command, mission_file
@@ -46,6 +48,7 @@ result: pull_request
 """
 
 
+@pytest.mark.full("what it is made of, test_one_trace and the traces of test_github try as well")
 async def test_a_mission_and_its_pull_request_are_one_trace_which_leads_to_later_webhooks(
     collector: Collector, start_hive: StartHive, tmp_path: Path
 ) -> None:
