@@ -168,6 +168,8 @@ def test_the_original_calls_launch_then_continue_the_same_mission(
     assert hive("cancel", launched.name).exit_code == 0
     again = continue_agent_mission(CONTINUE, repository=repository)
     assert (again.name, again.continued) == ("qa-test-guardian-2", False)
+    # It is open; who looks for what to cancel is to find it.
+    view_at(module_hive, again.mission_id, again.position)
 
 
 def test_continuing_does_each_remaining_task_in_order(
