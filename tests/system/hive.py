@@ -68,9 +68,7 @@ async def eventually(
 
 class RealHive:
     def __init__(self, folder: Path, **settings: str) -> None:
-        passed = {
-            key: os.environ[key] for key in ("PATH", "PYTHONPATH", "TMPDIR") if key in os.environ
-        }
+        passed = {name: os.environ[name] for name in PASSED if name in os.environ}
         sources = Sources(env=passed | SETTINGS | settings, home=folder, cwd=folder)
         self.folder = folder
         self.stack = Stack(sources, data=folder / "data", port=_free_ports())
