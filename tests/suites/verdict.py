@@ -298,8 +298,8 @@ def fold(log: Iterable[Recorded]) -> Board:
 def same(kept: Board, rebuilt: Board) -> None:
     """Raises AssertionError where a board that was kept differs from one that was rebuilt."""
     assert kept.position == rebuilt.position
-    assert kept.cards == rebuilt.cards
-    assert kept.timers == rebuilt.timers
+    assert kept.cards.of == rebuilt.cards.of
+    assert kept.timers.of == rebuilt.timers.of
     assert kept.prerequisites.succeeded == rebuilt.prerequisites.succeeded
     assert kept.prerequisites.waiting == rebuilt.prerequisites.waiting
     assert kept.sessions == rebuilt.sessions

@@ -41,6 +41,6 @@ async def test_an_exclusive_task_whose_attempt_may_still_be_at_work_waits_for_th
     await hive.launch(agents("a", "b", "c", "d"))
     active = hive.simulation.orchestrators[0].active
     assert active is not None
-    [queued] = active._board.queued()
+    [queued] = active._board.cards.queued()
     assert sum(each.waiting for each in demand(active._board, {queued.task_id})) == 0
     assert sum(each.waiting for each in demand(active._board)) == 1

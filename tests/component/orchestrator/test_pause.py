@@ -49,7 +49,7 @@ async def test_a_lease_that_was_on_its_way_is_taken_back() -> None:
     hive = Hive()
     await hive.launch(agents("a", "b", "c", "d"))
     process = hive.simulation.orchestrators[0]
-    waiting = [card.task_id for card in process.active._board.queued()]  # type: ignore[union-attr]
+    waiting = [card.task_id for card in process.active._board.cards.queued()]  # type: ignore[union-attr]
     await hive.submit(PauseMission(hive.id, "ann"))
     late = LeaseTask(waiting[0], hive.runner.id, hive.runner.session)
     await process.commands.execute(Order(hive.simulation.new_id(), "orchestrator", late))

@@ -31,8 +31,8 @@ def run_seed(seed: int) -> None:
     judge(log)
     board = asyncio.run(simulation.desk.load())
     same(board, fold(log))
-    assert not board.cards
-    assert not board.timers
+    assert not board.cards.of
+    assert not board.timers.of
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

@@ -302,8 +302,8 @@ def test_the_end_of_a_session_ends_the_wait_for_its_handover() -> None:
     board = board_after(*TAKEN)
     closed = SessionClosed("r", "s", "expired")
     assert react(closed, board) == [LoseLease(T, 1, "its runner's session was expired")]
-    assert board.load("s") == 1, "its slot is taken until the agent has ended"
-    assert board_after(*TAKEN, WorkHandedOver(T, 1, LEFT)).load("s") == 0
+    assert board.cards.load("s") == 1, "its slot is taken until the agent has ended"
+    assert board_after(*TAKEN, WorkHandedOver(T, 1, LEFT)).cards.load("s") == 0
     assert react(closed, board_after(*TAKEN, HandoverLost(T, 1, "gone"))) == []
 
 
@@ -314,10 +314,10 @@ def test_a_session_that_was_over_before_is_not_waited_for() -> None:
 
 
 def test_nothing_runs_out_while_a_person_has_it() -> None:
-    assert board_after(planned()).timers
-    assert not board_after(*TAKEN).timers
-    assert not board_after(*ALONE).timers
-    [timers] = board_after(*TAKEN, GIVEN).timers.values()
+    assert board_after(planned()).timers.of
+    assert not board_after(*TAKEN).timers.of
+    assert not board_after(*ALONE).timers.of
+    [timers] = board_after(*TAKEN, GIVEN).timers.of.values()
     [timer] = timers.values()
     assert timer.command == TimeOutTask(T, "queue", 2)
 

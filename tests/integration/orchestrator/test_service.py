@@ -101,8 +101,8 @@ async def assert_consistent(hive: Hive) -> None:
         if board.position < log[-1].position:
             return None
         same(board, fold(log))
-        assert not board.cards
-        assert not board.timers
+        assert not board.cards.of
+        assert not board.timers.of
         return True
 
     await eventually(caught_up)

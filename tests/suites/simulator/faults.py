@@ -4,7 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hive_orchestrator.cards import Changes
+from hive_orchestrator.board import Changes
 from hive_orchestrator.desk_memory import MemoryDesk
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.memory import MemoryEventStore

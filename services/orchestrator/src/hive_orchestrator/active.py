@@ -127,7 +127,7 @@ class Active:
                 await self._tell(runner)
         if len(events) == BATCH:
             return BATCH
-        held = self._held() if self._board.lost else frozenset()
+        held = self._held() if self._board.cards.lost else frozenset()
         restraints = await self._obeying.now()
         leases = assign(self._board, self._draining, held, restraints=restraints)
         await self._execute([self._to_lease(lease) for lease in leases])
@@ -135,25 +135,26 @@ class Active:
 
     def demand(self) -> tuple[Wanted, ...]:
         """What runners are wanted for."""
-        return demand(self._board, self._held() if self._board.lost else ())
+        return demand(self._board, self._held() if self._board.cards.lost else ())
 
     def _held(self) -> set[str]:
         now = self._clock.monotonic()
         self._may_work = {
-            id: self._may_work.get(id, now + self._pace.session_ttl) for id in self._board.lost
+            id: self._may_work.get(id, now + self._pace.session_ttl)
+            for id in self._board.cards.lost
         }
         return {id for id, until in self._may_work.items() if now < until}
 
     def _to_lease(self, lease: LeaseTask | ReserveLease) -> Order:
         leased = lease.lease if isinstance(lease, ReserveLease) else lease
-        cause = self._board.cards[leased.task_id].traceparent
+        cause = self._board.cards.of[leased.task_id].traceparent
         return Order(self._new_id(), ACTOR, lease, cause)
 
     async def watch(self) -> None:
         """Let timers ring, end sessions that fell silent."""
         now = await self._desk.now()
         self._now = now.timestamp()
-        ringing = [Order(t.id, ACTOR, t.command) for t in self._board.due(now)]
+        ringing = [Order(t.id, ACTOR, t.command) for t in self._board.timers.due(now)]
         pulses = await self._desk.pulses()
         self._draining = frozenset(pulse.session_id for pulse in pulses if pulse.draining)
         silent = [
@@ -167,7 +168,7 @@ class Active:
         event = decode(recorded)
         if isinstance(event, TaskLeased):
             at_ms = recorded.recorded_at.timestamp() * 1000
-            self._scheduling.leased(self._board.cards.get(event.task_id), at_ms)
+            self._scheduling.leased(self._board.cards.of.get(event.task_id), at_ms)
         self._board.apply(recorded, event)
         for number, command in enumerate(react(event, self._board)):
             id = derived_id(recorded.id, "reaction", number)

@@ -4,15 +4,14 @@ A pure fold of the log, held in memory by the active orchestrator and kept in Po
 with its checkpoint, where beats read it. `take_changes` says what is to be kept anew.
 """
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable
 from typing import Literal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from hive_contracts.codec import AnyEvent
 from hive_contracts.envelope import Recorded
-from hive_contracts.ids import derived_id
 from hive_contracts.mission import (
     BranchAdvanced,
     BudgetWarned,
@@ -55,18 +54,22 @@ from hive_contracts.task import (
     TimeOutTask,
     WorkHandedOver,
 )
-from hive_orchestrator.cards import (
-    QUESTION,
-    STATE,
-    Card,
-    Changes,
-    Status,
-    TimedCommand,
-    Timer,
-    purpose_of,
-)
-from hive_orchestrator.prerequisites import Prerequisites
+from hive_orchestrator.cards import Card, Cards, Status
+from hive_orchestrator.prerequisites import Prerequisites, WaitChanges
 from hive_orchestrator.standing import WALL, Standing, Standings
+from hive_orchestrator.timers import QUESTION, STATE, Timer, Timers
+
+
+class Changes(Struct):
+    """What is to be kept anew, by key; None is gone."""
+
+    cards: dict[str, Card | None] = field(default_factory=dict)
+    timers: dict[str, Timer | None] = field(default_factory=dict)
+    prerequisites: WaitChanges = field(default_factory=WaitChanges)
+    sessions: dict[str, SessionOpened | None] = field(default_factory=dict)
+    runners: set[str] = field(default_factory=set)
+    """Runners whose orders are not what they were."""
+    standings: dict[str, Standing | None] = field(default_factory=dict)
 
 
 class Board:
@@ -82,61 +85,26 @@ class Board:
         standings: Iterable[Standing] = (),
     ) -> None:
         self.position = position
-        self.cards: dict[str, Card] = {}
-        self.timers: dict[str, dict[str, Timer]] = {}
-        """By task or mission id, then by what they are for: the task's state, an approval gate,
-        the mission's own time."""
+        self.cards = Cards(cards)
+        self.timers = Timers(timers)
         self.sessions = {session.session_id: session for session in sessions}
         self.prerequisites = prerequisites or Prerequisites()
         self.standings = Standings(standings)
-        self.lost: set[str] = set()
-        """Exclusive tasks whose attempt may still be at work, though its lease was lost."""
-        self._by_mission: dict[str, set[str]] = {}
-        self._by_session: dict[str, set[str]] = {}
-        self._queued: dict[str, None] = {}
         self._traceparent = ""
-        self._changes = Changes()
-        self._kept_cards: set[str] = set()
-        for card in sorted(cards, key=lambda card: card.since):
-            self._put(card)
-        for timer in timers:
-            self.timers.setdefault(timer.about, {})[purpose_of(timer)] = timer
-        self.take_changes()
-
-    # --- what is on it ----------------------------------------------------------------------------
-
-    def open_tasks(self, mission_id: str) -> list[str]:
-        return sorted(self._by_mission.get(mission_id, ()))
-
-    def leases(self, session_id: str) -> list[Card]:
-        return [self.cards[id] for id in sorted(self._by_session.get(session_id, ()))]
-
-    def load(self, session_id: str) -> int:
-        """How many slots of a session are taken."""
-        return len(self._by_session.get(session_id, ()))
-
-    def queued(self) -> Iterator[Card]:
-        """Tasks that wait for a runner, the longest waiting first."""
-        return (self.cards[id] for id in self._queued)
-
-    def waiting(self) -> tuple[int, float]:
-        """How many these are, and since when the first has waited: seconds since 1970."""
-        oldest = min((self.cards[id].since_ms for id in self._queued), default=0)
-        return len(self._queued), oldest / 1000
-
-    def due(self, now: datetime) -> list[Timer]:
-        """Timers whose moment has come, the earliest first."""
-        found = (t for timers in self.timers.values() for t in timers.values() if t.due_at <= now)
-        return sorted(found, key=lambda timer: (timer.due_at, timer.id))
+        self._session_changes: dict[str, SessionOpened | None] = {}
 
     def take_changes(self) -> Changes:
         """What changed since the last call."""
-        changes, self._changes = self._changes, Changes()
-        changes.prerequisites = self.prerequisites.take_changes()
-        changes.standings = self.standings.take_changes()
-        self._kept_cards.update(id for id, card in changes.cards.items() if card is not None)
-        self._kept_cards.difference_update(id for id, card in changes.cards.items() if card is None)
-        return changes
+        cards, runners = self.cards.take_changes()
+        sessions, self._session_changes = self._session_changes, {}
+        return Changes(
+            cards,
+            self.timers.take_changes(),
+            self.prerequisites.take_changes(),
+            sessions,
+            runners,
+            self.standings.take_changes(),
+        )
 
     # --- folding ----------------------------------------------------------------------------------
 
@@ -159,8 +127,8 @@ class Board:
                 return id
             case TaskPlanned(mission_id=id):
                 return id
-            case TaskEvent(task_id=id) if id in self.cards:
-                return self.cards[id].mission_id
+            case TaskEvent(task_id=id) if id in self.cards.of:
+                return self.cards.of[id].mission_id
         return ""
 
     def _apply(self, recorded: Recorded, event: AnyEvent) -> None:
@@ -172,7 +140,7 @@ class Board:
                 self._move(
                     event.task_id, "leased", epoch=epoch, runner=runner, session=session, lost=False
                 )
-                self._time(recorded, event.start_timeout, late)
+                self.timers.start(recorded, event.start_timeout, late)
             case AttemptStarted():
                 self._start(event.task_id)
             case QuestionAsked():
@@ -193,12 +161,12 @@ class Board:
                 self._move(event.task_id, "taken", lost=True)
             case TaskGiven(task_id=id):
                 # Given back before anything was handed over: that may be at work still.
-                awaited = id in self.cards and bool(self.cards[id].session_id)
+                awaited = id in self.cards.of and bool(self.cards.of[id].session_id)
                 self._queue(recorded, event, lost=awaited or None)
             case AttemptSucceeded(task_id=id):
                 self._has_stopped(event)
                 self._finish(id, finished=False)
-                card = self.cards.get(id)
+                card = self.cards.of.get(id)
                 if card is not None and card.gated and not card.gating:
                     self._queue(recorded, event, gating=True)
                 else:
@@ -214,11 +182,11 @@ class Board:
                 self._move(event.task_id, "waiting")
             case RetryScheduled(delay=delay):
                 self._move(event.task_id, "waiting")
-                self._time(recorded, delay, RequeueTask(event.task_id))
+                self.timers.start(recorded, delay, RequeueTask(event.task_id))
             case ApprovalRequested() | CheckAwaited():
                 self._ask(recorded, event)
             case ApprovalGiven(gate=gate):
-                self._stop_timer(event.task_id, f"gate {gate}")
+                self.timers.stop(event.task_id, f"gate {gate}")
             case TaskSucceeded(task_id=id, result=WorkDone(commit=commit)) if commit:
                 self._await_merge(id)
             case TaskSucceeded() | TaskFailed() | TaskCancelled():
@@ -226,14 +194,14 @@ class Board:
             case BranchAdvanced(task_id=id):
                 self._remove(id)
             case SessionOpened(session_id=session):
-                self.sessions[session] = self._changes.sessions[session] = event
+                self.sessions[session] = self._session_changes[session] = event
             case SessionClosed(session_id=session):
                 self.sessions.pop(session, None)
-                self._changes.sessions[session] = None
+                self._session_changes[session] = None
             case MissionPaused(mission_id=id):
                 self._pause_queue(id)
             case BudgetWarned(mission_id=id, cap="wall"):
-                self._stop_timer(id, WALL[1])
+                self.timers.stop(id, WALL[1])
             case MissionResumed(mission_id=id):
                 self._resume_queue(recorded, id)
             case MissionSucceeded(mission_id=id):
@@ -256,7 +224,7 @@ class Board:
             traceparent=self._traceparent,
             exclusive=spec.exclusive,
         )
-        self._put(card)
+        self.cards.put(card)
         self._time_queue(recorded, card)
 
     def _queue(
@@ -282,7 +250,7 @@ class Board:
             since=recorded,
             lost=lost,
         )
-        card = self.cards.get(id)
+        card = self.cards.of.get(id)
         if card is not None:
             self._time_queue(recorded, card)
 
@@ -290,45 +258,45 @@ class Board:
         """How long it may wait for a runner; while its mission is paused no time passes."""
         if not self.standings.is_paused(card.mission_id):
             late = TimeOutTask(card.task_id, "queue", card.epoch)
-            self._time(recorded, card.queue_timeout, late)
+            self.timers.start(recorded, card.queue_timeout, late)
 
     def _pause_queue(self, mission_id: str) -> None:
-        for id in self.open_tasks(mission_id):
-            if self.cards[id].status == "queued":
-                self._stop_timer(id, STATE)
+        for id in self.cards.of_mission(mission_id):
+            if self.cards.of[id].status == "queued":
+                self.timers.stop(id, STATE)
 
     def _resume_queue(self, recorded: Recorded, mission_id: str) -> None:
-        for id in self.open_tasks(mission_id):
-            if self.cards[id].status == "queued":
-                self._time_queue(recorded, self.cards[id])
+        for id in self.cards.of_mission(mission_id):
+            if self.cards.of[id].status == "queued":
+                self._time_queue(recorded, self.cards.of[id])
 
     def _keep_time(self, recorded: Recorded, mission_id: str) -> None:
         """The mission's own time goes on while anything of it is at work, or could be."""
-        busy = any(self._is_busy(id) for id in self._by_mission.get(mission_id, ()))
+        busy = any(self._is_busy(id) for id in self.cards.of_mission(mission_id))
         turned = self.standings.turn_clock(mission_id, recorded.recorded_at, busy=busy)
         if turned is None:
             return
         for purpose in WALL:
-            self._stop_timer(mission_id, purpose)
+            self.timers.stop(mission_id, purpose)
         for delay, command in turned:
-            self._time(recorded, delay, command)
+            self.timers.start(recorded, delay, command)
 
     def _is_busy(self, id: str) -> bool:
         """Whether it waits for nothing that people do."""
-        if self.cards[id].status not in ("waiting", "taken"):
+        if self.cards.of[id].status not in ("waiting", "taken"):
             return True
-        timer = self.timers.get(id, {}).get(STATE)
+        timer = self.timers.get(id, STATE)
         return timer is not None and isinstance(timer.command, RequeueTask)
 
     def _has_stopped(self, event: AttemptSucceeded | AttemptFailed | GatesJudged) -> None:
         """The report of the last epoch says that nothing of it is at work any more."""
-        card = self.cards.get(event.task_id)
+        card = self.cards.of.get(event.task_id)
         if card is not None and card.lost and card.epoch == event.epoch:
-            self._put(replace(card, lost=False))
+            self.cards.put(replace(card, lost=False))
 
     def _take(self, event: TaskTaken) -> None:
         """Its session holds it on where something was at work: that is to be handed over."""
-        card = self.cards.get(event.task_id)
+        card = self.cards.of.get(event.task_id)
         if card is None:
             return
         held = bool(event.interrupted)
@@ -341,46 +309,46 @@ class Board:
         )
 
     def _finish(self, id: str, *, finished: bool) -> None:
-        card = self.cards.get(id)
+        card = self.cards.of.get(id)
         if card is not None and card.finished != finished:
-            self._put(replace(card, finished=finished))
+            self.cards.put(replace(card, finished=finished))
 
     def _start(self, id: str) -> None:
-        card = self.cards.get(id)
+        card = self.cards.of.get(id)
         if card is not None:
             self._move(
                 id, "running", epoch=card.epoch, runner=card.runner_id, session=card.session_id
             )
 
     def _ask(self, recorded: Recorded, event: ApprovalRequested | CheckAwaited) -> None:
-        self._stop_timer(event.task_id, STATE)
-        card = self.cards.get(event.task_id)
+        self.timers.stop(event.task_id, STATE)
+        card = self.cards.of.get(event.task_id)
         if card is not None and card.status != "waiting":
-            self._put(replace(card, status="waiting"))
+            self.cards.put(replace(card, status="waiting"))
         if event.timeout:
             what: Literal["approval", "check"] = (
                 "check" if isinstance(event, CheckAwaited) else "approval"
             )
             late = TimeOutTask(event.task_id, what, gate=event.gate)
-            self._time(recorded, event.timeout, late)
+            self.timers.start(recorded, event.timeout, late)
 
     def _question(self, recorded: Recorded, event: QuestionAsked) -> None:
         if event.work is not None:
             self._move(event.task_id, "waiting")
         if event.timeout:
             late = TimeOutTask(event.task_id, "answer", event.epoch, question=event.id)
-            self._time(recorded, event.timeout, late)
+            self.timers.start(recorded, event.timeout, late)
 
     def _answer(self, recorded: Recorded, event: QuestionAnswered) -> None:
-        self._stop_timer(event.task_id, QUESTION)
-        card = self.cards.get(event.task_id)
+        self.timers.stop(event.task_id, QUESTION)
+        card = self.cards.of.get(event.task_id)
         if card is None:
             return
         if card.status == "waiting":
             self._queue(recorded, event)
         elif card.runner_id:
             # It waits at work, and is to hear of it now.
-            self._changes.runners.add(card.runner_id)
+            self.cards.tell(card.runner_id)
 
     def _move(
         self,
@@ -396,12 +364,11 @@ class Board:
         lost: bool | None = None,
     ) -> None:
         """The task is in another state: its timers are over, and its lease, if none is given."""
-        for purpose in list(self.timers.get(id, ())):
-            self._stop_timer(id, purpose)
-        card = self.cards.get(id)
+        self.timers.stop_all(id)
+        card = self.cards.of.get(id)
         if card is None:
             return
-        self._put(
+        self.cards.put(
             replace(
                 card,
                 status=status,
@@ -418,7 +385,7 @@ class Board:
         )
 
     def _await_merge(self, id: str) -> None:
-        card = self.cards.get(id)
+        card = self.cards.of.get(id)
         if card is not None and card.orphaned:
             self._remove(id)
         else:
@@ -426,76 +393,17 @@ class Board:
 
     def _orphan(self, mission_id: str) -> None:
         """The mission has ended: what is open is about to be cancelled, what is done is over."""
-        for id in self.open_tasks(mission_id):
-            card = self.cards[id]
+        for id in self.cards.of_mission(mission_id):
+            card = self.cards.of[id]
             if card.done:
                 self._remove(id)
             else:
-                self._put(replace(card, orphaned=True))
-
-    # --- keeping ----------------------------------------------------------------------------------
-
-    def _put(self, card: Card) -> None:
-        self._unindex(card.task_id)
-        self.cards[card.task_id] = self._changes.cards[card.task_id] = card
-        self._by_mission.setdefault(card.mission_id, set()).add(card.task_id)
-        if card.status == "queued":
-            self._queued[card.task_id] = None
-        if card.lost:
-            self.lost.add(card.task_id)
-        if card.session_id:
-            self._by_session.setdefault(card.session_id, set()).add(card.task_id)
-            self._changes.runners.add(card.runner_id)
+                self.cards.put(replace(card, orphaned=True))
 
     def _remove(self, id: str) -> None:
-        for purpose in list(self.timers.get(id, ())):
-            self._stop_timer(id, purpose)
-        self._unindex(id)
-        if self.cards.pop(id, None) is None:
-            return
-        if id in self._kept_cards:
-            self._changes.cards[id] = None
-        else:
-            self._changes.cards.pop(id, None)
-
-    def _unindex(self, id: str) -> None:
-        card = self.cards.get(id)
-        if card is None:
-            return
-        self._queued.pop(id, None)
-        self.lost.discard(id)
-        _discard(self._by_mission, card.mission_id, id)
-        if card.session_id:
-            _discard(self._by_session, card.session_id, id)
-            self._changes.runners.add(card.runner_id)
-
-    def _time(self, recorded: Recorded, delay: float, command: TimedCommand) -> None:
-        due_at = recorded.recorded_at + timedelta(seconds=delay)
-        timer = Timer("", due_at, command)
-        purpose = purpose_of(timer)
-        timer = replace(timer, id=derived_id(recorded.id, "timer", purpose))
-        self.timers.setdefault(timer.about, {})[purpose] = timer
-        self._changes.timers[timer.id] = timer
-
-    def _stop_timer(self, about: str, purpose: str) -> None:
-        timers = self.timers.get(about, {})
-        timer = timers.pop(purpose, None)
-        if timer is None:
-            return
-        if not timers:
-            del self.timers[about]
-        if self._changes.timers.get(timer.id) is not None:
-            del self._changes.timers[timer.id]
-        else:
-            self._changes.timers[timer.id] = None
+        self.timers.stop_all(id)
+        self.cards.remove(id)
 
 
 def _ms(recorded: Recorded) -> int:
     return int(recorded.recorded_at.timestamp() * 1000)
-
-
-def _discard(index: dict[str, set[str]], key: str, id: str) -> None:
-    members = index[key]
-    members.discard(id)
-    if not members:
-        del index[key]

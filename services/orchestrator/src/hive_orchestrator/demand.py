@@ -17,10 +17,10 @@ def demand(board: Board, held: Collection[str] = frozenset()) -> tuple[Wanted, .
     `held` waits for an attempt that may still be at work."""
     waiting: Counter[str] = Counter()
     budgets = Budgets(board)
-    for card in board.queued():
+    for card in board.cards.queued():
         if card.task_id not in held and budgets.allow(card):
             waiting[card.wants] += 1
-    working = Counter(card.wants for id in board.sessions for card in board.leases(id))
+    working = Counter(card.wants for id in board.sessions for card in board.cards.of_session(id))
     both = waiting + working
     return tuple(
         Wanted(agent, waiting[agent], working[agent])

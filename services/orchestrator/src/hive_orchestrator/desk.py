@@ -12,8 +12,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from hive_orchestrator.board import Board
-from hive_orchestrator.cards import Card, Changes
+from hive_orchestrator.board import Board, Changes
+from hive_orchestrator.cards import Card
 
 
 class Superseded(Exception):

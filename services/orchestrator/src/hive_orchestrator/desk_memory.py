@@ -9,11 +9,12 @@ from datetime import datetime
 import msgspec
 
 from hive_contracts.runner import SessionOpened
-from hive_orchestrator.board import Board
-from hive_orchestrator.cards import Card, Changes, Timer
+from hive_orchestrator.board import Board, Changes
+from hive_orchestrator.cards import Card
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded, held_lease
 from hive_orchestrator.prerequisites import Prerequisites, Wait
 from hive_orchestrator.standing import Standing
+from hive_orchestrator.timers import Timer
 
 
 class _Session(msgspec.Struct):

@@ -12,11 +12,12 @@ import msgspec
 from hive_contracts.mission import SpendWall
 from hive_contracts.runner import SessionOpened
 from hive_contracts.subjects import stream_name
-from hive_orchestrator.board import Board
-from hive_orchestrator.cards import Card, Changes, TimedCommand, Timer
+from hive_orchestrator.board import Board, Changes
+from hive_orchestrator.cards import Card
 from hive_orchestrator.desk import HeldLease, Pulse, Superseded, held_lease
 from hive_orchestrator.prerequisites import Prerequisites, WaitChanges
 from hive_orchestrator.standing import Standing
+from hive_orchestrator.timers import TimedCommand, Timer
 from hive_shared.eventstore.pool import FAILURES, open_pool, translated
 
 CONNECTIONS: Final = 4

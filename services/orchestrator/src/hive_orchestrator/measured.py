@@ -24,5 +24,5 @@ class Scheduling:
 
 def queue_of(board: Board, now: float) -> QueueUse:
     """Tasks that wait for a runner; `now` is the record's time, in seconds since 1970."""
-    waiting, oldest = board.waiting()
+    waiting, oldest = board.cards.waiting()
     return QueueUse("scheduling", waiting, round(max(0.0, now - oldest), 3) if waiting else 0)

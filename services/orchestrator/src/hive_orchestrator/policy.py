@@ -71,7 +71,7 @@ def _react(event: AnyEvent, board: Board) -> list[Reaction]:
         case TaskFailed(task_id=id, mission_id=mission, epoch=epoch, failure=failure):
             return [SettleTask(mission, id, "failed", epoch, failure=failure)]
         case TaskTaken(task_id=id, interrupted=epoch) if epoch:
-            card = board.cards.get(id)
+            card = board.cards.of.get(id)
             if card is not None and card.session_id not in board.sessions:
                 return [LoseLease(id, epoch, "its runner's session was over")]
         case TaskCancelled(task_id=id, mission_id=mission):
@@ -98,7 +98,7 @@ def _react(event: AnyEvent, board: Board) -> list[Reaction]:
         case SessionClosed(session_id=session, reason=reason):
             return [
                 LoseLease(card.task_id, card.epoch, f"its runner's session was {reason}")
-                for card in board.leases(session)
+                for card in board.cards.of_session(session)
             ]
     return []
 
@@ -109,8 +109,8 @@ def _by_standing(event: AnyEvent, board: Board) -> list[Reaction]:
         case MissionPaused(mission_id=mission, now=True):
             return [
                 LoseLease(card.task_id, card.epoch, PAUSED, "paused")
-                for id in board.open_tasks(mission)
-                if (card := board.cards[id]).status in ("leased", "running")
+                for id in board.cards.of_mission(mission)
+                if (card := board.cards.of[id]).status in ("leased", "running")
             ]
         case TaskLeased(task_id=id, epoch=epoch):
             # It was on its way while the pause was written.
@@ -165,7 +165,7 @@ def _settled(
 
 
 def _mission_of(task_id: str, board: Board) -> str:
-    card = board.cards.get(task_id)
+    card = board.cards.of.get(task_id)
     return card.mission_id if card else ""
 
 
@@ -184,4 +184,4 @@ def _release(event: MissionSucceeded, board: Board) -> list[Reaction]:
 
 
 def _cancel_rest(mission: str, reason: str, board: Board) -> list[Reaction]:
-    return [CancelTask(id, reason) for id in board.open_tasks(mission)]
+    return [CancelTask(id, reason) for id in board.cards.of_mission(mission)]

@@ -27,14 +27,14 @@ def assign(
     """
     room = _room(board, draining, restraints)
     free = {
-        id: session.slots - board.load(id)
+        id: session.slots - board.cards.load(id)
         for id, session in board.sessions.items()
         if id not in draining
     }
     free = {id: slots for id, slots in free.items() if slots > 0}
     leases: list[LeaseTask | ReserveLease] = []
     budgets = Budgets(board)
-    for card in board.queued() if free else ():
+    for card in board.cards.queued() if free else ():
         if card.task_id in held or not budgets.allow(card):
             continue
         agent = card.wants
@@ -64,7 +64,7 @@ def _room(board: Board, draining: Collection[str], restraints: Restraints) -> fl
     limit = max(1, int(slots * restraints.slots_share))
     if restraints.slots_most:
         limit = min(limit, restraints.slots_most)
-    at_work = sum(bool(card.wants) for id in board.sessions for card in board.leases(id))
+    at_work = sum(bool(card.wants) for id in board.sessions for card in board.cards.of_session(id))
     return limit - at_work
 
 
@@ -76,7 +76,7 @@ class Budgets:
         self._waiting: dict[str, int] = {}
         """By mission: agents' tasks that could begin now."""
         if any(standing.capped for standing in self._standings.values()):
-            for card in board.queued():
+            for card in board.cards.queued():
                 if card.wants:
                     self._waiting[card.mission_id] = self._waiting.get(card.mission_id, 0) + 1
 
