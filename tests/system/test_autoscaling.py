@@ -51,6 +51,7 @@ def runners(hive: RealHive) -> list[str]:
     )
 
 
+@pytest.mark.full("five more runners; what is wanted and who follows have tests of their own")
 async def test_a_burst_brings_runners_and_they_go_without_losing_work(
     scaling: RealHive, ground: Ground, tmp_path: Path
 ) -> None:

@@ -192,6 +192,7 @@ states:
 BAD, GOOD = 3, 5
 
 
+@pytest.mark.full("twenty missions; what a budget demands and who obeys have tests of their own")
 @pytest.mark.timeout(400)
 async def test_a_used_up_budget_acts_only_where_it_is_enforced_and_no_longer_than_it_is_used_up(
     hive: Post, ground: Ground

@@ -37,6 +37,7 @@ ONLY_IN_TROUBLE: Final = re.compile(r"ALERTS\{.*\}|hive_symptoms > 0")
     reason="prometheus and alertmanager are not on PATH"
     " (Debian: prometheus, prometheus-alertmanager)",
 )
+@pytest.mark.full("Prometheus and Alertmanager beside a whole hive; the files are checked apart")
 async def test_every_panel_shows_something_and_a_trouble_is_told_and_its_end(
     hive: RealHive, door: int, collector: Collector, tmp_path: Path
 ) -> None:
