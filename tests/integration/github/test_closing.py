@@ -87,6 +87,9 @@ class Asked:
         found = [decode(each) for each in page]
         return [each for each in found if isinstance(each, IssueClosed | IssueLeftOpen)]
 
+    def is_open(self) -> bool:
+        return self.issue.state == "open"
+
     def closings(self) -> list[str]:
         return [each.actor.login for each in self.issue.events if each.event == "closed"]
 
@@ -102,9 +105,9 @@ async def test_it_is_closed_with_a_merge_into_another_branch_than_the_default(
     await scene.opened()
     await scene.succeeded()
     await scene.work()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     await scene.merged()
-    assert scene.issue.state == "open", "GitHub closes with a merge into the default branch alone"
+    assert scene.is_open(), "GitHub closes with a merge into the default branch alone"
     await scene.work()
     assert (scene.issue.state, scene.issue.state_reason) == ("closed", "completed")
     assert scene.closings() == [ground.app.bot.login]
@@ -122,7 +125,7 @@ async def test_done_again_it_closes_nothing_and_asks_nothing(ground: Ground) -> 
     scene.ada.reopen(ground.shop, scene.issue)
     heard = len(ground.server.heard)
     await scene.again()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     assert len(ground.server.heard) == heard
     assert len(await scene.settled()) == 1
 
@@ -144,12 +147,12 @@ async def test_a_crash_between_closing_and_its_record_closes_it_once(
     monkeypatch.setattr(Records, "tell", crashing)
     with pytest.raises(StoreUnavailable):
         await scene.work()
-    assert scene.issue.state == "closed"
+    assert not scene.is_open()
     monkeypatch.undo()
     ground.server.clock.advance(60)
     scene.ada.reopen(ground.shop, scene.issue)
     await scene.again()
-    assert scene.issue.state == "open", "who opened it again has the last word"
+    assert scene.is_open(), "who opened it again has the last word"
     assert len(scene.closings()) == 1
     [left] = await scene.settled()
     assert isinstance(left, IssueLeftOpen)
@@ -161,11 +164,11 @@ async def test_what_github_closed_and_a_person_opened_again_stays_open(ground: G
     await scene.opened()
     await scene.succeeded()
     await scene.merged()
-    assert scene.issue.state == "closed"
+    assert not scene.is_open()
     ground.server.clock.advance(60)
     scene.ada.reopen(ground.shop, scene.issue)
     await scene.work()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     [left] = await scene.settled()
     assert isinstance(left, IssueLeftOpen)
 
@@ -179,7 +182,7 @@ async def test_what_was_opened_again_before_the_merge_is_closed_with_it(ground: 
     await scene.succeeded()
     await scene.merged()
     await scene.work()
-    assert scene.issue.state == "closed"
+    assert not scene.is_open()
 
 
 async def test_what_a_person_closed_is_not_closed_again(ground: Ground) -> None:
@@ -201,10 +204,10 @@ async def test_merged_before_the_end_it_is_closed_at_the_end(ground: Ground) -> 
     scene.ada.set_draft(ground.shop, ground.pull, False)
     await scene.merged()
     await scene.work()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     await scene.succeeded()
     await scene.work()
-    assert scene.issue.state == "closed"
+    assert not scene.is_open()
 
 
 async def test_a_pull_request_that_was_closed_unmerged_closes_no_issue(ground: Ground) -> None:
@@ -216,7 +219,7 @@ async def test_a_pull_request_that_was_closed_unmerged_closes_no_issue(ground: G
         MISSION, "acme/shop", ground.pull.number, ground.at.id, "test"
     )
     await scene.work()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     assert await scene.settled() == []
 
 
@@ -243,7 +246,7 @@ async def test_of_a_pull_request_for_each_task_the_last_closes_it(ground: Ground
     limiter, docs = ground.shop.pulls
     await scene.merged(limiter, "build/limiter")
     await scene.work()
-    assert scene.issue.state == "open"
+    assert scene.is_open()
     await scene.merged(docs, "build/docs")
     await scene.work()
-    assert scene.issue.state == "closed"
+    assert not scene.is_open()
