@@ -50,6 +50,7 @@ class Tasks(Story):
             self._store,
             MissionLaunched(
                 MISSION, "limits-1", "limits", objective="Limits.", pull_request=self.wish,
+                origin=self.origin,
                 repository=Repository(
                     "https://github.com/acme/shop", self._checkout.base, "main"
                 ),

@@ -36,6 +36,7 @@ from hive_contracts.plan import (
     Gate,
     Link,
     MergeOf,
+    Origin,
     Phase,
     PullRequestWish,
     Repository,
@@ -171,6 +172,7 @@ class Story:
         self._store = store
         self._checkout = checkout
         self.wish = wish
+        self.origin: Origin | None = None
 
     async def launched(self) -> None:
         spec = TaskSpec("work", prompt="Fix the upload.")
@@ -179,7 +181,7 @@ class Story:
             self._store,
             MissionLaunched(
                 MISSION, "fix-upload-1", "fix-upload", objective="Fix the *upload*, @everyone.",
-                repository=repository, pull_request=self.wish,
+                repository=repository, pull_request=self.wish, origin=self.origin,
             ),
             PhaseDefined(MISSION, Phase("work", tasks=(spec,))),
             TasksPlanned(MISSION, "work", (PlannedTask(WORK, "work", "work"),)),

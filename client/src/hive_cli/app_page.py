@@ -33,6 +33,7 @@ PERMISSIONS: Final = {
     "statuses": "read",
     "merge_queues": "write",
     "metadata": "read",
+    "members": "read",
 }
 EVENTS: Final = (
     "check_run", "check_suite", "issue_comment", "issues", "merge_group", "pull_request",

@@ -222,6 +222,8 @@ class MissionRevised(MissionEvent, frozen=True):
     """What is to be merged into the branch, where that is what it is about."""
     purse: Purse | None = None
     """Where its budget stands."""
+    session: str = ""
+    """Of the agent that made the change; empty where it told none."""
 
 
 class RevisionDeclined(MissionEvent, frozen=True):

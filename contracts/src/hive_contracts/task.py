@@ -57,6 +57,8 @@ class TaskPlanned(TaskEvent, frozen=True):
     """What its gates found on the base commit, as far as the mission knows."""
     given: tuple[Given, ...] = ()
     """Without a repository: what the tasks before it made."""
+    session: str = ""
+    """Of the agent whose work is done once more, to be gone on with."""
 
 
 class TaskLeased(TaskEvent, frozen=True):

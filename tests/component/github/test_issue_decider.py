@@ -15,10 +15,14 @@ from hive_contracts.github.issue import (
     CommandPrepared,
     CommentRefused,
     IssueAsked,
+    IssueClosed,
+    IssueLeftOpen,
     IssuePlace,
     MissionCommented,
     NoteAsk,
+    NoteClosed,
     NoteComment,
+    NoteLeftOpen,
     ObeyAsk,
     PrepareCommand,
     RefuseAsk,
@@ -67,6 +71,20 @@ CASES = [
     ),
     pytest.param(
         [CommentRefused(ID, MISSION, "gone")], RefuseComment(ID, MISSION, "gone"), [], id="said"
+    ),
+    pytest.param([], NoteClosed(ID, MISSION), [IssueClosed(ID, MISSION)], id="closed"),
+    pytest.param([IssueClosed(ID, MISSION)], NoteClosed(ID, MISSION), [], id="closed twice"),
+    pytest.param(
+        [IssueClosed(ID, MISSION)], NoteLeftOpen(ID, MISSION, "gone"), [], id="left when closed"
+    ),
+    pytest.param(
+        [IssueLeftOpen(ID, MISSION, "gone")], NoteClosed(ID, MISSION), [], id="closed when left"
+    ),
+    pytest.param(
+        [IssueClosed(ID, "b" * 32)],
+        NoteClosed(ID, MISSION),
+        [IssueClosed(ID, MISSION)],
+        id="closed for another mission before",
     ),
 ]
 

@@ -22,7 +22,7 @@ from hive_contracts.mission import (
     RevisionDeclined,
     TaskSettled,
 )
-from hive_contracts.outcome import Failure
+from hive_contracts.outcome import AgentRun, Failure, WorkDone
 from hive_contracts.plan import (
     ArtifactRef,
     ForEach,
@@ -286,3 +286,58 @@ def test_its_attempts_are_those_of_the_task() -> None:
     story = succeeded(plan(Phase("main", tasks=agents("a", "b", retry=Retry(attempts=4)))))
     story.do(asked())
     assert story.task("b").spec.retry == Retry(attempts=4)
+
+
+def worked(story: Story, name: str, session: str) -> None:
+    """By an agent of that session, and merged."""
+    bundle = ArtifactRef("d" * 64, 1)
+    story.settle(name, WorkDone("1" * 40, bundle, agent=AgentRun("bot", session)))
+    story.merge(name, "5" * 40)
+
+
+@pytest.mark.parametrize(
+    ("task", "session"),
+    [
+        pytest.param("main/a", "of a", id="the one that made the change"),
+        pytest.param("", "of b", id="the last that was merged"),
+        pytest.param("main/nobody", "of b", id="one that is not known"),
+    ],
+)
+def test_it_is_told_to_the_session_of_the_agent_that_made_the_change(
+    task: str, session: str
+) -> None:
+    story = Story(plan())
+    worked(story, "a", "of a")
+    worked(story, "b", "of b")
+    [revised, *_, planned] = story.do(asked(task=task))
+    assert isinstance(revised, MissionRevised)
+    assert isinstance(planned, TaskPlanned)
+    assert (revised.session, planned.session) == (session, session)
+    leased = task_state.evolve(task_state.INITIAL, planned)
+    assert isinstance(leased, task_state.Queued)
+    assert leased.facts.session == session
+
+
+def test_the_next_round_is_told_to_the_session_of_the_round_before() -> None:
+    story = Story(plan())
+    worked(story, "a", "of a")
+    worked(story, "b", "of b")
+    story.do(asked(1, task="main/a"))
+    worked(story, "a", "of the round")
+    story.do(asked(2, task="revision-1/a"))
+    assert story.task("a").session == "of the round"
+
+
+def test_a_base_is_merged_by_the_session_of_the_last_work() -> None:
+    story = Story(plan())
+    worked(story, "a", "of a")
+    worked(story, "b", "of b")
+    story.do(asked(merge=MERGE))
+    assert story.task("base").session == "of b"
+
+
+def test_no_task_of_the_plan_begins_with_a_session_nor_a_round_where_none_was_told() -> None:
+    story = succeeded()
+    story.do(asked(task="main/a"))
+    planned = [event for event in story.log if isinstance(event, TaskPlanned)]
+    assert {event.session for event in planned} == {""}

@@ -4,15 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hive_contracts.plan import PullRequestWish
+from msgspec.structs import replace
+
+from hive_contracts.github.pull_request import MergeAwaited
+from hive_contracts.plan import PullRequestWish, Tip
 from hive_github.api.github import Github
 from hive_github.credentials import Credentials
 from hive_github.testing import App, CheckRun, GitHub, Installation, Issue, Repository
 from hive_shared.clock import Clock, SystemClock
 from hive_shared.eventstore.memory import MemoryEventStore
-from tests.suites.on_github import Checkout, Hive, Story, as_app, calling
+from tests.suites.on_github import MISSION, Checkout, Hive, Story, as_app, calling
 
 WISH = PullRequestWish("acme/shop")
+WHEN_GREEN = replace(WISH, merge="when_green", rounds=0)
 
 
 class Ground:
@@ -74,3 +78,33 @@ def ground_of(
 ) -> Ground:
     hive = Hive(github, MemoryEventStore(SystemClock()), folder)
     return Ground(server, hive, shop, app, at, folder / "work")
+
+
+async def opened(ground: Ground, wish: PullRequestWish = WHEN_GREEN) -> tuple[Story, Tip]:
+    """A draft, before the mission has succeeded."""
+    story = ground.story(wish)
+    await story.launched()
+    tip = await story.merged(a="1")
+    await ground.hive.carry()
+    return story, tip
+
+
+async def waits(ground: Ground) -> str:
+    """Why it is not merged."""
+    merging = (await ground.hive.records.pull_request(MISSION)).merging
+    assert ground.pull.state == "open"
+    assert isinstance(merging, MergeAwaited), merging
+    return merging.reason
+
+
+async def state(ground: Ground) -> str:
+    known = await ground.hive.records.pull_request(MISSION)
+    return known.state
+
+
+def puts(ground: Ground) -> int:
+    return sum(heard.method == "PUT" for heard in ground.server.heard)
+
+
+def e2e(ground: Ground, commit: str, job: tuple[str, str]) -> None:
+    ground.server.run_workflow(ground.shop, commit, "hive/fix-upload-1", {"e2e": job})

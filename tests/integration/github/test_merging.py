@@ -7,58 +7,36 @@ from typing import Any
 import msgspec
 import pytest
 
-from hive_contracts.github.pull_request import MergeAwaited, MergeQueued
+from hive_contracts.github.pull_request import MergeQueued
 from hive_contracts.github.questions import OpenPullRequest
-from hive_contracts.mission import RecordLanding
-from hive_contracts.plan import PullRequestWish, Tip
+from hive_contracts.plan import PullRequestWish
 from hive_contracts.policy import PolicyRelaxed, PolicyTightened, Restraints
-from hive_contracts.subjects import stream_name
 from hive_github.api.errors import Forbidden, NotFound, Refused, Unreachable
 from hive_github.api.github import Answer, Method
 from hive_github.desk import Desk, status_of
 from hive_github.doctor import Doctor
-from hive_github.merging.landing import Landings
 from hive_github.testing import Rules
 from hive_github.testing.registry import PERMISSIONS
 from hive_shared import restraints
 from hive_shared.clock import SystemClock
-from tests.integration.github.ground import WISH, Ground, on_github
-from tests.suites.on_github import MISSION, Hive, Story, new_id
-
-WHEN_GREEN = msgspec.structs.replace(WISH, merge="when_green", rounds=0)
-QUEUE = msgspec.structs.replace(WISH, merge="queue", rounds=0)
+from tests.integration.github.ground import (
+    WHEN_GREEN,
+    WISH,
+    Ground,
+    e2e,
+    on_github,
+    opened,
+    puts,
+    state,
+    waits,
+)
+from tests.suites.on_github import MISSION, Hive, new_id
 
 
 @pytest.fixture
 async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     async with on_github(tmp_path) as ground:
         yield ground
-
-
-async def opened(ground: Ground, wish: object = WHEN_GREEN) -> tuple[Story, Tip]:
-    """A draft, before the mission has succeeded."""
-    story = ground.story(wish)  # type: ignore[arg-type]
-    await story.launched()
-    tip = await story.merged(a="1")
-    await ground.hive.carry()
-    return story, tip
-
-
-async def waits(ground: Ground) -> str:
-    """Why it is not merged."""
-    merging = (await ground.hive.records.pull_request(MISSION)).merging
-    assert ground.pull.state == "open"
-    assert isinstance(merging, MergeAwaited), merging
-    return merging.reason
-
-
-async def state(ground: Ground) -> str:
-    known = await ground.hive.records.pull_request(MISSION)
-    return known.state
-
-
-def puts(ground: Ground) -> int:
-    return sum(heard.method == "PUT" for heard in ground.server.heard)
 
 
 async def test_it_is_merged_when_the_mission_has_succeeded_and_not_before(ground: Ground) -> None:
@@ -395,233 +373,6 @@ async def test_a_conflict_is_said(ground: Ground) -> None:
     await story.succeeded()
     await ground.hive.carry()
     assert await waits(ground) == "it conflicts with main"
-
-
-async def test_the_queue_merges_what_was_put_into_it(ground: Ground) -> None:
-    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
-    story, tip = await opened(ground, QUEUE)
-    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
-    await story.succeeded()
-    await ground.hive.carry()
-    known = await ground.hive.records.pull_request(MISSION)
-    assert known.merging == MergeQueued(MISSION, tip.commit)
-    pull = ground.pull.pull
-    assert pull is not None
-    assert pull.queued is not None
-    await ground.hive.carry()
-    assert (await ground.hive.told()).count("MergeQueued") == 1
-    head = pull.queued.head_sha
-    ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="success")
-    await ground.hive.carry()
-    assert await state(ground) == "merged"
-    enqueued = [heard for heard in ground.server.heard if b"enqueuePullRequest" in heard.body]
-    assert len(enqueued) == 1
-
-
-async def test_what_has_left_the_queue_is_put_in_again_once_it_is_green(ground: Ground) -> None:
-    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
-    story, tip = await opened(ground, QUEUE)
-    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
-    await story.succeeded()
-    await ground.hive.carry()
-    ground.server.person("ada").dequeue(ground.shop, ground.pull)
-    await ground.hive.carry()
-    pull = ground.pull.pull
-    assert pull is not None
-    assert pull.queued is not None
-
-
-async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground: Ground) -> None:
-    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
-    story, tip = await opened(ground, QUEUE)
-    ground.server.check_run(ground.shop, tip.commit, "e2e", ground.ci, conclusion="success")
-    await story.succeeded()
-    pull = ground.pull.pull
-    assert pull is not None
-    for _ in range(2):
-        await ground.hive.carry()
-        assert pull.queued is not None
-        head = pull.queued.head_sha
-        ground.server.clock.advance(1)  # within one second the queue would make the same commit
-        ground.server.check_run(ground.shop, head, "e2e", ground.ci, conclusion="failure")
-        assert not in_queue(ground), "the queue has let go of it"
-    for _ in range(3):
-        await ground.hive.carry()
-    assert not in_queue(ground)
-    assert (await waits(ground)).startswith("it has left the merge queue 2 times with ")
-    enqueued = [heard for heard in ground.server.heard if b"enqueuePullRequest" in heard.body]
-    assert len(enqueued) == 2
-    ground.server.person("ada").enqueue(ground.shop, ground.pull)
-    await ground.hive.carry()
-    known = await ground.hive.records.pull_request(MISSION)
-    assert known.merging == MergeQueued(MISSION, tip.commit)
-
-
-MENDING = msgspec.structs.replace(QUEUE, rounds=2)
-FAILS = ("failure", "2026-11-28T10:00:02.0000000Z ##[error]it breaks what is on main\n")
-"""In the queue alone."""
-
-
-def in_queue(ground: Ground) -> bool:
-    assert ground.pull.pull is not None
-    return ground.pull.pull.queued is not None
-
-
-def enqueued(ground: Ground) -> int:
-    return sum(b"enqueuePullRequest" in heard.body for heard in ground.server.heard)
-
-
-async def queued(ground: Ground) -> Story:
-    ground.server.protect(ground.shop, rules=Rules(checks=("e2e",), merge_queue=True))
-    story, tip = await opened(ground, MENDING)
-    e2e(ground, tip.commit, ("success", ""))
-    await story.succeeded()
-    await ground.hive.carry()
-    assert in_queue(ground)
-    return story
-
-
-def e2e(ground: Ground, commit: str, job: tuple[str, str]) -> None:
-    ground.server.run_workflow(ground.shop, commit, "hive/fix-upload-1", {"e2e": job})
-
-
-async def dropped(ground: Ground) -> None:
-    """The queue's check fails, some time after a look."""
-    await ground.hive.rounds.look(MISSION, "test")
-    pull = ground.pull.pull
-    assert pull is not None and pull.queued is not None
-    e2e(ground, pull.queued.head_sha, FAILS)
-    assert not in_queue(ground)
-    ground.server.clock.advance(1)  # within one second the queue would make the same commit
-
-
-async def test_what_fails_in_the_queue_goes_to_an_agent_and_what_it_mends_is_put_in_again(
-    ground: Ground,
-) -> None:
-    story = await queued(ground)
-    await dropped(ground)
-    await ground.hive.carry()
-    reason = "round 1 comes first: in the merge queue a check failed: e2e"
-    assert await waits(ground) == reason
-    assert enqueued(ground) == 1
-    known = await ground.hive.records.pull_request(MISSION)
-    round = known.rounds.open
-    assert round is not None
-    assert (round.kind, round.head) == ("checks", known.pushed)
-    assert "it breaks what is on main" in round.finding
-    assert f"which is {known.pushed[:12]} merged with main" in round.finding
-    mended = await story.revised(round, a="2")
-    await ground.hive.carry()
-    e2e(ground, mended.commit, ("success", ""))
-    await ground.hive.carry()
-    assert in_queue(ground)
-    merging = (await ground.hive.records.pull_request(MISSION)).merging
-    assert merging == MergeQueued(MISSION, mended.commit)
-
-
-async def test_what_an_agent_leaves_as_it_is_is_put_in_once_more_and_then_a_person_is_asked(
-    ground: Ground,
-) -> None:
-    story = await queued(ground)
-    await dropped(ground)
-    await ground.hive.carry()
-    round = (await ground.hive.records.pull_request(MISSION)).rounds.open
-    assert round is not None
-    await story.revised(round)
-    await ground.hive.carry()
-    assert enqueued(ground) == 2
-    await dropped(ground)
-    for _ in range(2):
-        await ground.hive.carry()
-    assert enqueued(ground) == 2
-    state = await ground.hive.records.pull_request(MISSION)
-    assert isinstance(state.merging, MergeAwaited)
-    assert state.merging.reason.startswith("it has left the merge queue 2 times with ")
-    assert (await ground.hive.told()).count("RoundAsked") == 1
-
-
-async def test_what_fails_on_the_base_too_is_put_in_again_before_an_agent_is_bothered(
-    ground: Ground,
-) -> None:
-    await queued(ground)
-    main = ground.server.git(ground.shop, "rev-parse", "main")
-    ground.server.run_workflow(ground.shop, main, "main", {"e2e": ("failure", "old")})
-    await dropped(ground)
-    await ground.hive.carry()
-    assert enqueued(ground) == 2
-    await dropped(ground)
-    await ground.hive.carry()
-    round = (await ground.hive.records.pull_request(MISSION)).rounds.open
-    assert round is not None
-    assert "it fails on the base, too" in round.finding
-
-
-async def test_what_a_person_takes_out_of_the_queue_goes_to_no_agent(ground: Ground) -> None:
-    await queued(ground)
-    await ground.hive.rounds.look(MISSION, "test")
-    ground.server.person("ada").dequeue(ground.shop, ground.pull)
-    await ground.hive.carry()
-    assert (await ground.hive.told()).count("RoundAsked") == 0
-    assert in_queue(ground)
-
-
-async def test_without_a_queue_it_is_said(ground: Ground) -> None:
-    story, _ = await opened(ground, QUEUE)
-    await story.succeeded()
-    await ground.hive.carry()
-    assert (await waits(ground)).startswith("the merge queue does not take it: ")
-
-
-async def test_a_repository_with_a_queue_says_so_to_who_would_merge(ground: Ground) -> None:
-    ground.server.protect(ground.shop, rules=Rules(merge_queue=True))
-    story, _ = await opened(ground)
-    await story.succeeded()
-    await ground.hive.carry()
-    assert "merge queue" in await waits(ground)
-
-
-async def test_a_merge_makes_the_mission_landed_once_it_has_ended(ground: Ground) -> None:
-    story, _ = await opened(ground)
-    landings = Landings(ground.hive.records, ground.hive.histories, ground.hive.orders)
-    await story.succeeded()
-    await ground.hive.carry()
-    [merged] = [
-        recorded
-        for recorded in await ground.hive.store.read_stream(stream_name("pull_request", MISSION))
-        if recorded.type == "PullRequestMerged"
-    ]
-    assert landings.wants(merged)
-    await landings.perform(merged, merged.id)
-    known = await ground.hive.records.pull_request(MISSION)
-    by = known.merged_by
-    assert by.startswith("github:")
-    landed = RecordLanding(MISSION, known.merge_commit, "main", by)
-    assert ground.hive.orders.told == [("github", landed)]
-
-
-async def test_a_merge_before_the_end_is_told_of_at_the_end(ground: Ground) -> None:
-    story, _ = await opened(ground)
-    landings = Landings(ground.hive.records, ground.hive.histories, ground.hive.orders)
-    ada = ground.server.person("ada")
-    ada.set_draft(ground.shop, ground.pull, False)
-    ada.merge(ground.shop, ground.pull)
-    await ground.hive.looks.pull_request(
-        MISSION, "acme/shop", ground.pull.number, ground.at.id, "test"
-    )
-    events = await ground.hive.store.read_all(0, 1000)
-    for recorded in filter(landings.wants, events):
-        await landings.perform(recorded, recorded.id)
-    assert ground.hive.orders.told == []
-    await story.succeeded()
-    [ended] = [
-        recorded
-        for recorded in await ground.hive.store.read_all(len(events), 1000)
-        if landings.wants(recorded)
-    ]
-    await landings.perform(ended, ended.id)
-    [(_, landed)] = ground.hive.orders.told
-    assert isinstance(landed, RecordLanding)
-    assert landed.by == "github:ada"
 
 
 async def test_who_asks_that_it_goes_on_keeps_what_was_wished_for(ground: Ground) -> None:

@@ -1,71 +1,28 @@
 """Webhooks through the real endpoint into the real record."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import msgspec
 import pytest
 
-from hive_contracts.codec import decode
 from hive_contracts.github.delivery import DeliveryReceived
 from hive_github.testing import signature
-from hive_github.webhooks.deliveries import Deliveries
-from hive_github.webhooks.door import MAX_BODY, WebhookDoor
+from hive_github.webhooks.door import MAX_BODY
 from hive_github.webhooks.meaning import ButtonTouched, CommitTouched, GroupAsked, touched
-from hive_shared.eventstore.postgres import PostgresEventStore
-from hive_shared.handling import Handling
-from hive_shared.listening import serving
 from tests.conftest import Database
 from tests.suites.bus import pool_of
-from tests.suites.on_github import new_id
+from tests.suites.endpoint import GUID, SECRET, Endpoint, listening
 
-SECRET = "it is long and secret"
-GUID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 PUSH = b'{"ref":"refs/heads/main","repository":{"id":1,"full_name":"acme/shop"}}'
-PUBLISHED = Path(__file__).parents[3] / ".github-published/node_modules/@octokit/webhooks-examples"
-
-
-class Endpoint:
-    def __init__(self, client: httpx.AsyncClient, pool: asyncpg.Pool, handling: Handling) -> None:
-        self._client = client
-        self.handling = handling
-        self.pool = pool
-        self.store = PostgresEventStore(pool)
-        self.deliveries = Deliveries(pool, new_id)
-
-    async def deliver(
-        self, body: bytes, event: str = "push", guid: str = GUID, **changed: str
-    ) -> httpx.Response:
-        headers = {
-            "Content-Type": "application/json",
-            "X-GitHub-Event": event,
-            "X-GitHub-Delivery": guid,
-            "X-Hub-Signature-256": signature(SECRET, body),
-            **{name.replace("_", "-"): value for name, value in changed.items()},
-        }
-        sent = {name: value for name, value in headers.items() if value}
-        return await self._client.post("/webhooks", content=body, headers=sent)
-
-    async def recorded(self) -> list[Any]:
-        return [decode(recorded) for recorded in await self.store.read_all(0)]
-
-    async def bodies(self) -> int:
-        return int(await self.pool.fetchval("select count(*) from github.deliveries"))
 
 
 @pytest.fixture
 async def endpoint(database: Database) -> AsyncIterator[Endpoint]:
-    async with pool_of(database.url("github")) as pool:
-        door = WebhookDoor(Deliveries(pool, new_id), SECRET.encode(), lambda: None, time.monotonic)
-        async with serving(door.app(), "127.0.0.1", 0, "github_webhook_port") as port:
-            url = f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-                yield Endpoint(client, pool, door.handling)
+    async with listening(database.url("github")) as endpoint:
+        yield endpoint
 
 
 @pytest.mark.parametrize(
@@ -222,15 +179,15 @@ async def test_25_mb_are_taken_and_one_byte_more_is_not(endpoint: Endpoint) -> N
         for _ in range(26):
             yield b"x" * 1024 * 1024
 
-    answer = await endpoint._client.post("/webhooks", content=endless())
+    answer = await endpoint.client.post("/webhooks", content=endless())
     assert answer.status_code == 413
     assert len(await endpoint.recorded()) == 1
 
 
 async def test_nothing_else_answers_there(endpoint: Endpoint) -> None:
-    assert (await endpoint._client.get("/webhooks")).status_code == 405
-    assert (await endpoint._client.get("/metrics")).status_code == 404
-    assert (await endpoint._client.get("/health")).json()["status"] == "healthy"
+    assert (await endpoint.client.get("/webhooks")).status_code == 405
+    assert (await endpoint.client.get("/metrics")).status_code == 404
+    assert (await endpoint.client.get("/health")).json()["status"] == "healthy"
 
 
 async def test_a_nul_in_what_is_recorded_is_left_out(endpoint: Endpoint) -> None:
@@ -246,47 +203,6 @@ async def test_no_other_service_reads_a_body(endpoint: Endpoint, database: Datab
         async with pool_of(database.url(service), 1) as pool:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await pool.fetchval("select body from github.deliveries")
-
-
-async def test_the_github_service_writes_its_own_categories_and_no_other(
-    endpoint: Endpoint,
-) -> None:
-    async with endpoint.pool.acquire() as connection:
-        rows = await connection.fetch(
-            "select category from pg_catalog.unnest(array['mission', 'task', 'runner',"
-            " 'delivery', 'repository', 'pull_request', 'issue']) as a(category)"
-        )
-        may = []
-        for row in rows:
-            statement = (
-                "select verdict from hive.append(array[null], array[null], array[null]::bytea[],"
-                " array['{}'::bytea], array[null], array[null]::bigint[], array[1], array[1],"
-                " array[$1::text], array[1], array[0::bigint], array[1], array['x'], array['X'],"
-                " array['{}'::json], array['{}'::json])"
-            )
-            try:
-                await connection.fetchval(statement, f"{row['category']}-{'a' * 32}")
-            except asyncpg.InsufficientPrivilegeError:
-                continue
-            may.append(row["category"])
-    assert may == ["delivery", "repository", "pull_request", "issue"]
-
-
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="`make github-published` fetches them")
-async def test_every_published_example_passes_through_the_real_endpoint(
-    endpoint: Endpoint,
-) -> None:
-    examples = 0
-    for path in sorted(PUBLISHED.glob("*/index.json")):
-        for kind in msgspec.json.decode(path.read_bytes()):
-            for payload in kind["examples"]:
-                examples += 1
-                body, guid = msgspec.json.encode(payload), f"{examples:032x}"
-                answer = await endpoint.deliver(body, kind["name"], guid)
-                assert answer.status_code == 202, (kind["name"], answer.text)
-                touched(kind["name"], body)
-    assert examples >= 329
-    assert len(await endpoint.store.read_all(0, 5000)) == examples
 
 
 async def test_what_the_door_takes_and_refuses_is_counted(endpoint: Endpoint) -> None:

@@ -8,9 +8,13 @@ import msgspec
 import pytest
 
 from hive_contracts.dialogue import Answered
+from hive_contracts.mission import ReviseMission
+from hive_contracts.orders import Lease
 from hive_contracts.outcome import Asked, Failure, Usage
-from hive_contracts.plan import Timeouts
+from hive_contracts.plan import Phase, Plan, TaskSpec, Timeouts, Tip
+from hive_orchestrator.deciders import task_state
 from hive_shared.profiles import Login, Profile
+from tests.component.orchestrator.test_mission_decider import Story
 from tests.integration.runner.workshop import (
     Source,
     Workshop,
@@ -239,3 +243,32 @@ async def test_a_session_that_loads_and_cannot_be_gone_on_with_costs_no_attempt(
     output = workshop.artifact(result.output)
     assert b'"type":"not loaded"' in output
     assert b"the folder of this session is gone" in output
+
+
+def leased(story: Story, source: Source) -> Lease:
+    """As the orchestrator leases the mission's task, from where it began."""
+    task = task_state.evolve(task_state.INITIAL, story.task("work"))
+    assert isinstance(task, task_state.Queued)
+    facts = task.facts
+    planned = msgspec.structs.replace(facts.at_tip(), tip=Tip(source.repository.base))
+    return Lease(1, facts.step, planned, 1, session=facts.session)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+async def test_what_came_back_of_a_pull_request_is_told_to_the_session_that_made_the_change(
+    source: Source, workshop: Workshop, tmp_path: Path, resume: bool
+) -> None:
+    wire = tmp_path / "wire"
+    hire(workshop, "edit", {"ACP_WIRE": str(wire)}, resume=resume)
+    spec = TaskSpec("work", prompt="Do it.", agent="agent")
+    phase = Phase("main", tasks=(spec,))
+    story = Story(Plan("fix", (phase,), repository=source.repository))
+    first = done(await workshop.perform(leased(story, source)))
+    story.settle("work", first)
+    story.merge("work", first.commit)
+    story.do(ReviseMission(story.id, 1, "ada asks for changes", "Why so?"))
+    wire.unlink()
+    second = done(await workshop.perform(leased(story, source)))
+    heard = [line.strip() for line in wire.read_text().splitlines()]
+    assert heard == (continued(SESSION) if resume else begun(SESSION))
+    assert "> Why so?" in workshop.files_of(second.commit)["asked"]

@@ -1,6 +1,7 @@
 """`python -m hive_github.testing`, as a person starts it."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -17,10 +18,12 @@ from hive_github.testing.__main__ import main
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """What it holds is in `folder`, and goes with it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "hive_github.testing", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -31,14 +34,19 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 break
         yield process, said
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        try:
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert list(folder.iterdir()) == []
 
 
 def test_it_shows_where_it_is_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
-    key = tmp_path / "app.pem"
+    key, folder = tmp_path / "app.pem", tmp_path / "github"
+    folder.mkdir()
     with started(
-        "--repository", "acme/shop", "--person", "ada", "--key", str(key), "--webhooks",
+        folder, "--repository", "acme/shop", "--person", "ada", "--key", str(key), "--webhooks",
         "http://127.0.0.1:1/hooks",
     ) as (process, said):  # fmt: skip
         url = re.search(r"REST +(\S+)", said)
@@ -62,8 +70,10 @@ def test_it_shows_where_it_is_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_for_programs_it_says_the_same_in_json_and_keeps_to_other_limits(tmp_path: Path) -> None:
+    folder = tmp_path / "github"
+    folder.mkdir()
     with started(
-        "--json", "--repository", "acme/shop", "--key", str(tmp_path / "app.pem"),
+        folder, "--json", "--repository", "acme/shop", "--key", str(tmp_path / "app.pem"),
         "--webhooks", "http://127.0.0.1:1/hooks", "--limit", "core=1",
     ) as (process, said):  # fmt: skip
         there = json.loads(said)["github"]

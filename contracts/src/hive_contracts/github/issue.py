@@ -100,8 +100,28 @@ class CommentRefused(IssueEvent, frozen=True):
     reason: str
 
 
+class IssueClosed(IssueEvent, frozen=True):
+    """The hive closed it: what a mission did for it is merged."""
+
+    mission_id: str
+
+
+class IssueLeftOpen(IssueEvent, frozen=True):
+    """What a mission did for it is merged, and the hive does not close it."""
+
+    mission_id: str
+    reason: str
+
+
 AnyIssueEvent = (
-    IssueAsked | CommandPrepared | AskObeyed | AskRefused | MissionCommented | CommentRefused
+    IssueAsked
+    | CommandPrepared
+    | AskObeyed
+    | AskRefused
+    | MissionCommented
+    | CommentRefused
+    | IssueClosed
+    | IssueLeftOpen
 )
 
 
@@ -156,4 +176,22 @@ class RefuseComment(IssueCommand, frozen=True):
     reason: str
 
 
-AnyIssueCommand = NoteAsk | PrepareCommand | ObeyAsk | RefuseAsk | NoteComment | RefuseComment
+class NoteClosed(IssueCommand, frozen=True):
+    mission_id: str
+
+
+class NoteLeftOpen(IssueCommand, frozen=True):
+    mission_id: str
+    reason: str
+
+
+AnyIssueCommand = (
+    NoteAsk
+    | PrepareCommand
+    | ObeyAsk
+    | RefuseAsk
+    | NoteComment
+    | RefuseComment
+    | NoteClosed
+    | NoteLeftOpen
+)

@@ -34,6 +34,8 @@ class PullRequestSeen(Value, frozen=True):
     """Who closed or merged it: a login."""
     base: str = ""
     """The branch that it is to be merged into."""
+    merged_ms: int = 0
+    """When it was merged, by GitHub's clock: milliseconds since 1970."""
 
 
 class PullRequestRequested(PullRequestEvent, frozen=True):
@@ -112,6 +114,8 @@ class PullRequestDescribed(PullRequestEvent, frozen=True):
 class PullRequestMerged(PullRequestEvent, frozen=True):
     commit: str
     by: str = ""
+    at_ms: int = 0
+    """When, by GitHub's clock: milliseconds since 1970; 0 where that was not recorded."""
 
 
 class PullRequestClosed(PullRequestEvent, frozen=True):

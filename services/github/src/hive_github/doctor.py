@@ -1,6 +1,6 @@
 """What is missing between the hive and GitHub, and what a person can do about it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,8 +20,11 @@ PERMISSIONS: Final[dict[str, str]] = {
     "statuses": "read",
     "merge_queues": "write",
     "metadata": "read",
+    "members": "read",
 }
 """What the hive does needs these."""
+OF_ORGANIZATIONS: Final = frozenset(("members",))
+"""Those that a person's own account cannot give: there are no teams."""
 EVENTS: Final = frozenset(
     (
         "check_run",
@@ -146,11 +149,13 @@ def _untaken(detail: str, *, is_app: bool) -> Finding:
     return Finding("the App's key is taken", False, detail, remedy)
 
 
-def _permissions(what: str, given: Mapping[str, str], where: str) -> Finding:
+def _permissions(
+    what: str, given: Mapping[str, str], where: str, unneeded: Container[str] = ()
+) -> Finding:
     missing = [
         f"{name}: {level}"
         for name, level in PERMISSIONS.items()
-        if _LEVELS.index(given.get(name, "")) < _LEVELS.index(level)
+        if name not in unneeded and _LEVELS.index(given.get(name, "")) < _LEVELS.index(level)
     ]
     detail = f"missing {', '.join(missing)}" if missing else "all that are needed"
     return Finding(what, not missing, detail, f"give them at {where}" if missing else "")
@@ -161,7 +166,8 @@ def _installation(told: Any) -> Finding:
     where = told.get("html_url") or "the installation's page"
     if told.get("suspended_at"):
         return Finding(f"installed on {account}", False, "it is suspended", f"resume it: {where}")
-    finding = _permissions(f"installed on {account}", told["permissions"], where)
+    unneeded = () if told["target_type"] == "Organization" else OF_ORGANIZATIONS
+    finding = _permissions(f"installed on {account}", told["permissions"], where, unneeded)
     if finding.ok:
         chosen = told.get("repository_selection", "all")
         return Finding(finding.what, True, f"{chosen} repositories")

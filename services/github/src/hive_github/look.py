@@ -6,6 +6,7 @@ first, twice or not at all.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -136,7 +137,8 @@ class Looks:
 
 def seen_pull_request(told: Any) -> PullRequestSeen:
     """A pull request as REST shows it."""
-    merged = bool(told.get("merged_at"))
+    merged_at = told.get("merged_at")
+    merged = bool(merged_at)
     state: Literal["open", "closed", "merged"] = "merged" if merged else told["state"]
     by = told.get("merged_by") if merged else None
     return PullRequestSeen(
@@ -147,4 +149,5 @@ def seen_pull_request(told: Any) -> PullRequestSeen:
         (told.get("merge_commit_sha") or "") if merged else "",
         by["login"] if by else "",
         told["base"]["ref"],
+        round(datetime.fromisoformat(merged_at).timestamp() * 1000) if merged_at else 0,
     )

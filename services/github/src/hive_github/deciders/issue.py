@@ -18,9 +18,13 @@ from hive_contracts.github.issue import (
     CommandPrepared,
     CommentRefused,
     IssueAsked,
+    IssueClosed,
+    IssueLeftOpen,
     MissionCommented,
     NoteAsk,
+    NoteClosed,
     NoteComment,
+    NoteLeftOpen,
     ObeyAsk,
     PrepareCommand,
     RefuseAsk,
@@ -42,6 +46,9 @@ class Issue(msgspec.Struct, frozen=True):
     """As they were written last, by the mission's id."""
     refused: Mapping[str, str] = _NOTHING
     """Why GitHub took no comment, by the mission's id."""
+    settled: frozenset[str] = frozenset()
+    """Missions whose work is merged, and for which it was closed, or left open, once and for all.
+    """
 
 
 INITIAL: Final = Issue()
@@ -84,6 +91,10 @@ def decide(state: Issue, command: AnyIssueCommand) -> list[AnyIssueEvent]:
             if state.refused.get(mission_id) == reason:
                 return []
             return [CommentRefused(id, mission_id, reason)]
+        case NoteClosed(mission_id=mission_id):
+            return [] if mission_id in state.settled else [IssueClosed(id, mission_id)]
+        case NoteLeftOpen(mission_id=mission_id, reason=reason):
+            return [] if mission_id in state.settled else [IssueLeftOpen(id, mission_id, reason)]
     assert_never(command)
 
 
@@ -109,4 +120,6 @@ def evolve(state: Issue, event: AnyIssueEvent) -> Issue:
             return replace(state, comments=comments, refused=left, missions=missions)
         case CommentRefused(mission_id=mission_id, reason=reason):
             return replace(state, refused={**state.refused, mission_id: reason})
+        case IssueClosed(mission_id=mission_id) | IssueLeftOpen(mission_id=mission_id):
+            return replace(state, settled=state.settled | {mission_id})
     assert_never(event)

@@ -76,6 +76,8 @@ class PullRequest(msgspec.Struct, frozen=True):
     merge_commit: str = ""
     merged_by: str = ""
     """A login, after `github:`; empty where GitHub does not say."""
+    merged_ms: int = 0
+    """When, by GitHub's clock: milliseconds since 1970."""
     described: str = ""
     """Digest of its title and body as the hive wrote them last."""
     asked: ReviewRequested | None = None
@@ -171,9 +173,10 @@ def evolve(state: PullRequest, event: AnyPullRequestEvent) -> PullRequest:
             return replace(state, asked=event)
         case PullRequestDescribed(digest=digest):
             return replace(state, described=digest)
-        case PullRequestMerged(commit=commit, by=by):
+        case PullRequestMerged(commit=commit, by=by, at_ms=at_ms):
             who = f"github:{by}" if by else ""
-            return replace(state, state="merged", merge_commit=commit, merged_by=who, merging=None)
+            merged = replace(state, state="merged", merge_commit=commit, merged_by=who)
+            return replace(merged, merged_ms=at_ms, merging=None)
         case PullRequestClosed():
             return replace(state, state="closed", merging=None)
         case PullRequestReopened():
@@ -261,7 +264,7 @@ def _seen(state: PullRequest, id: str, seen: PullRequestSeen) -> list[AnyPullReq
     if seen.head and seen.head != state.head:
         events.append(PullRequestHeadMoved(id, seen.head))
     if seen.state == "merged":
-        return [*events, PullRequestMerged(id, seen.merge_commit, seen.by)]
+        return [*events, PullRequestMerged(id, seen.merge_commit, seen.by, seen.merged_ms)]
     if seen.base and seen.base != state.base:
         events.append(PullRequestRetargeted(id, seen.base))
     if state.draft and not seen.draft:

@@ -91,8 +91,8 @@ class IssueLooks:
             elif event["event"] == "assigned" and event["assignee"]["login"] in logins:
                 newest["assignment", event["assignee"]["login"]] = event
         for (via, name), event in newest.items():
-            # GitHub says who is assigned as the actor, and who did it apart.
-            by = event.get("assigner") or event["actor"]
+            # The actor may be who is assigned. Who did it stands apart; nobody where they are gone.
+            by = event["assigner"] if "assigner" in event else event["actor"]
             author = await self._site.author({**event, "actor": by})
             at = moment(event["created_at"])
             # Set by a program: nobody's wish.

@@ -3,7 +3,8 @@
     wanted event ─▶ told already? ─▶ too soon after the last? put off ─▶ as it stands now ─▶ written
 
 It is written as all stands when it is written, so events that wait meanwhile find themselves told.
-The end is always written: what is put off, or fails, is tried again.
+The end is always written: what is put off, or fails, is tried again. With the merge the issue is
+closed (`closing`).
 """
 
 import asyncio
@@ -39,7 +40,9 @@ from hive_contracts.task import (
 from hive_github.api.errors import Limited, NotFound, Refused
 from hive_github.deciders.issue import Issue
 from hive_github.deciders.pull_request import PullRequest
+from hive_github.issues.closing import Closing
 from hive_github.issues.comment import comment, marker_of
+from hive_github.issues.places import IssuePlaces
 from hive_github.issues.site import Site
 from hive_github.issues.standing import Standing, Standings
 from hive_github.look import Looks, NoAccess, until_let_in
@@ -67,6 +70,8 @@ _TASK: Final = frozenset(
     )
 )  # fmt: skip
 _PULL: Final = frozenset(kind.__name__ for kind in (PullRequestOpened, PullRequestMerged))
+_CLOSING: Final = _ENDS | {PullRequestMerged.__name__}
+"""Whichever comes last, the merge or the end, closes the issue."""
 
 
 class Progress:
@@ -85,9 +90,10 @@ class Progress:
     ) -> None:
         """`apart_seconds`: between two changes of one comment, but for the last."""
         self._records = records
-        self._looks = looks
+        self._places = IssuePlaces(records, looks)
         self._site = site
         self._standings = standings
+        self._closing = Closing(records, self._places, site, standings)
         self._clock = clock
         self._apart = apart_seconds
         self._known: OrderedDict[str, bool] = OrderedDict()
@@ -111,6 +117,8 @@ class Progress:
         try:
             if mission_id:
                 await self.write(mission_id, effect_id, event.position)
+            if event.type in _CLOSING:
+                await self._closing.close(mission_id, effect_id)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
 
@@ -151,17 +159,14 @@ class Progress:
         self, mission_id: str, origin: Origin, state: Issue, standing: Standing, told: int,
         cause: str,
     ) -> None:  # fmt: skip
-        number = int(origin.issue_id.rpartition("-")[2])
         text = comment(mission_id, standing, await self._pull(mission_id))
         digest = digest_of(text)
         before = state.comments.get(mission_id)
         if before is not None and before.digest == digest:
             return
         try:
-            name, installation = await self._repository(origin)
             with until_let_in():
-                at = await self._looks.repository(name, cause, "person", known=installation)
-                place = IssuePlace(at.repository_id, at.full_name, number, at.installation)
+                place = await self._places.of(origin, cause)
                 written = await self._put(place, mission_id, before.comment if before else 0, text)
         except Limited:
             raise
@@ -187,14 +192,6 @@ class Progress:
                 return await self._site.say(place, text)
             return comment
         return await self._site.say(place, text)
-
-    async def _repository(self, origin: Origin) -> tuple[str, int]:
-        """Its name by now, and the installation that reached it last."""
-        repository_id = origin.issue_id.rpartition("-")[0]
-        seen = (await self._records.repository(repository_id)).seen
-        if seen is None:
-            return origin.issue.partition("#")[0], 0
-        return seen.full_name, seen.installation
 
     async def _pull(self, mission_id: str) -> str:
         pulls = await self._records.pull_requests(mission_id)

@@ -161,6 +161,11 @@ class Site:
         path = repository_path(place.repository, "/issues/comments/{}", comment)
         await self._github.rest("PATCH", path, place.installation, body={"body": text})
 
+    async def close(self, place: IssuePlace) -> None:
+        """As completed."""
+        body = {"state": "closed", "state_reason": "completed"}
+        await self._github.rest("PATCH", _issue(place), place.installation, body=body)
+
     async def react(self, place: IssuePlace, comment: int, content: str) -> None:
         """As far as GitHub takes it; the same twice is one."""
         path = repository_path(place.repository, "/issues/comments/{}/reactions", comment)

@@ -30,8 +30,12 @@ ENDS: Final = (MissionSucceeded, MissionFailed, MissionCancelled)
 _MOVES: Final = frozenset(kind.__name__ for kind in (*ENDS, PullRequestMerged))
 
 
-def _landed(mission: list[AnyEvent], pulls: PullRequests) -> PullRequest | None:
-    """The pull request by which all of a mission's work is merged: the last; None before that."""
+def landed(mission: list[AnyEvent], pulls: PullRequests) -> PullRequest | None:
+    """The pull request by which all of a mission's work is merged: the last; None before that,
+    and until the mission has ended.
+    """
+    if not any(isinstance(each, ENDS) for each in mission):
+        return None
     if pulls.whole.opened is not None:
         return pulls.whole if pulls.whole.state == "merged" else None
     story = tell(mission, {})
@@ -64,12 +68,11 @@ class Landings:
         _, mission_id = split_stream(event.stream)
         pulls = await self._records.pull_requests(mission_id)
         mission = await self._histories.mission(mission_id)
-        if not any(isinstance(each, ENDS) for each in mission):
+        state = landed(mission, pulls)
+        if state is None:
             return
-        state = _landed(mission, pulls)
-        if state is None or state.opened is None:
-            return
-        landed = RecordLanding(mission_id, state.merge_commit, state.base, state.merged_by or ACTOR)
-        answer = await self._orders.submit(Submission(effect_id, ACTOR, landed))
+        by = state.merged_by or ACTOR
+        landing = RecordLanding(mission_id, state.merge_commit, state.base, by)
+        answer = await self._orders.submit(Submission(effect_id, ACTOR, landing))
         if isinstance(answer, Refused):
             raise NotLanded(answer.message)

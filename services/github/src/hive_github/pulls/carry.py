@@ -54,6 +54,13 @@ READY: Final = """mutation($id: ID!) {
   markPullRequestReadyForReview(input: {pullRequestId: $id}) { pullRequest { isDraft } }
 }"""
 
+UNSEEN: Final = "Could not resolve to a node"
+"""What GitHub says of a team that the App or token may not see."""
+UNSEEN_TEAM: Final = (
+    "GitHub shows no teams: give the App or token the organisation permission to read members;"
+    " `hive github doctor`"
+)
+
 
 class Carrier:
     def __init__(
@@ -310,13 +317,18 @@ class Carrier:
                 labels = []
         path = repository_path(at.full_name, "/pulls/{}/requested_reviewers", number)
         for reviewer in wish.reviewers:
-            team = reviewer.partition("/")[2]
+            organization, _, team = reviewer.partition("/")
+            if team and organization.lower() != at.full_name.partition("/")[0].lower():
+                # GitHub takes a name alone, and would ask a namesake of the repository's own.
+                refused.append(f"{reviewer}: it is no team of {at.full_name}'s organisation")
+                continue
             body = {"team_reviewers": [team]} if team else {"reviewers": [reviewer]}
             try:
                 await self._github.rest("POST", path, at.installation, body=body, content=True)
                 reviewers.append(reviewer)
             except Refused as error:
-                refused.append(f"{reviewer}: {error.message}")
+                unseen = team and UNSEEN in error.message
+                refused.append(f"{reviewer}: {UNSEEN_TEAM if unseen else error.message}")
         noted = NoteReviewRequest(mission_id, tuple(reviewers), tuple(labels), tuple(refused))
         await self._records.tell(noted, cause)
 

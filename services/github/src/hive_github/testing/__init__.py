@@ -56,6 +56,7 @@ from hive_github.testing.model import (
     Pull,
     Repository,
     Rules,
+    Team,
     Token,
 )
 from hive_github.testing.people import Person
@@ -81,6 +82,7 @@ __all__ = [
     "Refused",
     "Repository",
     "Rules",
+    "Team",
     "TestClock",
     "Token",
     "Usage",

@@ -1,10 +1,9 @@
 """Pull requests: opened, changed, made ready, merged; each change is told."""
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final
 
-from hive_github.testing import branches, merging, tracker
+from hive_github.testing import branches, merging, reviewers, tracker
 from hive_github.testing.model import Account, App, Issue, Pull, Repository
 from hive_github.testing.refusals import Refused, invalid
 from hive_github.testing.shapes import pulls as shown
@@ -60,7 +59,7 @@ def open_pull(
     at.issues[made.number] = made
     shown.tell(world, at, made, "opened", user)
     if not draft:
-        _ask_owners(world, at, made, user)
+        reviewers.ask_owners(world, at, made, user)
     return made
 
 
@@ -123,59 +122,7 @@ def set_draft(world: World, at: Repository, one: Issue, who: Account, draft: boo
     one.updated_at = world.now()
     shown.tell(world, at, one, "converted_to_draft" if draft else "ready_for_review", who)
     if not draft:
-        _ask_owners(world, at, one, who)
-
-
-def request_review(
-    world: World, at: Repository, one: Issue, who: Account, logins: Sequence[str]
-) -> None:
-    """Raises Refused for the author and for who cannot read the repository."""
-    assert one.pull is not None
-    found = []
-    for login in logins:
-        reviewer = world.accounts.get(login.lower())
-        if reviewer is one.user:
-            raise Refused(422, "Review cannot be requested from pull request author.")
-        if reviewer is None or not _collaborates(world, at, reviewer):
-            said = (
-                "Reviews may only be requested from collaborators. One or more of the users or "
-                f"teams you specified is not a collaborator of the {at.full_name} repository."
-            )
-            raise Refused(422, said)
-        found.append(reviewer)
-    for reviewer in found:
-        if reviewer not in one.pull.reviewers:
-            one.pull.reviewers.append(reviewer)
-            more = {"requested_reviewer": account(world, reviewer)}
-            shown.tell(world, at, one, "review_requested", who, **more)
-
-
-def withdraw_request(
-    world: World, at: Repository, one: Issue, who: Account, logins: Sequence[str]
-) -> None:
-    assert one.pull is not None
-    names = {login.lower() for login in logins}
-    for reviewer in list(one.pull.reviewers):
-        if reviewer.login.lower() in names:
-            one.pull.reviewers.remove(reviewer)
-            more = {"requested_reviewer": account(world, reviewer)}
-            shown.tell(world, at, one, "review_request_removed", who, **more)
-
-
-def _collaborates(world: World, at: Repository, person: Account) -> bool:
-    login = person.login.lower()
-    return person is at.owner or login in at.collaborators or login in at.owner.members
-
-
-def _ask_owners(world: World, at: Repository, one: Issue, who: Account) -> None:
-    """Code owners are asked for their review once a pull request is no draft."""
-    owners = merging.code_owners(world, at, one)
-    known = {reviewer.login.lower() for reviewer in world.accounts.values()} & owners
-    able = [
-        login for login in sorted(known)
-        if login != one.user.login.lower() and _collaborates(world, at, world.account(login))
-    ]  # fmt: skip
-    request_review(world, at, one, who, able)
+        reviewers.ask_owners(world, at, one, who)
 
 
 def update_branch(

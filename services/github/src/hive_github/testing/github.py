@@ -22,6 +22,7 @@ from hive_github.testing.model import (
     Issue,
     Repository,
     Rules,
+    Team,
     Token,
     WorkflowRun,
 )
@@ -110,6 +111,20 @@ class GitHub:
                 self.world.account(login)
                 made.collaborators[login.lower()] = role
             return made
+
+    def team(
+        self,
+        full_name: str,
+        *,
+        members: Sequence[str] = (),
+        repositories: Sequence[Repository] = (),
+        role: str = "write",
+    ) -> Team:
+        """`acme/api`, and what it may do in some of the organisation's repositories."""
+        owner, _, slug = full_name.partition("/")
+        with self.world.lock:
+            known = self.world.known_account(owner)
+            return registry.create_team(self.world, known, slug, members, repositories, role)
 
     def protect(self, at: Repository, branch: str = "main", rules: Rules | None = None) -> None:
         with self.world.lock:

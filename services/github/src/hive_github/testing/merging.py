@@ -7,7 +7,7 @@ import msgspec
 
 from hive_github.testing import registry
 from hive_github.testing.git import GitProblem
-from hive_github.testing.model import Account, Issue, Pull, Repository, Rules
+from hive_github.testing.model import ROLES, Account, Issue, Pull, Repository, Rules
 from hive_github.testing.refusals import Refused
 from hive_github.testing.world import World
 
@@ -118,6 +118,9 @@ def _missing(world: World, at: Repository, one: Issue, rules: Rules) -> str:
         for review in one.pull.reviews
         if standing.get(review.user.id) == "APPROVED"
     }
+    approved |= {
+        name for name, team in world.teams.items() if not approved.isdisjoint(team.members)
+    }
     if rules.code_owners and any(
         not owners & approved for owners in _owners_of_changes(world, at, one)
     ):
@@ -128,7 +131,7 @@ def _missing(world: World, at: Repository, one: Issue, rules: Rules) -> str:
 
 
 def code_owners(world: World, at: Repository, one: Issue) -> set[str]:
-    """Logins, in lower case, of who owns what a pull request changes."""
+    """Logins, and full names of teams, in lower case, of who owns what a pull request changes."""
     return set().union(*_owners_of_changes(world, at, one))
 
 
@@ -141,10 +144,20 @@ def _owners_of_changes(world: World, at: Repository, one: Issue) -> list[set[str
         owners: set[str] = set()
         for pattern, names in lines:
             if _matches(pattern, change.path):
-                owners = names
+                owners = {name for name in names if _may_own(world, at, name)}
         if owners:
             found.append(owners)
     return found
+
+
+def _may_own(world: World, at: Repository, name: str) -> bool:
+    """Only who may write owns code: GitHub passes over all others."""
+    team, person = world.teams.get(name), world.accounts.get(name)
+    if team is not None:
+        role = team.repositories.get(at.id, "none")
+    else:
+        role = world.role(person, at) if person is not None else "none"
+    return ROLES.index(role) >= ROLES.index("write")
 
 
 _CODE_OWNERS: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")

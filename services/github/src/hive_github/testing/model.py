@@ -29,6 +29,22 @@ class Account(Record, kw_only=True, eq=False):
     """Of an organisation: login → `member` or `admin`."""
 
 
+class Team(Record, kw_only=True, eq=False):
+    organization: Account
+    slug: str
+    members: set[str]
+    """Logins, in lower case."""
+    repositories: dict[int, str]
+    """What its members may do, one of ROLES, by the repository's id."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.organization.login}/{self.slug}"
+
+    def __contains__(self, account: Account) -> bool:
+        return account.login.lower() in self.members
+
+
 class Label(Record, kw_only=True, eq=False):
     name: str
     color: str = "ededed"
@@ -101,7 +117,8 @@ class Pull(msgspec.Struct, kw_only=True, eq=False):
     merged_by: Account | None = None
     merge_commit_sha: str | None = None
     reviewers: list[Account] = []
-    teams: list[str] = []
+    teams: list[Team] = []
+    """That were asked for a review, as `reviewers` were."""
     reviews: list[Review] = []
     threads: list[Thread] = []
     queued: QueueEntry | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hive_github.testing import branches, changes, checking, registry, reviews, tracker
+from hive_github.testing import branches, changes, checking, registry, reviewers, reviews, tracker
 from hive_github.testing.git import ZERO
 from hive_github.testing.model import (
     Account,
@@ -159,9 +159,12 @@ class Person:
         with self._world.lock:
             changes.set_draft(self._world, at, pull, self.account, draft)
 
-    def request_review(self, at: Repository, pull: Issue, *logins: str) -> None:
+    def request_review(
+        self, at: Repository, pull: Issue, *logins: str, teams: Sequence[str] = ()
+    ) -> None:
+        """`teams` by their slugs."""
         with self._world.lock:
-            changes.request_review(self._world, at, pull, self.account, logins)
+            reviewers.request(self._world, at, pull, self.account, logins, teams)
 
     def review(
         self,

@@ -14,6 +14,7 @@ from hive_github.testing.model import (
     Label,
     Repository,
     Rules,
+    Team,
     Token,
 )
 from hive_github.testing.refusals import Refused, invalid
@@ -24,8 +25,8 @@ from hive_github.testing.world import World
 
 PERMISSIONS: Final = {
     "actions": "write", "checks": "write", "contents": "write", "issues": "write",
-    "merge_queues": "write", "metadata": "read", "pull_requests": "write", "statuses": "write",
-    "workflows": "write",
+    "members": "read", "merge_queues": "write", "metadata": "read", "pull_requests": "write",
+    "statuses": "write", "workflows": "write",
 }  # fmt: skip
 """Of an App that does all that the hive does."""
 EVENTS: Final = (
@@ -83,6 +84,26 @@ def fork(world: World, parent: Repository, owner: Account) -> Repository:
     made.tips = world.git.refs(path)
     world.repositories[number] = made
     _remember(world, made.full_name)
+    return made
+
+
+def create_team(
+    world: World,
+    owner: Account,
+    slug: str,
+    members: Sequence[str],
+    repositories: Sequence[Repository],
+    role: str,
+) -> Team:
+    """Whoever is in a team is a member of its organisation."""
+    for login in members:
+        owner.members.setdefault(world.account(login).login.lower(), "member")
+    made = Team(
+        id=world.next_id("team"), created_at=world.now(), organization=owner, slug=slug,
+        members={login.lower() for login in members},
+        repositories={one.id: role for one in repositories},
+    )  # fmt: skip
+    world.teams[made.full_name.lower()] = made
     return made
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hive_github.testing import changes, registry
+from hive_github.testing import changes, registry, reviewers
 from hive_github.testing.model import (
     Account,
     Issue,
@@ -60,8 +60,7 @@ def submit(world: World, at: Repository, of: Issue, one: Review, event: str) -> 
     _judge(of, one, event, bool(inside))
     one.state, one.submitted_at = EVENTS[event], world.now()
     of.updated_at = world.now()
-    if one.user in pull.reviewers:
-        pull.reviewers.remove(one.user)
+    reviewers.answered(of, one.user)
     told(world, at, of, one, "submitted", one.user)
     for each in inside:
         _told_comment(world, at, of, each, "created", one.user)
@@ -140,7 +139,7 @@ def resolve(
     said = {
         "action": "resolved" if resolved else "unresolved",
         "thread": shown.thread(world, at, of, one),
-        "pull_request": shown.simple(world, at, of),
+        "pull_request": shown.in_webhook(shown.simple(world, at, of)),
         **registry.context(world, at, who),
     }
     world.tell("pull_request_review_thread", said, at)
@@ -200,7 +199,7 @@ def told(world: World, at: Repository, of: Issue, one: Review, action: str, who:
     said = {
         "action": action,
         "review": {**review, "state": one.state.lower(), "body": one.body or None},
-        "pull_request": shown.simple(world, at, of),
+        "pull_request": shown.in_webhook(shown.simple(world, at, of)),
         **registry.context(world, at, who),
     }
     world.tell("pull_request_review", said, at)
@@ -219,7 +218,7 @@ def _told_comment(
         "action": action,
         **more,
         "comment": shown.review_comment(world, at, of, one),
-        "pull_request": shown.simple(world, at, of),
+        "pull_request": shown.in_webhook(shown.simple(world, at, of)),
         **registry.context(world, at, who),
     }
     world.tell("pull_request_review_comment", said, at)

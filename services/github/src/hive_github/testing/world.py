@@ -19,6 +19,7 @@ from hive_github.testing.model import (
     Issue,
     Job,
     Repository,
+    Team,
     Token,
 )
 from hive_github.testing.refusals import Refused, not_found
@@ -59,6 +60,8 @@ class World:
         self.url = ""
         """Of the server, without a slash at its end."""
         self.accounts: dict[str, Account] = {}
+        self.teams: dict[str, Team] = {}
+        """By their full names, in lower case."""
         self.repositories: dict[int, Repository] = {}
         self.moved: dict[str, int] = {}
         """Full names, in lower case, that a repository once had."""
@@ -133,7 +136,12 @@ class World:
         if member == "admin":
             return "admin"
         floor = "read" if member is not None or not repository.private else "none"
-        return max(found, floor, key=ROLES.index)
+        by_team = (
+            team.repositories.get(repository.id, "none")
+            for team in self.teams.values()
+            if account in team
+        )
+        return max([found, floor, *by_team], key=ROLES.index)
 
     def association(self, account: Account, repository: Repository) -> str:
         login = account.login.lower()

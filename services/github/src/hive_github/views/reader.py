@@ -67,6 +67,10 @@ class Views:
         """The ids of the repositories that it reaches."""
         return [row["repository_id"] for row in await self._fetch("of_installation", installation)]
 
+    async def at_installation(self, installation: int) -> list[str]:
+        """The names of those that it reaches, or has reached last."""
+        return [row["full_name"] for row in await self._fetch("at_installation", installation)]
+
     async def mission_of(self, repository_id: str, number: int) -> Ours | None:
         """None where it is none of ours."""
         rows = await self._fetch("mission_of", repository_id, number)

@@ -25,6 +25,12 @@ class RepositoriesGone(msgspec.Struct, frozen=True):
     installation: int = 0
 
 
+class InstallationTouched(msgspec.Struct, frozen=True):
+    """It may be used again, which says nothing of its repositories."""
+
+    installation: int
+
+
 class PullRequestTouched(msgspec.Struct, frozen=True):
     full_name: str
     repository: int
@@ -80,6 +86,7 @@ class ButtonTouched(msgspec.Struct, frozen=True):
 Touched = (
     RepositoryTouched
     | RepositoriesGone
+    | InstallationTouched
     | PullRequestTouched
     | IssueTouched
     | BranchTouched
@@ -205,6 +212,8 @@ def touched(event: str, body: bytes) -> list[Touched]:
             return [RepositoriesGone("removed", installation=installation)]
         case "installation", "suspend":
             return [RepositoriesGone("suspended", installation=installation)]
+        case "installation", "unsuspend":
+            return [InstallationTouched(installation)]
         case "installation", _:
             return [
                 RepositoryTouched(each.full_name, installation) for each in payload.repositories

@@ -22,6 +22,7 @@ from hive_github.webhooks.meaning import (
     ButtonTouched,
     CommitTouched,
     GroupAsked,
+    InstallationTouched,
     IssueTouched,
     PullRequestTouched,
     RepositoriesGone,
@@ -139,6 +140,10 @@ class DeliveryWork:
             case RepositoriesGone(reason=reason):
                 for id in await self._gone(at):
                     await self._looks.lose(id, reason, cause)
+            case InstallationTouched(installation=installation):
+                names = await self._views.at_installation(installation)
+                said = [await self._look(RepositoryTouched(n, installation), cause) for n in names]
+                return "" if not all(said) else "; ".join(said) or "no repository of it is known"
             case PullRequestTouched():
                 id = self._places.repository_id(at.repository)
                 ours = await self._views.mission_of(id, at.number)

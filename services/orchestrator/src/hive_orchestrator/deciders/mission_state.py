@@ -117,6 +117,8 @@ class Active(Struct, frozen=True):
     """Where its budget stands; None without one."""
     last: str = ""
     """What was merged last, as `phase/task`."""
+    sessions: dict[str, str] = {}
+    """Of the agents that told one and whose work was merged, by that work, as `phase/task`."""
     landed: tuple[str, str] | None = None
     """The commit that was landed last before it went on, and the branch into which."""
     succeeded: bool = False
@@ -195,6 +197,9 @@ def _evolve(mission: Active, event: AnyMissionEvent) -> Mission:
         case BranchAdvanced(new=new, task_id=id):
             work = mission.open[id]
             last = f"{work.phase}/{work.name}"
+            agent = work.done.agent if work.done is not None else None
+            if agent is not None and agent.session:
+                mission = replace(mission, sessions={**mission.sessions, last: agent.session})
             return _finish(replace(mission, tip=new, merging=None, last=last), id)
         case MergeConflicted(task_id=id):
             again = replace(mission.open[id], done=None, epoch=0)

@@ -196,9 +196,9 @@ def _tasks(mission: Active, progress: PhaseProgress, room: int) -> Events:
     if begin:
         again = {task.spec.name: task.again for task in begin if task.again}
         revised = mission.revised.get(name)
-        merge = revised.merge if revised else None
+        merge, session = (revised.merge, revised.session) if revised else (None, "")
         specs: list[tuple[TaskSpec, TaskKind]] = [(task.spec, "work") for task in begin]
-        return _planned(mission, name, specs, merge=merge, again=again)
+        return _planned(mission, name, specs, merge=merge, again=again, session=session)
     if canaries_are_back(progress) and progress.done:
         return _planned(mission, name, [(asking(mission.launched.name, progress), "gate")])
     if canaries_are_back(progress) or (progress.failed and is_over(progress) and not progress.done):
@@ -281,6 +281,7 @@ def _planned(
     merge: MergeOf | None = None,
     expand: Globbed | None = None,
     again: Mapping[str, str] = MappingProxyType({}),
+    session: str = "",
 ) -> Events:
     """The mission's fact that tasks were planned, and the beginning of each task's stream.
 
@@ -310,6 +311,7 @@ def _planned(
                 expand,
                 of_gates(mission.baselines, spec.gates, MAX_CARRIED - size),
                 _given(mission, phase) if kind == "work" else (),
+                session,
             )
         )
     return [TasksPlanned(launched.mission_id, phase, tuple(named)), *events]

@@ -3,7 +3,8 @@
     succeeded ─ReviseMission▶ MissionRevised, PhaseDefined ▶ work, merge ▶ criteria ▶ succeeded
 
 The phase has one task: that of the plan which made the change, done once more and told what came
-back. All the rest is as for any other phase. A mission that has never succeeded, or that people
+back, by the same session of its agent where that can be gone on with. All the rest is as for any
+other phase. A mission that has never succeeded, or that people
 have ended, does not go on: that it was asked to is recorded, with the reason.
 """
 
@@ -53,7 +54,7 @@ def revise(mission: Active | Ended, command: ReviseMission) -> list[AnyMissionEv
     if found is None:
         reason = "no agent made the change, and a command cannot be told what came back"
         return [RevisionDeclined(id, round, reason)]
-    revises, spec = found
+    revises, spec, made = found
     if command.merge is None:
         spec = _told(spec, command, goes_on.launched.objective)
     else:
@@ -63,8 +64,9 @@ def revise(mission: Active | Ended, command: ReviseMission) -> list[AnyMissionEv
     if isinstance(mission, Ended) and purse is not None:
         purse = _alone(purse)
     revised = MissionRevised(
-        id, round, phase.name, revises, command.title, command.by, command.merge, purse
-    )
+        id, round, phase.name, revises, command.title, command.by, command.merge, purse,
+        goes_on.sessions.get(made, ""),
+    )  # fmt: skip
     return [revised, PhaseDefined(id, phase)]
 
 
@@ -105,18 +107,21 @@ def _merging(spec: TaskSpec, merge: MergeOf) -> TaskSpec:
     )
 
 
-def _source(mission: Active, asked: str) -> tuple[str, TaskSpec] | None:
+def _source(mission: Active, asked: str) -> tuple[str, TaskSpec, str] | None:
     """The task that is done once more, as the plan has it: the one that made the change, the last
-    that was merged, or the last of the plan, whichever is an agent's first."""
+    that was merged, or the last of the plan, whichever is an agent's first.
+
+    Beside it the work that made the change, which may have been in an earlier round.
+    """
     for name in (asked, mission.last):
         found = _planned(mission, name)
         if found is not None and _is_agents(found[1]):
-            return found
+            return (*found, name)
     for phase, progress in reversed(mission.phases.items()):
         if phase not in mission.revised:
             for spec in reversed(list(_specs(progress))):
                 if _is_agents(spec):
-                    return f"{phase}/{spec.name}", spec
+                    return f"{phase}/{spec.name}", spec, f"{phase}/{spec.name}"
     return None
 
 

@@ -191,7 +191,9 @@ def evolve(task: Task, event: AnyTaskEvent) -> Task:
     """The task after an event."""
     if isinstance(event, TaskPlanned):
         step = first_step(event)
-        facts = Facts(event, step or "gates", event.tip, baselines=event.baselines)
+        facts = Facts(
+            event, step or "gates", event.tip, baselines=event.baselines, session=event.session
+        )
         return AwaitingApproval(facts, ()) if step is None else Queued(facts)
     if isinstance(task, Unplanned):
         raise ValueError(f"{type(event).__name__} before TaskPlanned in task {event.task_id}")

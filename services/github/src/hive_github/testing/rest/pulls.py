@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from hive_github.testing import changes
+from hive_github.testing import changes, reviewers, tokens
 from hive_github.testing.refusals import Refused, invalid, not_found
 from hive_github.testing.routes import Answer, Call, route
 from hive_github.testing.shapes import accounts, commits, repositories
 from hive_github.testing.shapes import pulls as shown
+from hive_github.testing.world import node_id
 
 
 @route("GET /repos/{owner}/{repo}/pulls", "pull_requests:read")
@@ -109,16 +110,25 @@ def update_branch(call: Call) -> Answer:
 @route("GET /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers", "pull_requests:read")
 def list_requested(call: Call) -> Any:
     _, pull = call.pull
-    return {"users": [accounts.account(call.world, one) for one in pull.reviewers], "teams": []}
+    world = call.world
+    return {
+        "users": [accounts.account(world, one) for one in pull.reviewers],
+        "teams": [accounts.own_team(world, one) for one in pull.teams],
+    }
 
 
 @route("POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers", "pull_requests:write")
 def request_reviewers(call: Call) -> Answer:
     one, _ = call.pull
-    if call.body.get("team_reviewers"):
-        raise Refused(422, "Reviews may only be requested from collaborators.")
-    changes.request_review(
-        call.world, call.repository, one, call.account, call.body.get("reviewers", [])
+    slugs = call.body.get("team_reviewers", [])
+    for team in reviewers.teams_of(call.world, call.repository, slugs):
+        # Its description does not say so, and this is how GitHub says it.
+        if call.caller.token is None or not tokens.granted(call.caller.token, "members:read"):
+            given = node_id("T", team.id)
+            said = f"Could not resolve to a node with the global id of '{given}'."
+            raise Refused(422, "Validation Failed", [said])
+    reviewers.request(
+        call.world, call.repository, one, call.account, call.body.get("reviewers", []), slugs
     )
     return Answer(status=201, body=shown.simple(call.world, call.repository, one))
 
@@ -128,7 +138,8 @@ def request_reviewers(call: Call) -> Answer:
 )
 def withdraw_reviewers(call: Call) -> Any:
     one, _ = call.pull
-    changes.withdraw_request(
-        call.world, call.repository, one, call.account, call.body.get("reviewers", [])
-    )
+    reviewers.withdraw(
+        call.world, call.repository, one, call.account, call.body.get("reviewers", []),
+        call.body.get("team_reviewers", []),
+    )  # fmt: skip
     return shown.simple(call.world, call.repository, one)

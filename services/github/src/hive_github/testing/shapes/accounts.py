@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from hive_github.testing.model import Account, App, Installation
+from hive_github.testing.model import Account, App, Installation, Team
 from hive_github.testing.world import World, node_id
 
 _LETTER: Final = {"User": "U", "Organization": "O", "Bot": "BOT"}
@@ -52,6 +52,32 @@ def organization(world: World, one: Account) -> dict[str, Any]:
         "avatar_url": f"{world.url}/avatars/u/{one.id}",
         "description": None,
     }
+
+
+def team(world: World, one: Team) -> dict[str, Any]:
+    """As webhooks have it."""
+    owner = one.organization
+    url = f"{world.api}/organizations/{owner.id}/team/{one.id}"
+    return {
+        "name": one.slug,
+        "id": one.id,
+        "node_id": node_id("T", one.id),
+        "slug": one.slug,
+        "description": None,
+        "privacy": "closed",
+        "notification_setting": "notifications_enabled",
+        "url": url,
+        "html_url": f"{world.url}/orgs/{owner.login}/teams/{one.slug}",
+        "members_url": f"{url}/members{{/member}}",
+        "repositories_url": f"{url}/repos",
+        "permission": "pull",
+        "parent": None,
+    }
+
+
+def own_team(world: World, one: Team) -> dict[str, Any]:
+    """As REST has it."""
+    return {**team(world, one), "type": "organization"}
 
 
 def public_user(world: World, one: Account) -> dict[str, Any]:

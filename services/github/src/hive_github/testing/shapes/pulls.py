@@ -13,7 +13,7 @@ from hive_github.testing.model import (
     Thread,
 )
 from hive_github.testing.shapes import issues, repositories
-from hive_github.testing.shapes.accounts import account
+from hive_github.testing.shapes.accounts import account, own_team
 from hive_github.testing.world import World, node_id
 
 
@@ -57,7 +57,7 @@ def simple(world: World, at: Repository, one: Issue) -> dict[str, Any]:
         "assignee": account(world, one.assignees[0]) if one.assignees else None,
         "assignees": [account(world, each) for each in one.assignees],
         "requested_reviewers": [account(world, each) for each in pull.reviewers],
-        "requested_teams": [],
+        "requested_teams": [own_team(world, each) for each in pull.teams],
         "labels": [issues.label(world, at, each) for each in one.labels],
         "milestone": None,
         "draft": pull.draft,
@@ -95,11 +95,20 @@ def full(world: World, at: Repository, one: Issue) -> dict[str, Any]:
     }
 
 
+def in_webhook(pull: dict[str, Any]) -> dict[str, Any]:
+    """Webhooks do not say of a team what kind it is."""
+    teams = [
+        {name: value for name, value in team.items() if name != "type"}
+        for team in pull["requested_teams"]
+    ]
+    return {**pull, "requested_teams": teams}
+
+
 def tell(world: World, at: Repository, one: Issue, action: str, user: Account, **more: Any) -> None:
     said = {
         "action": action,
         "number": one.number,
-        "pull_request": full(world, at, one),
+        "pull_request": in_webhook(full(world, at, one)),
         **more,
         **registry.context(world, at, user),
     }
