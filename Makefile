@@ -8,6 +8,7 @@
 #   make mutants  take each protection out and see exactly its test fail
 #   make test-agents  real coding agents from npm, whole tasks against a scripted model
 #   make github-published  what GitHub publishes, cut anew for the test GitHub
+#   make keda-definitions  KEDA's own, against which the files for it are held
 #
 # Each sets up `.venv` first, from nothing but Python 3.11 or later with pip.
 
@@ -177,6 +178,18 @@ $(PUBLISHED)/.ready: Makefile
 	@mkdir -p $(PUBLISHED)
 	npm install --prefix $(PUBLISHED) --ignore-scripts --no-package-lock --no-audit --no-fund \
 		--loglevel error $(PUBLISHED_PACKAGES)
+	@touch $@
+
+# Against which infra/autoscaling/keda_scaled_object.yaml is held: KEDA's definitions as models. Beside
+# the environment, since one of them is a plugin that pytest would load in every run.
+KEDA := .keda-definitions
+KEDA_PACKAGES := cloudcoil==0.6.0 cloudcoil-models-keda==2.16.1.0
+
+.PHONY: keda-definitions
+keda-definitions: $(KEDA)/.ready
+
+$(KEDA)/.ready: $(READY) Makefile
+	$(UV) pip install --quiet --python $(PY) --no-deps --target $(KEDA) $(KEDA_PACKAGES)
 	@touch $@
 
 .PHONY: nats-conf

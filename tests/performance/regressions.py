@@ -49,7 +49,7 @@ def first_told(attempts: list[Attempt]) -> dict[str, tuple[int, int]]:
     for count in range(LEAST, len(attempts) + 1):
         for each in regressions(attempts[:count]):
             if each.is_sure:
-                told.setdefault(each.change.metric, (count, each.at - 1))
+                told.setdefault(each.change.metric, (count, each.change.position - 1))
     return told
 
 

@@ -48,6 +48,8 @@ async def test_calls_are_answered_while_gateways_and_the_record_are_killed(
     assert names == {*TWICE, *(f"{name}-2" for name in TWICE), *ONCE}
     killed = [kill.program for kill in measured.kills]
     assert killed[:3] == list(SHORT) if size(1, 0) else set(killed) == names, told
+    assert {each.program for each in measured.killed} == names
+    assert all(each.times for each in measured.killed) or size(1, 0), measured.killed
     assert all(kill.back_s is not None for kill in measured.kills[:2])
     assert measured.whole.calls > 100
     assert measured.whole.failed == 0, measured.errors

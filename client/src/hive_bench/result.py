@@ -1,8 +1,13 @@
 """What a benchmark says."""
 
+import math
+import statistics
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
+
+_SURE: Final = 0.95
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -18,7 +23,10 @@ class CaseResult(msgspec.Struct, frozen=True):
     limit: float | None
     """What the same run reached without the work, in the same unit; None where nothing limits."""
     ratio: float | None
-    """`value` to `limit`."""
+    """`value` to `limit`; of what was measured in pairs, the median of their ratios."""
+    ratio_low: float | None = None
+    """Of pairs: between this and the next lies the true median with 95 % confidence, or more."""
+    ratio_high: float | None = None
 
 
 class BenchRefused(Exception):
@@ -44,13 +52,44 @@ def result(
     return CaseResult(
         bench=bench,
         case=case,
-        value=round(value, 1),
+        value=_rounded(value),
         unit=unit,
         p50_ms=percentile_ms(ordered, 0.50),
         p99_ms=percentile_ms(ordered, 0.99),
-        limit=None if limit is None else round(limit, 1),
+        limit=None if limit is None else _rounded(limit),
         ratio=None if not limit else round(value / limit, 3),
     )
+
+
+def paired(case: CaseResult, ratios: Sequence[float]) -> CaseResult:
+    """A case that was measured in pairs with its limit: what their ratios say."""
+    low, high = median_interval(ratios)
+    return msgspec.structs.replace(
+        case,
+        ratio=round(statistics.median(ratios), 3),
+        ratio_low=round(low, 3),
+        ratio_high=round(high, 3),
+    )
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Between which the median of what these were drawn from lies with 95 % confidence, however it
+    is spread; of fewer than six values the ends, which are less sure.
+
+    Source: David and Nagaraja, Order Statistics (2003), section 7.1: of n values the k-th from
+    either end leave the median out with a probability of 2 P(Binomial(n, 1/2) < k).
+    """
+    ordered, n = sorted(values), len(values)
+    outside, k = 0.0, 0
+    while k < n // 2 and outside + 2 * math.comb(n, k) / 2**n <= 1 - _SURE:
+        outside += 2 * math.comb(n, k) / 2**n
+        k += 1
+    k = max(k, 1)
+    return ordered[k - 1], ordered[n - k]
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1 if value >= 100 else 3)
 
 
 def percentile_ms(ordered_s: Sequence[float], part: float) -> float | None:

@@ -3,8 +3,10 @@
 Two hives run side by side, one as it is, one that sends its traces to a collector and is scraped
 every five seconds, three times as often as the shipped configuration asks for. Durable launches
 are measured on the one and on the other by turns, so that whatever else the machine does meets
-both; the limit of a case is what the hive without reached in the same turns. Beside the rate
-stands what its services used of the processor for each launch, which others disturb less.
+both; the limit of a case is what the hive without reached in the same turns. Each turn is compared
+with its neighbour of the other hive, and the ratio is the median of all pairs, with its interval: a
+cost is known once that interval is narrow. Beside the rate stands what the services used of the
+processor for each launch, which others disturb less.
 
 As it is set up, a process begins so many recorded traces a second and no more. In the second case
 callers bring a context that says "record it" with each call, and every launch is recorded.
@@ -20,22 +22,40 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import msgspec
 from grpc import aio
 
 from hive_bench.gateway import CALL_SECONDS, Call, repeated
 from hive_bench.ground import Ground
 from hive_bench.processor import cpu
-from hive_bench.result import CaseResult, result
+from hive_bench.result import CaseResult, paired, result
 from hive_client.connection import new_id
 from hive_contracts.v1 import mission_pb2, mission_pb2_grpc
 from hive_stack.services import MODULES
 
 CALLERS: Final = 64
-ROUNDS: Final = 6
-SECONDS: Final = 12.0
+ROUNDS: Final = 16
+SECONDS: Final = 48.0
 """How long each case is measured, all its turns together; each turn's first fifth goes before."""
 SCRAPE_SECONDS: Final = 5.0
 _PAGES: Final = ("/metrics", "/metrics/hive")
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    calls: int
+    seconds: float
+    cpu: float
+    """Seconds that the hive's services used."""
+
+    @property
+    def rate(self) -> float:
+        """Calls a second."""
+        return self.calls / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of the processor for each call."""
+        return self.cpu * 1000 / max(1, self.calls)
 
 
 class _Case:
@@ -46,16 +66,24 @@ class _Case:
         self._ground = ground
         self._call = call
         self.durations: list[float] = []
-        self.seconds = 0.0
-        self.cpu = 0.0
-        """Seconds that the hive's services used."""
+        self.turns: list[_Turn] = []
 
     async def turn(self, seconds: float) -> None:
         await repeated(self._call, CALLERS, seconds / 5)
         before, began = _services(self._ground), time.perf_counter()
-        self.durations += await repeated(self._call, CALLERS, seconds)
-        self.cpu += _services(self._ground) - before
-        self.seconds += time.perf_counter() - began
+        durations = await repeated(self._call, CALLERS, seconds)
+        took = time.perf_counter() - began
+        self.turns.append(_Turn(len(durations), took, _services(self._ground) - before))
+        self.durations += durations
+
+    @property
+    def whole(self) -> "_Turn":
+        """All turns together."""
+        return _Turn(
+            sum(turn.calls for turn in self.turns),
+            sum(turn.seconds for turn in self.turns),
+            sum(turn.cpu for turn in self.turns),
+        )
 
 
 def _services(ground: Ground) -> float:
@@ -87,12 +115,14 @@ async def run(
 
 
 def _compared(case: _Case, limit: _Case) -> list[CaseResult]:
-    rates = [len(each.durations) / each.seconds for each in (case, limit)]
-    costs = [each.cpu * 1000 / max(1, len(each.durations)) for each in (case, limit)]
-    name = f"durable launches, {case.name}"
+    name, whole, beside = f"durable launches, {case.name}", case.whole, limit.whole
+    pairs = list(zip(case.turns, limit.turns, strict=True))
+    rates = result("telemetry", name, whole.rate, "calls/s", case.durations, beside.rate)
+    name = f"CPU of services, {case.name}"
+    costs = result("telemetry", name, whole.cost, "ms/call", (), beside.cost)
     return [
-        result("telemetry", name, rates[0], "calls/s", case.durations, rates[1]),
-        result("telemetry", f"CPU of services, {case.name}", costs[0], "ms/call", (), costs[1]),
+        paired(rates, [each.rate / other.rate for each, other in pairs]),
+        paired(costs, [each.cost / other.cost for each, other in pairs]),
     ]
 
 

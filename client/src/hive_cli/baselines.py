@@ -1,6 +1,7 @@
 """`hive baselines`: what agents usually need for the same work, and where that changed."""
 
 import json
+from collections.abc import Iterator
 
 import click
 from google.protobuf.json_format import MessageToDict
@@ -57,8 +58,8 @@ def baselines_command(days: int, as_json: bool) -> int:
     console().print(table)
     for change in answer.changes:
         click.secho(change_text(change), fg="red" if change.worse else "green")
-        for cause in change.causes:
-            click.echo(f"    just before: {cause_text(cause)}")
+        for line in before_lines(change):
+            click.echo(f"    just before: {line}")
     if not answer.changes:
         click.echo("nothing has changed for good")
     if answer.left_out:
@@ -79,8 +80,19 @@ def change_text(change: operations_pb2.AttemptChange) -> str:
     return (
         f"{'✗' if change.worse else '✓'} {_at(change.at)}  {work_text(change)}:"
         f" {change.metric} {before} → {after}"
-        f"  ({change.attempts_before} attempts before, {change.attempts_after} since)"
+        f"  ({change.attempts_before} attempts before, {change.attempts_after} since"
+        + (f", from position {change.position} on)" if change.position else ")")
     )
+
+
+def before_lines(change: operations_pb2.AttemptChange) -> Iterator[str]:
+    """What was another just before it, and the event of the record that came before."""
+    event = change.preceded_by
+    for number, cause in enumerate(change.causes):
+        known = number == 0 and event.position
+        yield cause_text(cause) + (f"; it came at position {event.position}" if known else "")
+    if not change.causes and event.position:
+        yield f"the attempt that ended at position {event.position}"
 
 
 def amount_text(metric: str, amount: float) -> str:

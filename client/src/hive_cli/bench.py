@@ -54,8 +54,9 @@ def bench_command(
         for head in ("value", "unit", "p50 ms", "p99 ms", "limit", "ratio"):
             table.add_column(head, justify="left" if head == "unit" else "right", no_wrap=True)
         for case in results:
-            figures = (case.p50_ms, case.p99_ms, case.limit, case.ratio)
-            table.add_row(case.bench, case.case, _said(case.value), case.unit, *map(_said, figures))
+            figures = (case.p50_ms, case.p99_ms, case.limit)
+            said = (*map(_said, figures), _ratio(case.ratio, case.ratio_low, case.ratio_high))
+            table.add_row(case.bench, case.case, _said(case.value), case.unit, *said)
         console.print(table, "")
 
     heed_sigterm()
@@ -76,3 +77,8 @@ def bench_command(
 
 def _said(figure: float | None) -> str:
     return "" if figure is None else f"{figure:,g}" if figure < 1000 else f"{figure:,.0f}"
+
+
+def _ratio(ratio: float | None, low: float | None, high: float | None) -> str:
+    """`0.97`, of pairs with the interval of their median."""
+    return _said(ratio) if low is None else f"{_said(ratio)} ({_said(low)} to {_said(high)})"

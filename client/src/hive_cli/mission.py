@@ -1,6 +1,7 @@
 """`hive mission …` and `hive cancel`: what is there, and what a person decides."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,8 @@ def show_command(mission: str, as_json: bool) -> int:
         out.print(f"for {origin}", markup=False)
     if view.objective:
         out.print(view.objective, markup=False)
+    if deadline := screen.deadline_line(summary, time.time()):
+        out.print(deadline, markup=False)
     out.print(screen.progress(view))
     if summary.status in ENDED:
         out.print(screen.ending(view))

@@ -85,6 +85,7 @@ def preview(stated: Statement, found: Found, unseen: Unseen = NOTHING) -> list[s
     lines += [f"         {line}" for line in unseen.lines()]
     lines.append(_at_most(bounds(stated, found)))
     lines.append(_costs(plan))
+    lines += [_deadline(plan)] if plan.deadline else []
     lines.append(f"result   {_result(plan)}")
     return lines
 
@@ -229,6 +230,11 @@ def _at_most(most: Bounds) -> str:
         f" {duration(most.gate_seconds)} of gates{about}; tries that are"
         " nobody's fault come on top"
     )
+
+
+def _deadline(plan: Plan) -> str:
+    within = duration(plan.deadline)
+    return f"deadline {within} from its launch: when it has passed you are told, and it goes on"
 
 
 def _costs(plan: Plan) -> str:

@@ -171,13 +171,29 @@ def made_line(mission: mission_pb2.Mission, task: mission_pb2.TaskView) -> str:
     return f"{made.name}, {made.file.size:,} bytes: hive output {name}"
 
 
+def deadline_line(summary: mission_pb2.MissionSummary, now: float) -> str:
+    """Where its deadline stands, at a moment in seconds since 1970; empty without one."""
+    if not summary.HasField("deadline"):
+        return ""
+    until = summary.launched_at.ToNanoseconds() / 1e9 + summary.deadline
+    if summary.HasField("ended_at"):
+        left = until - summary.ended_at.ToNanoseconds() / 1e9
+        stands = "was kept" if left >= 0 else f"had passed {duration(-left)} before its end"
+    else:
+        left = until - now
+        stands = f"passes in {duration(left)}" if left >= 0 else f"passed {duration(-left)} ago"
+    return f"deadline {duration(summary.deadline)} from its launch: {stands}"
+
+
 def ending(mission: mission_pb2.Mission) -> RenderableType:
     """The mission when it has ended."""
     summary = mission.summary
-    seconds = summary.ended_at.ToNanoseconds() - summary.launched_at.ToNanoseconds()
-    took = f" in {duration(seconds / 1e9)}" if summary.HasField("ended_at") else ""
+    seconds = (summary.ended_at.ToNanoseconds() - summary.launched_at.ToNanoseconds()) / 1e9
+    took = f" in {duration(seconds)}" if summary.HasField("ended_at") else ""
     mark = "✓" if summary.status == "succeeded" else "✗"
     line = f"{mark} {summary.status}{took}"
+    if summary.HasField("deadline") and seconds > summary.deadline:
+        line += f" · after its deadline of {duration(summary.deadline)}"
     if used := spending(mission.tasks):
         line += f" · {used}"
     if budget := budget_line(mission):

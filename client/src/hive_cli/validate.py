@@ -69,7 +69,7 @@ def uptime_command(target: float, minutes: float, deadline: float, as_json: bool
     if as_json:
         body = msgspec.to_builtins(measured)
         body |= {"availability": measured.whole.availability, "objective": measured.whole.slo}
-        body |= {"met": measured.met}
+        body |= {"met": measured.met, "killed": msgspec.to_builtins(measured.killed)}
         print(json.dumps(body))
     else:
         show(measured)
@@ -85,6 +85,8 @@ def show(measured: Any) -> None:
         table.add_row(f"{each.begins / 60:g} min", *_cells(each), ", ".join(each.killed) or "–")
     table.add_row("whole", *_cells(measured.whole), f"{len(measured.kills)} kills")
     console().print(table)
+    for line in _killed(measured):
+        print(line)
     for error, count in measured.errors:
         print(f"  {count} × {error}")
     lost = f", {measured.events_missing} missing" if measured.events_missing else ", none missing"
@@ -101,6 +103,21 @@ def show(measured: Any) -> None:
         f" {_percent(measured.target)}; worst window {_percent(worst.availability)}"
         f" at {worst.begins / 60:g} min"
     )
+
+
+def _killed(measured: Any) -> list[str]:
+    """How often each program was killed, and how long it was away."""
+    if not measured.killed:
+        return []
+    table = [
+        f"  {each.program:<16} killed {each.times} ×"
+        + (f", back after {each.longest_s:.1f} s at most" if each.longest_s is not None else "")
+        + (f", {each.times - each.back} × it did not come back" if each.back < each.times else "")
+        for each in measured.killed
+        if each.times
+    ]
+    never = [each.program for each in measured.killed if not each.times]
+    return [*table, *([f"  never killed, for want of time: {', '.join(never)}"] if never else [])]
 
 
 def _cells(window: Any) -> list[str]:

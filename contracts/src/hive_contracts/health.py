@@ -47,6 +47,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str = ""
     needs: tuple[Need, ...] = ()
     """What it depends on, as it said last."""
+    answers: bool | None = None
+    """Of a gateway: whether it answers when health asks it by HTTP; None where nobody can say."""
 
 
 class RunnerMember(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,6 +96,7 @@ Kind = Literal[
     "bus-away",
     "tails-away",
     "service-silent",
+    "gateway-deaf",
     "stuck-consumer",
     "feed-held-up",
     "parked-stream",
@@ -104,6 +107,8 @@ Kind = Literal[
     "pool-exhausted",
     "runner-deaf",
     "runner-silent",
+    "agent-silent",
+    "mission-late",
 ]
 
 
@@ -285,6 +290,16 @@ class Cause(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class EventBefore(msgspec.Struct, frozen=True):
+    """The event of the record that came just before the work of agents became another."""
+
+    position: int
+    kind: Literal["model", "prompt", "gates", "version", "attempt"]
+    """What came with it; `attempt` where nothing is known to have: the end of the one before."""
+    at_ms: int
+    """When it was recorded, in milliseconds since 1970."""
+
+
 class AttemptChange(msgspec.Struct, frozen=True, omit_defaults=True):
     """A metric of the same work that changed for good."""
 
@@ -305,6 +320,10 @@ class AttemptChange(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts_after: int
     causes: tuple[Cause, ...] = ()
     """The nearest first."""
+    position: int = 0
+    """Of the event with which the first attempt after the change ended."""
+    preceded_by: EventBefore | None = None
+    """Of the nearest cause: the launch that brought it."""
 
 
 class Baselines(msgspec.Struct, frozen=True, omit_defaults=True):

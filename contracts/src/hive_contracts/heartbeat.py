@@ -82,6 +82,30 @@ class Disk(msgspec.Struct, frozen=True):
     """With less than this free, work stops being taken."""
 
 
+MAX_SILENT: Final = 100
+"""Silent attempts in one beat, at most: those nearest to their end."""
+
+
+class SilentAttempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An attempt at work whose agent or command prints nothing."""
+
+    task_id: str
+    epoch: int
+    task: str
+    """`mission/phase/task`, as commands take it."""
+    seconds: float
+    """Since it printed anything; time in which it waits for a person does not count."""
+    limit: float
+    """After so many it is ended."""
+    agent: str = ""
+    """Its profile; empty for a plain command."""
+
+    @property
+    def share(self) -> float:
+        """Of its time-out."""
+        return self.seconds / self.limit
+
+
 class RunnerHeard(msgspec.Struct, frozen=True, omit_defaults=True):
     """A runner whose session is open at this gateway."""
 
@@ -104,6 +128,7 @@ class RunnerHeard(msgspec.Struct, frozen=True, omit_defaults=True):
     """What it did since its process began."""
     tokens: tuple["Counted", ...] = ()
     """What its agents used: counters named `TOKENS`."""
+    silent: tuple[SilentAttempt, ...] = ()
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -147,6 +172,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
     every_s: float
     """Seconds until the next one: who is silent for much longer is not there."""
     host: str = ""
+    address: str = ""
+    """Where its HTTP listens, as `http://host:port`; empty where it has none."""
     sent_ms: int = 0
     """When it was sent, by the clock of that machine: milliseconds since 1970; 0 is not told."""
     needs: tuple[Need, ...] = ()

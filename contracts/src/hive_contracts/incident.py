@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from hive_contracts.health import Kind
+from hive_contracts.health import EventBefore, Kind
 from hive_contracts.plan import Value
 
 SAMPLES: Final = 20
@@ -42,6 +42,8 @@ class AlertSeen(Value, frozen=True):
     source: Source = "health"
     since_ms: int = 0
     """When it began, in milliseconds since 1970, as its source says."""
+    preceded_by: EventBefore | None = None
+    """Of a work that became worse: the event that came before."""
 
     @property
     def key(self) -> str:

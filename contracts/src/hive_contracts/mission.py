@@ -42,6 +42,8 @@ class MissionLaunched(MissionEvent, frozen=True):
     budget: Budget | None = None
     pull_request: PullRequestWish | None = None
     origin: Origin | None = None
+    deadline: float = 0
+    """Seconds from here until it is to have succeeded; 0 is without one."""
 
 
 class PhaseDefined(MissionEvent, frozen=True):

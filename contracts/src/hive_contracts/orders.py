@@ -10,6 +10,7 @@ import msgspec
 
 from hive_contracts.budget import AttemptCap
 from hive_contracts.dialogue import Answered, Reply
+from hive_contracts.heartbeat import SilentAttempt
 from hive_contracts.outcome import Failure, GatesRun, Start, WorkDone
 from hive_contracts.plan import Step
 from hive_contracts.task import TaskPlanned
@@ -74,6 +75,8 @@ class Beat(msgspec.Struct, frozen=True, tag="beat", omit_defaults=True):
     gateway."""
     tokens: tuple[TokensUsed, ...] = ()
     """The same."""
+    silent: tuple[SilentAttempt, ...] = ()
+    """The same, for health."""
 
 
 class Canary(msgspec.Struct, frozen=True, tag="canary"):

@@ -330,6 +330,8 @@ class Plan(Value, frozen=True):
     budget: Budget | None = None
     pull_request: PullRequestWish | None = None
     """The result is a pull request; None is a branch that is pushed nowhere."""
+    deadline: float = 0
+    """Seconds from its launch until it is to have succeeded; 0 is without one."""
 
 
 class Given(Value, frozen=True):

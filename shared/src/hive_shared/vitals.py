@@ -32,6 +32,8 @@ class Vitals:
 
     def __init__(self) -> None:
         self.host = socket.gethostname()
+        self.address = ""
+        """Where this process's HTTP listens, as others may reach it."""
         self._needs: list[Callable[[], Iterable[Need]]] = []
         self._handlers: list[Handling] = []
         self._pools: list[Callable[[], PoolUse]] = []
@@ -86,6 +88,7 @@ class Vitals:
         counters, whole = self._counters()
         return {
             "host": self.host,
+            "address": self.address,
             "needs": tuple(need for look in self._needs for need in look()),
             "handlers": tuple(handling.handled() for handling in self._handlers),
             "pools": tuple(use() for use in self._pools),

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hive_bench.uptime.kills import order
 from hive_bench.uptime.windows import (
@@ -10,12 +11,14 @@ from hive_bench.uptime.windows import (
     Call,
     Counters,
     Kill,
+    Killed,
     Outcome,
     Uptime,
     share,
     window,
     windows,
 )
+from hive_cli.validate import show
 
 CALLS = (
     Call("get", 1, 0.1),
@@ -117,3 +120,21 @@ def test_servers_go_last_the_record_at_the_very_end() -> None:
     names = ["postgres", "nats", "redis", "relay", "relay-2", "gateway", "runner"]
     assert order(names) == ["relay", "relay-2", "gateway", "runner", "redis", "nats", "postgres"]
     assert order(["gateway", "postgres"]) == ["gateway", "postgres"]
+
+
+def test_the_report_says_of_each_program_how_often_it_was_killed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kills = (Kill("relay", 5, 0.3), Kill("postgres", 9), Kill("relay", 20, 1.2), Kill("new", 30))
+    measured = replace(uptime(0), kills=kills, programs=("gateway", "relay", "postgres"))
+    assert measured.killed == (
+        Killed("gateway", 0, 0),
+        Killed("relay", 2, 2, 1.2),
+        Killed("postgres", 1, 0),
+        Killed("new", 1, 0),
+    )
+    show(measured)
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "relay killed 2 ×, back after 1.2 s at most" in said
+    assert "postgres killed 1 ×, 1 × it did not come back" in said
+    assert "never killed, for want of time: gateway" in said

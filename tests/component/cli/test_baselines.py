@@ -2,8 +2,13 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from hive_cli.baselines import amount_text, cause_text, change_text, work_text
-from hive_contracts.v1.operations_pb2 import AttemptBaseline, AttemptChange, ChangeCause
+from hive_cli.baselines import amount_text, before_lines, cause_text, change_text, work_text
+from hive_contracts.v1.operations_pb2 import (
+    AttemptBaseline,
+    AttemptChange,
+    ChangeCause,
+    EventBefore,
+)
 
 AT = Timestamp(seconds=1_795_528_920)
 
@@ -36,3 +41,21 @@ def test_a_default_model_is_called_so_and_work_without_a_repository_has_none() -
     everywhere = AttemptChange(metric="waiting", profile="claude", at=AT, before=20, after=90)
     assert "all missions · claude: waiting 0:20 → 1:30" in change_text(everywhere)
     assert work_text(AttemptBaseline(mission="m", phase="p", profile="c")) == "m/p · c"
+
+
+def test_a_change_names_its_event_and_the_one_that_came_before() -> None:
+    causes = [ChangeCause(what=what, before="a", after="b", at=AT) for what in ("prompt", "gates")]
+    before = EventBefore(position=81117, kind="prompt", at_ms=1)
+    change = AttemptChange(
+        metric="usd", at=AT, position=81204, causes=causes, preceded_by=before, attempts_before=9,
+        attempts_after=8,
+    )  # fmt: skip
+    assert change_text(change).endswith("(9 attempts before, 8 since, from position 81204 on)")
+    prompt, gates = before_lines(change)
+    assert prompt.startswith("prompt a → b, first used by")
+    assert prompt.endswith("; it came at position 81117")
+    assert "position" not in gates
+    ended = EventBefore(position=81203, kind="attempt", at_ms=1)
+    unexplained = AttemptChange(metric="usd", preceded_by=ended)
+    assert list(before_lines(unexplained)) == ["the attempt that ended at position 81203"]
+    assert list(before_lines(AttemptChange(metric="usd"))) == []

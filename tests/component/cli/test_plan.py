@@ -124,6 +124,13 @@ def test_what_the_phases_of_a_plan_ask_for_is_shown(repository: Path) -> None:
     assert not bounds(stated, {}).exact
 
 
+def test_a_deadline_is_shown(repository: Path) -> None:
+    phases = (Phase("main", tasks=(TaskSpec("work", run="x"),)),)
+    stated = Statement("m.yaml", Plan("m", phases, deadline=14_400), read_checkout(repository))
+    said = "deadline 4:00:00 from its launch: when it has passed you are told, and it goes on"
+    assert said in preview(stated, {})
+
+
 def test_programs_get_the_plan_the_items_and_the_bounds(repository: Path) -> None:
     (repository / "m.yaml").write_text(MISSION)
     body = json.loads(hive("run", "--plan", "m.yaml", "--json").stdout)

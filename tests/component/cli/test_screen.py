@@ -244,3 +244,37 @@ def test_a_mission_from_an_issue_names_it_and_who_asked() -> None:
     assert said.startswith("acme/shop#7 It ")
     assert "\x1b" not in said
     assert said.endswith("fails · asked by github:ada · https://github.com/acme/shop/issues/7")
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (1_000 + 3_600, "passes in 3:00:00"),
+        (1_000 + 14_400, "passes in 0:00"),
+        (1_000 + 15_700, "passed 21:40 ago"),
+    ],
+)
+def test_where_a_deadline_stands_is_said(now: float, said: str) -> None:
+    at = Timestamp(seconds=1_000)
+    summary = mission_pb2.MissionSummary(name="fix-1", launched_at=at, deadline=14_400)
+    assert screen.deadline_line(summary, now) == f"deadline 4:00:00 from its launch: {said}"
+    summary.ClearField("deadline")
+    assert screen.deadline_line(summary, now) == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "said", "ending"),
+    [
+        (15_400, "was kept", "✓ succeeded in 4:00:00"),
+        (15_460, "had passed 1:00 before its end",
+         "✓ succeeded in 4:01:00 · after its deadline of 4:00:00"),
+    ],
+)  # fmt: skip
+def test_an_end_after_the_deadline_is_said_to_be_so(end: int, said: str, ending: str) -> None:
+    summary = mission_pb2.MissionSummary(
+        name="fix-1", status="succeeded", launched_at=Timestamp(seconds=1_000),
+        ended_at=Timestamp(seconds=end), deadline=14_400,
+    )  # fmt: skip
+    assert screen.deadline_line(summary, 1e9) == f"deadline 4:00:00 from its launch: {said}"
+    first = shown(screen.ending(mission_pb2.Mission(summary=summary))).splitlines()[0]
+    assert first == ending

@@ -500,6 +500,14 @@ def test_a_pause_is_the_status_until_it_goes_on_or_ends() -> None:
     assert (ended.status, ended.pause) == ("cancelled", None)
 
 
+def test_a_deadline_is_that_of_the_launch_and_none_of_what_comes_back() -> None:
+    begun = msgspec.structs.replace(launched(), deadline=3600.0)
+    assert mission(begun).deadline == 3600
+    back = mission(begun, MissionSucceeded(M, "fix"), MissionRevised(M, 1, "revision-1"))
+    assert (back.status, back.deadline) == ("running", None)
+    assert mission(launched()).deadline is None
+
+
 def test_a_budget_is_what_its_events_say() -> None:
     begun = msgspec.structs.replace(launched(), budget=Budget(tokens=1_000))
     made = ReservationMade(M, T, 1, AttemptCap(tokens=600))

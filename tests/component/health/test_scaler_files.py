@@ -1,11 +1,13 @@
 """The files that let Kubernetes follow: what they read is what the hive tells."""
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any, Final
 
 import kubernetes_validate
 import msgspec
+import pydantic
 import pytest
 from ruamel.yaml import YAML
 
@@ -90,3 +92,54 @@ def test_kubernetes_would_refuse_a_pod_autoscaler_that_is_wrong() -> None:
     scaler["spec"]["metric"] = scaler["spec"].pop("metrics")
     with pytest.raises(kubernetes_validate.ValidationError, match="metric"):
         kubernetes_validate.validate(scaler, KUBERNETES, strict=True)
+
+
+DEFINITIONS: Final = FOLDER.parents[1] / ".keda-definitions"
+needs_definitions = pytest.mark.skipif(
+    not DEFINITIONS.is_dir(), reason="`make keda-definitions` fetches them"
+)
+
+
+@pytest.fixture
+def keda(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """KEDA's own custom resource definitions, as models. By its name: it is a megabyte of types."""
+    monkeypatch.syspath_prepend(DEFINITIONS)
+    return importlib.import_module("cloudcoil.models.keda.v1alpha1")
+
+
+def taken(keda: Any, document: Any) -> Any:
+    """What KEDA keeps of it: Kubernetes drops what a definition does not name. Raises
+    ValidationError."""
+    read = getattr(keda, document["kind"]).model_validate(document)
+    return read.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+@needs_definitions
+def test_keda_would_take_all_of_it(keda: Any) -> None:
+    for document in documents("keda_scaled_object.yaml"):
+        assert taken(keda, document) == document
+
+
+@needs_definitions
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("minReplicaCount", "many"),
+        ("scaleTargetRef", {"kind": "StatefulSet"}),
+        ("triggers", [{"type": "metrics-api", "metadata": {"targetValue": 1}}]),
+        ("triggers", None),
+    ],
+    ids=["no number", "no name", "a number that has to be text", "no list"],
+)
+def test_keda_would_refuse_one_that_is_wrong(keda: Any, key: str, value: object) -> None:
+    [_, scaled] = documents("keda_scaled_object.yaml")
+    scaled["spec"][key] = value
+    with pytest.raises(pydantic.ValidationError, match=f"spec.{key}"):
+        taken(keda, scaled)
+
+
+@needs_definitions
+def test_keda_would_drop_a_key_that_it_does_not_know(keda: Any) -> None:
+    [_, scaled] = documents("keda_scaled_object.yaml")
+    scaled["spec"]["maxReplicas"] = 8
+    assert "maxReplicas" not in taken(keda, scaled)["spec"]

@@ -13,7 +13,14 @@ from hive_contracts.health import (
     Standing,
     Symptom,
 )
-from hive_contracts.heartbeat import Disk, Heartbeat, Need, PoolUse, RunnerHeard
+from hive_contracts.heartbeat import (
+    Disk,
+    Heartbeat,
+    Need,
+    PoolUse,
+    RunnerHeard,
+    SilentAttempt,
+)
 from hive_contracts.runner import SessionClosed, SessionOpened
 from hive_health.clocks import BEATS, Clocks
 from hive_health.disks import SAMPLE_SECONDS, Disks
@@ -225,3 +232,30 @@ def test_a_runner_that_drains_or_is_short_of_disk_says_so() -> None:
     assert "make room" in trouble.remedy
     runners.hear([RunnerHeard("r", "s", "anvil", 4, 0.0, 2.0)], 2.0)
     assert runners.short(2.0) == [], "there is room again"
+
+
+def test_an_agent_is_silent_from_half_of_its_time_out_on() -> None:
+    runners = Runners()
+    for seconds, named in ((299.0, []), (300.0, ["agent-silent"]), (599.0, ["agent-silent"])):
+        attempt = SilentAttempt("t", 1, "fix-1/main/work", seconds, 600, "claude")
+        runners.hear([replace(HEARD, silent=(attempt,))], 100.0)
+        assert kinds(Sight(silent=tuple(runners.silent(100.0)))) == named
+    [silent] = symptoms(Sight(silent=tuple(runners.silent(100.0))))
+    assert silent.about == "fix-1/main/work"
+    assert silent.text == (
+        "claude at fix-1/main/work on runner anvil has printed nothing for 10 min, and is ended"
+        " after 10 min"
+    )
+    for command in ("hive logs -f", "hive take", "hive tell"):
+        assert f"`{command} fix-1/main/work" in silent.remedy
+    assert runners.silent(200.0) == [], "a runner that is not heard tells nothing"
+
+
+def test_of_many_silent_agents_those_are_named_that_are_nearest_to_their_end() -> None:
+    attempts = tuple(
+        ("anvil", SilentAttempt(str(n), 1, f"fix-1/main/t{n}", 300.0 + n, 600)) for n in range(100)
+    )
+    found = symptoms(Sight(silent=attempts))
+    assert [symptom.about for symptom in found[:2]] == ["fix-1/main/t99", "fix-1/main/t98"]
+    assert "the command at" in found[0].text
+    assert (len(found), found[-1].text) == (MANY + 1, "and 80 more like it")

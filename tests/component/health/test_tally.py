@@ -34,6 +34,7 @@ def beat(value: float, *, up: float = 1.0, whole: bool = False, name: str = "/a"
 def test_rows_of_the_record_become_series() -> None:
     rows = [
         Done("mission", MINUTE, "MissionSucceeded", 400.0, 1),
+        Done("mission", MINUTE, "late", 500.0, 1),
         Done("mission", MINUTE, "MissionFailed", 1e9, 1),
         Done("work", MINUTE, "TaskSucceeded", None, 3),
         Done("work", MINUTE, "gate", None, 2),
@@ -46,6 +47,7 @@ def test_rows_of_the_record_become_series() -> None:
     found = {(s.family, s.labels): value for (s, _), value in tallied(rows).items()}
     assert found == {
         ("hive_missions", (("outcome", "succeeded"), ("le", "900.0"))): 1,
+        ("hive_missions", (("outcome", "late"), ("le", "900.0"))): 1,
         ("hive_missions", (("outcome", "failed"), ("le", "+Inf"))): 1,
         ("hive_work", (("outcome", "accepted"),)): 3,
         ("hive_work", (("outcome", "failed"),)): 3,

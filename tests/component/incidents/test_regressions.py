@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from hive_contracts.files.incidents import IncidentsFile, parse_incidents
+from hive_contracts.health import EventBefore
 from hive_contracts.incident import (
     AcknowledgeIncident,
     IncidentOpened,
@@ -44,8 +45,14 @@ SLOW = attempts([180.0] * 20, 40, prompt="p2")
 
 def test_what_became_slower_is_told_with_what_came_before_it() -> None:
     [found] = regressions([*USUAL, *SLOW])
-    assert (found.at, found.before, found.using, found.is_sure) == (140, 139, 140, True)
-    [alert] = of_regressions([replace(found, before=77)], [])
+    assert (found.change.position, found.is_sure) == (140, True)
+    before = found.change.preceded_by
+    assert before is not None
+    assert (before.position, before.kind) == (140, "prompt"), "until its launch is known"
+    launched = replace(before, position=77)
+    change = replace(found.change, preceded_by=launched)
+    [alert] = of_regressions([replace(found, change=change)], [])
+    assert alert.seen.preceded_by == launched
     assert "fix/main by claude became worse: seconds" in alert.seen.text
     assert "since position 140 (40 attempts before, 20 since)" in alert.seen.text
     assert "prompt p1 → p2 came with the launch at position 77" in alert.seen.text
@@ -56,6 +63,8 @@ def test_without_a_cause_the_attempt_before_it_is_named() -> None:
     slow = [replace(each, prompt="p1") for each in SLOW]
     [alert] = of_regressions(regressions([*USUAL, *slow]), [])
     assert "the attempt before it ended at position 139" in alert.seen.text
+    ended = int(USUAL[-1].ended_at.timestamp() * 1000)
+    assert alert.seen.preceded_by == EventBefore(139, "attempt", ended)
 
 
 def test_a_wait_that_became_longer_is_told_of_all_missions_by_that_profile() -> None:
@@ -108,7 +117,7 @@ def cause_of(found: Regression, already: Iterable[Known] = ()) -> list[str]:
 def test_the_same_change_that_is_found_a_little_beside_its_place_is_the_same_incident() -> None:
     [found] = regressions([*USUAL, *SLOW])
     [cause] = cause_of(found)
-    moved = replace(found, at=143, is_sure=False)
+    moved = replace(found, change=replace(found.change, position=143), is_sure=False)
     assert cause_of(moved, [known(cause)]) == [cause]
 
 
@@ -124,4 +133,5 @@ def test_what_somebody_knows_of_is_not_told_again() -> None:
     told = known(cause, acknowledged=True)
     assert cause_of(found, [told]) == []
     over = replace(told, state=replace(told.state, status="resolved"))
-    assert cause_of(replace(found, at=143), [over]) == []
+    moved = replace(found, change=replace(found.change, position=143))
+    assert cause_of(moved, [over]) == []

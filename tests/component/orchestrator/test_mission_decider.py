@@ -174,6 +174,18 @@ def test_the_world_outside_is_asked_at_the_end_and_not_on_the_base() -> None:
     assert isinstance(alone.log[-1], MissionSucceeded)
 
 
+def test_a_deadline_is_kept_in_the_launch() -> None:
+    story = Story(replace(simple("work"), deadline=14_400.0))
+    assert isinstance(story.log[0], MissionLaunched)
+    assert story.log[0].deadline == 14_400
+
+
+@pytest.mark.parametrize("deadline", [-1.0, float("nan"), float("inf"), 1e9])
+def test_a_deadline_that_cannot_be_is_refused(deadline: float) -> None:
+    with pytest.raises(Rejected, match="a deadline of"):
+        Story(replace(simple("work"), deadline=deadline))
+
+
 def test_a_probe_has_a_url() -> None:
     with pytest.raises(Rejected, match="is no URL"):
         Story(simple("work", criteria=(HttpGate("up", "file:///etc/passwd"),)))

@@ -114,8 +114,8 @@ def happenings() -> dict[str, Happenings]:
             (call(LAUNCH, "INTERNAL", 0.1), call(FOLLOW, "UNAVAILABLE", None)),
         ),
         "mission-success": Happenings(
-            (done("mission", "MissionSucceeded", 60), done("mission", "MissionSucceeded", 14400)),
-            (done("mission", "MissionFailed", 60), done("mission", "MissionSucceeded", 14401)),
+            (done("mission", "MissionSucceeded", 60), done("mission", "MissionSucceeded", 1e6)),
+            (done("mission", "MissionFailed", 60), done("mission", "late", 60)),
             (done("mission", "MissionRefused"), done("mission", "MissionCancelled", 1e6)),
         ),
         "rework-rate": Happenings(

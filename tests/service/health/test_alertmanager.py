@@ -18,8 +18,8 @@ from hive_health.incidents.alertmanager import Alertmanagers
 from hive_health.incidents.door import AlertDoor
 from hive_shared.listening import serving
 from tests.conftest import Database
-from tests.service.health.test_incidents import AWAY, TOKEN, hive
 from tests.suites.bus import SOON
+from tests.suites.incidents import AWAY, TOKEN, hive
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 PROMETHEUS = shutil.which("prometheus")

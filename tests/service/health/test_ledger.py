@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from grpc import StatusCode
 
 from hive_contracts.codec import AnyEvent
+from hive_contracts.health import AttemptChange, EventBefore
 from hive_contracts.mission import (
     BranchAdvanced,
     MissionCancelled,
@@ -152,6 +153,31 @@ async def test_a_mission_is_counted_once_however_often_it_is_looked_at(
         assert await totals(counting) == EXPECTED
         await counting.count()
         assert (await totals(counting))["hive_missions", "cancelled", "300.0"] == 1
+
+
+async def test_a_mission_that_succeeds_after_its_deadline_is_late_and_named_until_it_does(
+    database: Database, nats: NatsAccount, chronicle: Chronicle
+) -> None:
+    missed, kept = new_id(), new_id()
+    await chronicle.write(MissionLaunched(missed, "slow-1", "slow", deadline=1e-4))
+    await chronicle.write(MissionLaunched(kept, "fast-1", "fast", deadline=3600))
+    async with ledger(database) as counting, watching(database, nats) as watch:
+        await counting.count()
+        [late] = [s for s in await watch.look() if s.kind == "mission-late"]
+        assert late.about == "slow-1"
+        assert "slow-1 was to have succeeded within" in late.text
+        assert "`hive mission show slow-1`" in late.remedy
+        for mission in (missed, kept):
+            await chronicle.write(MissionSucceeded(mission, "x"))
+        await counting.count()
+        assert "mission-late" not in {symptom.kind for symptom in await watch.look()}
+        found = await totals(counting)
+        assert found["hive_missions", "late", "300.0"] == 1
+        assert found["hive_missions", "succeeded", "300.0"] == 1
+        # What comes back of its pull request has no deadline.
+        await chronicle.write(MissionRevised(missed, 1, "revision-1"))
+        await counting.count()
+        assert "mission-late" not in {symptom.kind for symptom in await watch.look()}
 
 
 async def test_pages_of_any_size_count_the_same(
@@ -450,6 +476,14 @@ async def test_a_wait_is_from_when_a_task_might_be_leased_and_a_pause_is_none(
     assert after_loss.waited == pytest.approx(between(gone, lost, 2))
 
 
+def change(attempt: Attempt, kind: Literal["prompt", "attempt"] = "prompt") -> AttemptChange:
+    """With an attempt of which another prompt is known, and not the launch that brought it."""
+    before = EventBefore(attempt.position, kind, 0)
+    return AttemptChange(
+        "", "fix", "main", "claude", "usd", attempt.ended_at, 1, 2, True, 9, 9, preceded_by=before,
+    )  # fmt: skip
+
+
 async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
     database: Database, chronicle: Chronicle
 ) -> None:
@@ -466,7 +500,13 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
         found = await regressions.look(1)
         await regressions.look_for_worse()
         assert regressions.worse == ()
-        launches = [await pool.fetchval(reader._LAUNCH, row.position) for row in rows]
+        changed = await regressions._with_launches([change(row) for row in rows])
+        unexplained = [change(rows[0], "attempt")]
+        assert await regressions._with_launches(unexplained) == unexplained
+    befores = [each.preceded_by for each in changed if each.preceded_by is not None]
+    assert {before.kind for before in befores} == {"prompt"}
+    assert {before.at_ms > 0 for before in befores} == {True}
+    launches = [before.position for before in befores]
     assert [row.outcome for row in rows] == ["succeeded", "gate"] * 3
     assert [launched < row.position for launched, row in zip(launches, rows, strict=True)] == [
         True

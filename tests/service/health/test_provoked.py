@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from hive_contracts.health import Symptom
-from hive_contracts.orders import Beat, Holding, Lease, Orders
+from hive_contracts.heartbeat import SilentAttempt
+from hive_contracts.orders import Beat, Holding, Lease, Orders, StepsDone
 from hive_contracts.v1 import operations_pb2, runner_pb2
 from hive_contracts.wire import to_proto
 from hive_health import runners, symptoms
@@ -314,15 +315,42 @@ async def test_a_runner_that_leaves_its_orders_undone_is_deaf(
         assert "runner anvil was last heard" in silent.text
 
 
+async def test_an_agent_that_prints_nothing_is_named_before_its_time_out_ends_it(
+    database: Database, nats: NatsAccount, watch: Watching, tmp_path: Path
+) -> None:
+    task = new_id()
+    settings = gateway_settings(database, nats.url_of("gateway"), tmp_path)
+    async with scripted(database, nats) as orchestrator, gateway(settings) as door:
+        call = door.runners.Session(metadata=bearer(RUNNER), timeout=100)
+        beat = Beating(door)
+        beat.holding = (Holding(task, 1),)
+        beat.silent = (SilentAttempt(task, 1, "fix-1/main/work", 320, 600, "claude"),)
+        await call.write(runner_pb2.SessionRequest(beat=beat.message()))
+        await call.read()
+        silent = await watch.until("agent-silent", lambda _: True, door.shell)
+        assert silent.about == "fix-1/main/work"
+        assert "claude at fix-1/main/work on runner anvil has printed nothing" in silent.text
+        beat.silent = ()
+        await call.write(runner_pb2.SessionRequest(beat=beat.message()))
+        await call.read()
+        assert "agent-silent" not in kinds(await watch.look(door.shell))
+        assert [told.silent for told in orchestrator.beats] == [(), ()], "it ends at the gateway"
+        call.cancel()
+
+
 class Beating:
     """A runner's beats."""
 
     def __init__(self, door: Gateway) -> None:
         self.runner_id, self.session_id = new_id(), new_id()
         self.holding: tuple[Holding, ...] = ()
+        self.silent: tuple[SilentAttempt, ...] = ()
 
     def message(self) -> runner_pb2.Beat:
-        told = Beat(self.runner_id, self.session_id, "anvil", 4, holding=self.holding)
+        told = Beat(
+            self.runner_id, self.session_id, "anvil", 4,
+            holding=self.holding, handlers=(StepsDone("turn"),), silent=self.silent,
+        )  # fmt: skip
         return to_proto(told, runner_pb2.Beat)
 
 

@@ -136,6 +136,11 @@ async def test_what_became_worse_is_an_incident_of_a_process_of_health(
         assert (incident.severity, incident.status, incident.firing) == ("ticket", "open", 1)
         assert "since position 140 (40 attempts before, 20 since)" in incident.title
         assert "hive incident ack" in incident.remedy
+        report = await client.operations.incident(incident.name)
+        assert [entry.position for entry in report.timeline if entry.what == "before"] == [140]
+        assert report.alerts[0].preceded_by.kind == "prompt"
+        [change] = (await client.operations.baselines(28)).changes
+        assert (change.position, change.preceded_by.position) == (140, 140)
 
 
 class Seen:

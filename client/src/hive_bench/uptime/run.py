@@ -79,8 +79,8 @@ async def measure(
     state = stack.state()
     assert state is not None
     gateway, token = state.gateway, Vault(stack.paths.secrets).admin_token()
-    victims = len(order([program.name for program in state.programs]))
-    every = max(LEAST_EVERY, seconds / (victims + 1))
+    programs = order([program.name for program in state.programs])
+    every = max(LEAST_EVERY, seconds / (len(programs) + 1))
     began = time.monotonic()
     load = Load(gateway, token, repository, deadline=deadline, began=began)
     killer, witness = Killer(stack, began, told), Witness(gateway, token)
@@ -121,6 +121,7 @@ async def measure(
         events=witness.last,
         events_missing=witness.missing + max(0, head - witness.last),
         missions=missions,
+        programs=tuple(programs),
     )
 
 

@@ -32,6 +32,17 @@ class Kill(msgspec.Struct, frozen=True):
     """Until another process of it ran; None where none did."""
 
 
+class Killed(msgspec.Struct, frozen=True):
+    """What was done to one program."""
+
+    program: str
+    times: int
+    back: int
+    """How often another process of it ran afterwards."""
+    longest_s: float | None = None
+    """Until then; None where none ever did."""
+
+
 class Counters(msgspec.Struct, frozen=True):
     """The objective `gateway-availability`, as health has counted it."""
 
@@ -94,10 +105,18 @@ class Uptime(msgspec.Struct, frozen=True):
     """Each that was launched, and what else the hive has of theirs."""
     objective_asked: bool = True
     """Whether what the objective counted has to reach the target, too."""
+    programs: tuple[str, ...] = ()
+    """All processes that the hive had when it began, by name."""
 
     @property
     def worst(self) -> Window:
         return min(self.windows, key=lambda window: window.availability or 0.0)
+
+    @property
+    def killed(self) -> tuple[Killed, ...]:
+        """By program, those that were never killed too."""
+        names = dict.fromkeys((*self.programs, *(kill.program for kill in self.kills)))
+        return tuple(_killed(name, self.kills) for name in names)
 
     @property
     def met(self) -> bool:
@@ -113,6 +132,12 @@ class Uptime(msgspec.Struct, frozen=True):
     def undone(self) -> tuple[Outcome, ...]:
         """Missions that did not succeed, or whose work was not merged exactly once."""
         return tuple(each for each in self.missions if not each.done_once)
+
+
+def _killed(program: str, kills: Iterable[Kill]) -> Killed:
+    own = [kill for kill in kills if kill.program == program]
+    backs = [kill.back_s for kill in own if kill.back_s is not None]
+    return Killed(program, len(own), len(backs), max(backs, default=None))
 
 
 def share(bad: float, total: float) -> float | None:

@@ -122,6 +122,7 @@ class _Compiler:
             notify=notify_of(mission.notify, self._places),
             budget=budget_of(mission.budget, self._places),
             pull_request=pull_request_of(mission.result, self._places),
+            deadline=mission.deadline or 0,
         )
 
     def _criteria(self, extra_gates: Sequence[str]) -> tuple[Gate, ...]:

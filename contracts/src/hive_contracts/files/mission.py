@@ -281,6 +281,9 @@ class Mission(Format, frozen=True):
     """Who is told when it needs a person, is paused, or has ended."""
     budget: BudgetEntry | None = None
     """What it may use; default: nothing is capped."""
+    deadline: Duration | None = None
+    """Time from its launch until it is to have succeeded, whatever it waits for. Nothing is ended
+    by it: that it has passed is told, and counts in the objective `mission-success`."""
 
 
 class MissionFile:

@@ -45,7 +45,8 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 CALLS: Final = Family("hive_gateway_calls", ("method", "code"), CALL_BOUNDS)
-ENDS: Final = ("succeeded", "failed", "refused", "cancelled")
+ENDS: Final = ("succeeded", "late", "failed", "refused", "cancelled")
+"""`late` has succeeded, after its deadline."""
 MISSIONS: Final = Family("hive_missions", ("outcome",), MISSION_BOUNDS, (ENDS,))
 MINUTES: Final = Family("hive_task_minutes", ("state",), (), (("working", "queued", "stuck"),))
 WORK: Final = Family(
@@ -67,7 +68,10 @@ METRICS: Final = {
             "hive_gateway_call_seconds_count", CALLS, ("method",),
             "Unary gRPC calls that ended", measured=True,
         ),
-        Metric("hive_missions_ended_total", MISSIONS, ("outcome",), "Missions that ended"),
+        Metric(
+            "hive_missions_ended_total", MISSIONS, ("outcome",),
+            "Missions that ended; late is succeeded after its deadline",
+        ),
         Metric(
             "hive_mission_seconds_bucket", MISSIONS, ("outcome", BUCKET),
             "From a mission's launch to its end", cumulative=True, measured=True,

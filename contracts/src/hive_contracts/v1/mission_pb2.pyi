@@ -1076,6 +1076,7 @@ class MissionSummary(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
     TASKS_DONE_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     mission_id: _builtins.str
     name: _builtins.str
     type: _builtins.str
@@ -1087,6 +1088,8 @@ class MissionSummary(_message.Message):
     tasks: _builtins.int
     """Work that is known of so far, and how much of it has succeeded."""
     tasks_done: _builtins.int
+    deadline: _builtins.float
+    """Seconds from its launch until it is to have succeeded; unset without a deadline."""
     @_builtins.property
     def launched_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1103,12 +1106,15 @@ class MissionSummary(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         tasks: _builtins.int = ...,
         tasks_done: _builtins.int = ...,
+        deadline: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "launched_at", b"launched_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline", b"_deadline", "deadline", b"deadline", "ended_at", b"ended_at", "launched_at", b"launched_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "launched_at", b"launched_at", "mission_id", b"mission_id", "name", b"name", "reason", b"reason", "status", b"status", "tasks", b"tasks", "tasks_done", b"tasks_done", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline", b"_deadline", "deadline", b"deadline", "ended_at", b"ended_at", "launched_at", b"launched_at", "mission_id", b"mission_id", "name", b"name", "reason", b"reason", "status", b"status", "tasks", b"tasks", "tasks_done", b"tasks_done", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__deadline: _TypeAlias = _typing.Literal["deadline"]  # noqa: Y015
+    _WhichOneofArgType__deadline: _TypeAlias = _typing.Literal["_deadline", b"_deadline"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deadline) -> _WhichOneofReturnType__deadline | None: ...
 
 Global___MissionSummary: _TypeAlias = MissionSummary  # noqa: Y015
 

@@ -627,6 +627,7 @@ class HealthMember(_message.Message):
     HOST_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     NEEDS_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     instance: _builtins.str
     """Empty where no instance of a service was ever heard."""
@@ -639,6 +640,10 @@ class HealthMember(_message.Message):
     """Why it is not alive or not ready."""
     host: _builtins.str
     version: _builtins.str
+    answers: _builtins.bool
+    """Of a gateway: whether it answers when health asks it by HTTP; unset where nobody
+    can say.
+    """
     @_builtins.property
     def needs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Need]: ...
     def __init__(
@@ -654,15 +659,20 @@ class HealthMember(_message.Message):
         host: _builtins.str = ...,
         version: _builtins.str = ...,
         needs: _abc.Iterable[Global___Need] | None = ...,
+        answers: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "heard_s_ago", b"heard_s_ago", "up_s", b"up_s"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_answers", b"_answers", "_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "answers", b"answers", "heard_s_ago", b"heard_s_ago", "up_s", b"up_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "heard_s_ago", b"heard_s_ago", "host", b"host", "instance", b"instance", "needs", b"needs", "ready", b"ready", "reason", b"reason", "service", b"service", "state", b"state", "up_s", b"up_s", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answers", b"_answers", "_heard_s_ago", b"_heard_s_ago", "_up_s", b"_up_s", "answers", b"answers", "heard_s_ago", b"heard_s_ago", "host", b"host", "instance", b"instance", "needs", b"needs", "ready", b"ready", "reason", b"reason", "service", b"service", "state", b"state", "up_s", b"up_s", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__answers: _TypeAlias = _typing.Literal["answers"]  # noqa: Y015
+    _WhichOneofArgType__answers: _TypeAlias = _typing.Literal["_answers", b"_answers"]  # noqa: Y015
     _WhichOneofReturnType__heard_s_ago: _TypeAlias = _typing.Literal["heard_s_ago"]  # noqa: Y015
     _WhichOneofArgType__heard_s_ago: _TypeAlias = _typing.Literal["_heard_s_ago", b"_heard_s_ago"]  # noqa: Y015
     _WhichOneofReturnType__up_s: _TypeAlias = _typing.Literal["up_s"]  # noqa: Y015
     _WhichOneofArgType__up_s: _TypeAlias = _typing.Literal["_up_s", b"_up_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__answers) -> _WhichOneofReturnType__answers | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__heard_s_ago) -> _WhichOneofReturnType__heard_s_ago | None: ...
     @_typing.overload
@@ -1212,6 +1222,8 @@ class AttemptChange(_message.Message):
     ATTEMPTS_BEFORE_FIELD_NUMBER: _builtins.int
     ATTEMPTS_AFTER_FIELD_NUMBER: _builtins.int
     CAUSES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    PRECEDED_BY_FIELD_NUMBER: _builtins.int
     repository: _builtins.str
     mission: _builtins.str
     phase: _builtins.str
@@ -1226,6 +1238,8 @@ class AttemptChange(_message.Message):
     worse: _builtins.bool
     attempts_before: _builtins.int
     attempts_after: _builtins.int
+    position: _builtins.int
+    """Of the event with which the first attempt after the change ended."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When the first attempt after the change ended."""
@@ -1233,6 +1247,10 @@ class AttemptChange(_message.Message):
     @_builtins.property
     def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeCause]:
         """The nearest first."""
+
+    @_builtins.property
+    def preceded_by(self) -> Global___EventBefore:
+        """Of the nearest cause: the launch that brought it."""
 
     def __init__(
         self,
@@ -1249,14 +1267,47 @@ class AttemptChange(_message.Message):
         attempts_before: _builtins.int = ...,
         attempts_after: _builtins.int = ...,
         causes: _abc.Iterable[Global___ChangeCause] | None = ...,
+        position: _builtins.int = ...,
+        preceded_by: Global___EventBefore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "preceded_by", b"preceded_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "attempts_after", b"attempts_after", "attempts_before", b"attempts_before", "before", b"before", "causes", b"causes", "metric", b"metric", "mission", b"mission", "phase", b"phase", "profile", b"profile", "repository", b"repository", "worse", b"worse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at", b"at", "attempts_after", b"attempts_after", "attempts_before", b"attempts_before", "before", b"before", "causes", b"causes", "metric", b"metric", "mission", b"mission", "phase", b"phase", "position", b"position", "preceded_by", b"preceded_by", "profile", b"profile", "repository", b"repository", "worse", b"worse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AttemptChange: _TypeAlias = AttemptChange  # noqa: Y015
+
+@_typing.final
+class EventBefore(_message.Message):
+    """The event of the record that came just before the work of agents became another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    kind: _builtins.str
+    """What came with it: "model", "prompt", "gates" or "version"; "attempt" where nothing is
+    known to have: it is the end of the one before.
+    """
+    at_ms: _builtins.int
+    """When it was recorded, in milliseconds since 1970."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "kind", b"kind", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventBefore: _TypeAlias = EventBefore  # noqa: Y015
 
 @_typing.final
 class ChangeCause(_message.Message):
@@ -1518,6 +1569,7 @@ class AlertSeen(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     SINCE_MS_FIELD_NUMBER: _builtins.int
+    PRECEDED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     about: _builtins.str
     text: _builtins.str
@@ -1527,6 +1579,10 @@ class AlertSeen(_message.Message):
     source: _builtins.str
     """"health", "objectives" or "alertmanager"."""
     since_ms: _builtins.int
+    @_builtins.property
+    def preceded_by(self) -> Global___EventBefore:
+        """Of a work that became worse: the event that came before."""
+
     def __init__(
         self,
         *,
@@ -1537,10 +1593,11 @@ class AlertSeen(_message.Message):
         severity: _builtins.str = ...,
         source: _builtins.str = ...,
         since_ms: _builtins.int = ...,
+        preceded_by: Global___EventBefore | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["preceded_by", b"preceded_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "name", b"name", "remedy", b"remedy", "severity", b"severity", "since_ms", b"since_ms", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "name", b"name", "preceded_by", b"preceded_by", "remedy", b"remedy", "severity", b"severity", "since_ms", b"since_ms", "source", b"source", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -813,9 +813,12 @@ class Plan(_message.Message):
     NOTIFY_FIELD_NUMBER: _builtins.int
     BUDGET_FIELD_NUMBER: _builtins.int
     PULL_REQUEST_FIELD_NUMBER: _builtins.int
+    DEADLINE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     type: _builtins.str
     objective: _builtins.str
+    deadline: _builtins.float
+    """Seconds from its launch until it is to have succeeded; 0 is without one."""
     @_builtins.property
     def phases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Phase]: ...
     @_builtins.property
@@ -848,10 +851,11 @@ class Plan(_message.Message):
         notify: Global___Notify | None = ...,
         budget: Global___Budget | None = ...,
         pull_request: Global___PullRequestWish | None = ...,
+        deadline: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "notify", b"notify", "pull_request", b"pull_request", "repository", b"repository"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "budget", b"budget", "criteria", b"criteria", "name", b"name", "notify", b"notify", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "pull_request", b"pull_request", "repository", b"repository", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "budget", b"budget", "criteria", b"criteria", "deadline", b"deadline", "name", b"name", "notify", b"notify", "objective", b"objective", "phases", b"phases", "prerequisites", b"prerequisites", "pull_request", b"pull_request", "repository", b"repository", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -160,6 +160,7 @@ class Beat(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     HANDLERS_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
     runner_id: _builtins.str
     session_id: _builtins.str
     name: _builtins.str
@@ -181,6 +182,8 @@ class Beat(_message.Message):
 
     @_builtins.property
     def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokensUsed]: ...
+    @_builtins.property
+    def silent(self) -> _containers.RepeatedCompositeFieldContainer[Global___SilentAttempt]: ...
     def __init__(
         self,
         *,
@@ -195,10 +198,11 @@ class Beat(_message.Message):
         number: _builtins.int = ...,
         handlers: _abc.Iterable[Global___StepsDone] | None = ...,
         tokens: _abc.Iterable[Global___TokensUsed] | None = ...,
+        silent: _abc.Iterable[Global___SilentAttempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "closed", b"closed", "draining", b"draining", "handlers", b"handlers", "holding", b"holding", "name", b"name", "number", b"number", "runner_id", b"runner_id", "session_id", b"session_id", "slots", b"slots", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "closed", b"closed", "draining", b"draining", "handlers", b"handlers", "holding", b"holding", "name", b"name", "number", b"number", "runner_id", b"runner_id", "session_id", b"session_id", "silent", b"silent", "slots", b"slots", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -276,6 +280,45 @@ class TokensUsed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokensUsed: _TypeAlias = TokensUsed  # noqa: Y015
+
+@_typing.final
+class SilentAttempt(_message.Message):
+    """An attempt at work whose agent or command prints nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    epoch: _builtins.int
+    task: _builtins.str
+    """"mission/phase/task"."""
+    seconds: _builtins.float
+    limit: _builtins.float
+    """After so many it is ended."""
+    agent: _builtins.str
+    """Its profile; empty for a plain command."""
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        task: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+        limit: _builtins.float = ...,
+        agent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "epoch", b"epoch", "limit", b"limit", "seconds", b"seconds", "task", b"task", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SilentAttempt: _TypeAlias = SilentAttempt  # noqa: Y015
 
 @_typing.final
 class Report(_message.Message):

@@ -178,6 +178,13 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
             await running
 
 
+def address_of(host: str, port: int, machine: str) -> str:
+    """Where others find what listens on `host`: everywhere is at the machine's name."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104  # compared, and not bound
+        host = machine
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

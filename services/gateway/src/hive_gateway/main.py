@@ -11,7 +11,7 @@ from hive_gateway.events import Events
 from hive_gateway.github import Github
 from hive_gateway.health import Dependencies
 from hive_gateway.hints import Hints
-from hive_gateway.http import SELF, Pages
+from hive_gateway.http import SELF, Pages, address_of
 from hive_gateway.http import serving as serving_http
 from hive_gateway.live import Live
 from hive_gateway.logs.news import TaskNews
@@ -135,7 +135,8 @@ async def start(shell: Shell, settings: GatewaySettings) -> None:
     await shell.enter(
         serving_grpc(services, Door(tokens, metrics, clock), host, settings.gateway_grpc_port)
     )
-    await shell.enter(serving_http(app, host, settings.gateway_http_port))
+    port = await shell.enter(serving_http(app, host, settings.gateway_http_port))
+    shell.vitals.address = address_of(host, port, shell.vitals.host)
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from grpc import aio
 
-from hive_contracts.heartbeat import Counted, Handled, RunnerHeard
+from hive_contracts.heartbeat import Counted, Handled, RunnerHeard, SilentAttempt
 from hive_contracts.ids import is_id
 from hive_contracts.orders import Beat, Orders
 from hive_contracts.submit import Submission
@@ -29,7 +29,7 @@ from hive_gateway.door import Call, current_call
 from hive_gateway.logs.tails import Tails
 from hive_gateway.refusals import Refusal
 from hive_gateway.reports import by_task, command_of, receipt_of, refused
-from hive_gateway.runner_counts import handled, tokens
+from hive_gateway.runner_counts import handled, nearest_to_their_end, silent, tokens
 from hive_gateway.submitter import Submitter, Unanswered
 from hive_gateway.transfer import ArtifactTransfer
 from hive_gateway.views.reader import ViewsReader
@@ -63,6 +63,7 @@ class _Session:
         self._last: Beat | None = None
         self._handled: tuple[Handled, ...] = ()
         self._tokens: tuple[Counted, ...] = ()
+        self._silent: tuple[SilentAttempt, ...] = ()
         self._heard_at = 0.0
         self._every = 0.0
         self._offered: dict[tuple[str, int], float] = {}
@@ -84,7 +85,8 @@ class _Session:
             raise Refusal("invalid", "a session is that of one runner", "beat.runner_id")
         if beat.handlers or beat.tokens:
             self._handled, self._tokens = handled(beat), tokens(beat)
-            beat = msgspec.structs.replace(beat, handlers=(), tokens=())
+            self._silent = silent(beat)
+            beat = msgspec.structs.replace(beat, handlers=(), tokens=(), silent=())
         self._last = beat
         self._heard_at = asyncio.get_running_loop().time()
         return True
@@ -139,6 +141,7 @@ class _Session:
             deaf_s=round(now - offered, 3),
             handlers=self._handled,
             tokens=self._tokens,
+            silent=self._silent,
         )
 
     def _note_offers(self, orders: Orders) -> None:
@@ -209,7 +212,7 @@ class Runners(runner_pb2_grpc.RunnerServiceServicer):
         for sessions in self._sessions.values():
             known = [heard for session in sessions if (heard := session.heard(now)) is not None]
             found += sorted(known, key=lambda heard: heard.heard_s_ago)[:1]
-        return found
+        return nearest_to_their_end(found)
 
     def hinted(self, runner_id: str) -> None:
         """This runner's orders have changed."""

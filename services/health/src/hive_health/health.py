@@ -25,6 +25,7 @@ from hive_health.bus_view import BusView
 from hive_health.clocks import Clocks
 from hive_health.demand import Demand
 from hive_health.disks import Disks
+from hive_health.doors import Door, Doors, to_ask
 from hive_health.exposition import exposition
 from hive_health.incidents.desk import Desk
 from hive_health.ledger import Ledger
@@ -52,6 +53,7 @@ class Health:
         self.beats = Handling("beat", clock.monotonic)
         self.asked = Handling("question", clock.monotonic)
         self.roll = Roll()
+        self.doors = Doors()
         self.bus = BusView()
         self.runners = Runners()
         self.record: RecordView | None = None
@@ -107,7 +109,9 @@ class Health:
         now, since = self._clock.monotonic(), self._listening_since
         looked = None if self.record is None else self.record.looked
         return Alive(
-            members=tuple(self.roll.members(now, since, query.service)),
+            members=tuple(
+                self.doors.seen(member) for member in self.roll.members(now, since, query.service)
+            ),
             bus=self.bus.seen(now, connected=since is not None),
             listening_s=0.0 if since is None else round(now - since, 3),
             record=self._record_seen(now),
@@ -179,9 +183,14 @@ class Health:
         self.runners.forget(now)
         if self.ledger is not None:
             self.ledger.forget({beat.instance for beat in sight.beats})
+        self.doors.forget({beat.instance for beat in sight.beats})
         self._symptoms = symptoms(sight)
         seen = {(symptom.kind, symptom.about) for symptom in self._symptoms}
         self._first_seen = {key: self._first_seen.get(key, now) for key in seen}
+
+    def to_ask(self, machine: str) -> list[Door]:
+        """The gateways whose doors can be tried from this machine."""
+        return to_ask(self.roll.beats(self._clock.monotonic()), machine)
 
     def _sight(self, now: float) -> Sight:
         since = self._listening_since
@@ -199,6 +208,7 @@ class Health:
         return Sight(
             members=tuple(self.roll.members(now, since)),
             beats=tuple(beats),
+            doors=tuple(self.doors.deaf(now)),
             record=record,
             bus=bus,
             without_bus_s=self._without_bus_for(now),
@@ -208,7 +218,9 @@ class Health:
             runners=tuple(self.runners.members(now, self._gateways_heard_for(now))),
             deaf=tuple(self.runners.deaf(now)),
             short=tuple(self.runners.short(now)),
+            silent=tuple(self.runners.silent(now)),
             disks=tuple(self._disks.filling()),
+            overdue=() if looked is None else looked.overdue,
             clocks=() if looked is None else tuple(self._clocks.off(looked.clock_off).items()),
         )
 

@@ -48,6 +48,7 @@ _MOVE: Final = _query("move_ledger")
 _ADD: Final = _query("add_counts")
 _TALLY: Final = _query("tally")
 _ATTEMPTS: Final = _query("note_attempts")
+_DEADLINES: Final = (_query("note_deadlines"), _query("drop_deadlines"))
 _FORGET: Final = (
     "delete from health.attempts where ended_at < clock_timestamp() - interval '100 days'"
 )
@@ -197,6 +198,8 @@ class Ledger:
             if await connection.fetchval(_MOVE, self._holder, upto, log_id) is None:
                 raise _TakenOver
             await connection.execute(_ATTEMPTS, position, upto, self._release)
+            for deadlines in _DEADLINES:
+                await connection.execute(deadlines, position, upto)
             if some:
                 keys, moments, values = zip(*some, strict=True)
                 await connection.execute(_ADD, list(keys), list(moments), list(values))

@@ -10,6 +10,7 @@ from hive_health.baselines.reader import Regressions
 from hive_health.edge import broker_for, serving
 from hive_health.health import Health
 from hive_health.incidents.service import keep_incidents
+from hive_health.knocking import knocking
 from hive_health.ledger import Ledger
 from hive_health.notifier import Notifier
 from hive_health.objectives import Promises
@@ -44,6 +45,8 @@ async def start(shell: Shell, settings: HealthSettings) -> None:
     shell.spawn(health.watch(EventStream(client, Retention())), "bus")
     shell.spawn(beat(shell, client), "heartbeats")
     shell.spawn(health.judge(), "judging")
+    knocker = await shell.enter(knocking(health.doors, SystemClock()))
+    shell.spawn(knocker.run(lambda: health.to_ask(shell.vitals.host)), "doors")
     shell.vitals.disk(settings.data)
     shell.vitals.handling(health.beats)
     shell.vitals.handling(health.asked)

@@ -1,11 +1,12 @@
 """The record as health sees it: looked at every two seconds. Adapter.
 
-Where subscriptions stand, which streams are parked, how the database's clock goes, and what the
-record tells of runners' sessions.
+Where subscriptions stand, which streams are parked, how the database's clock goes, which missions
+are overdue, and what the record tells of runners' sessions.
 """
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib.resources import files
 from typing import Final
 
 import asyncpg
@@ -13,6 +14,7 @@ import msgspec
 
 from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.health import RecordSeen, Standing
+from hive_health.overdue import Overdue
 from hive_health.standstill import Standstill
 from hive_shared.clock import Clock
 from hive_shared.eventstore.errors import StoreError
@@ -31,6 +33,9 @@ SECONDS: Final = 3.0
 STALE_SECONDS: Final = 10.0
 PAGE: Final = 1000
 
+MOST_OVERDUE: Final = 100
+
+_OVERDUE: Final = files(__package__).joinpath("queries", "overdue.sql").read_text()
 _AGE: Final = "select recorded_at from hive.events where position = $1"
 _NOW: Final = "select clock_timestamp()"
 
@@ -43,6 +48,8 @@ class Looked(msgspec.Struct, frozen=True):
     parked: tuple[ParkedStream, ...]
     clock_off: float
     """The database's clock less ours, in seconds."""
+    overdue: tuple[Overdue, ...] = ()
+    """Of many the oldest."""
 
 
 class RecordView:
@@ -102,13 +109,20 @@ class RecordView:
             ours = (began + self._clock.now_ms()) / 2000
             found = await list_subscriptions(connection)
             parked = await list_parked(connection)
+            overdue = await connection.fetch(_OVERDUE, MOST_OVERDUE)
             head = await self._store.head()
             standings = [
                 await self._standing(connection, standing, head.position, database)
                 for standing in found
             ]
         await self._learn_of_runners(head.log_id)
-        return Looked(head.position, tuple(standings), tuple(parked), database.timestamp() - ours)
+        return Looked(
+            head.position,
+            tuple(standings),
+            tuple(parked),
+            database.timestamp() - ours,
+            tuple(Overdue(*row) for row in overdue),
+        )
 
     async def _standing(
         self,

@@ -13,7 +13,7 @@ import msgspec
 
 from hive_contracts.codec import AnyEvent
 from hive_contracts.health import RunnerMember
-from hive_contracts.heartbeat import Heartbeat, RunnerHeard
+from hive_contracts.heartbeat import Heartbeat, RunnerHeard, SilentAttempt
 from hive_contracts.runner import SessionClosed, SessionOpened
 
 MISSED_BEATS: Final = 3
@@ -101,6 +101,12 @@ class Runners:
         """Runners that are heard, and take no work: their disk is short, or they take too much."""
         known = [known for known in self._known.values() if _is_heard(known, now)]
         return [each.heard for each in known if each.heard is not None and each.heard.closed]
+
+    def silent(self, now: float) -> list[tuple[str, SilentAttempt]]:
+        """Attempts that print nothing, each with the name of its runner, which is heard."""
+        known = [known for known in self._known.values() if _is_heard(known, now)]
+        heard = [each.heard for each in known if each.heard is not None]
+        return [(runner.name, attempt) for runner in heard for attempt in runner.silent]
 
     def deaf(self, now: float) -> list[RunnerHeard]:
         """Runners that are heard, and leave undone what they are told."""

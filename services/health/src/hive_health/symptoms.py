@@ -19,8 +19,10 @@ from hive_contracts.health import (
     Standing,
     Symptom,
 )
-from hive_contracts.heartbeat import Heartbeat, RunnerHeard
+from hive_contracts.heartbeat import Heartbeat, RunnerHeard, SilentAttempt
 from hive_health.disks import Filling
+from hive_health.doors import Deaf
+from hive_health.overdue import Overdue
 from hive_shared.subscriptions.parking import ParkedStream
 
 STUCK_SECONDS: Final = 30.0
@@ -33,6 +35,8 @@ BUS_SECONDS: Final = 5.0
 """Without the bus for so long: a connection that is made again at once is no trouble."""
 CLOCK_SECONDS: Final = 2.0
 POOL_SECONDS: Final = 1.0
+SILENT_SHARE: Final = 0.5
+"""An agent that has printed nothing for such a share of its time-out is named."""
 MANY: Final = 20
 """Of one kind, as many are named one by one."""
 
@@ -40,6 +44,7 @@ ORDER: Final[tuple[Kind, ...]] = (
     "record-away",
     "bus-away",
     "service-silent",
+    "gateway-deaf",
     "feed-held-up",
     "pool-exhausted",
     "projection-stopped",
@@ -48,6 +53,8 @@ ORDER: Final[tuple[Kind, ...]] = (
     "parked-stream",
     "runner-deaf",
     "runner-silent",
+    "agent-silent",
+    "mission-late",
     "projection-lagging",
     "tails-away",
     "clock-off",
@@ -73,7 +80,12 @@ class Sight(msgspec.Struct, frozen=True):
     deaf: tuple[RunnerHeard, ...] = ()
     short: tuple[RunnerHeard, ...] = ()
     """Of these the disk is short, or they take too much of it."""
+    silent: tuple[tuple[str, SilentAttempt], ...] = ()
+    """Attempts that print nothing, with the names of their runners."""
     disks: tuple[Filling, ...] = ()
+    doors: tuple[Deaf, ...] = ()
+    """Gateways that are alive, and do not answer."""
+    overdue: tuple[Overdue, ...] = ()
     clocks: tuple[tuple[str, float], ...] = ()
     """By host: seconds ahead of the database's clock, or behind it where negative."""
 
@@ -85,12 +97,20 @@ def symptoms(sight: Sight) -> list[Symptom]:
         *_bus(sight),
         *_tails(sight),
         *_services(sight),
+        *_doors(sight),
         *_pools(sight),
         *_disks(sight),
         *_runners(sight),
+        *_agents(sight),
     ]
     if sight.record.state == "alive":
-        found += [*_feed(sight), *_consumers(sight), *_parked(sight), *_clocks(sight)]
+        found += [
+            *_feed(sight),
+            *_consumers(sight),
+            *_parked(sight),
+            *_missions(sight),
+            *_clocks(sight),
+        ]
     return sorted(_few(found), key=lambda symptom: ORDER.index(symptom.kind))
 
 
@@ -160,6 +180,19 @@ def _services(sight: Sight) -> Iterator[Symptom]:
                     " it is started again, and what was asked is asked again",
                     instance=beat.instance,
                 )
+
+
+def _doors(sight: Sight) -> Iterator[Symptom]:
+    for door in sight.doors:
+        yield Symptom(
+            "gateway-deaf",
+            f"gateway {door.instance[-8:]}",
+            f"a gateway beats, and has not answered at {door.address} for"
+            f" {_seconds(door.seconds)}: {door.reason}",
+            "see what holds its port, and how many files it has open (its log says `Too many open"
+            " files`); end its process if it hangs: what keeps it running starts it again",
+            instance=door.instance,
+        )
 
 
 def _feed(sight: Sight) -> Iterator[Symptom]:
@@ -284,6 +317,33 @@ def _runners(sight: Sight) -> Iterator[Symptom]:
                 f"runner {runner.name} {last}: {runner.reason}",
                 "see that it runs and reaches the gateway; what it had is given to others",
             )
+
+
+def _agents(sight: Sight) -> Iterator[Symptom]:
+    for runner, attempt in sorted(sight.silent, key=lambda each: -each[1].share):
+        if attempt.share < SILENT_SHARE:
+            continue
+        task, who = attempt.task, attempt.agent or "the command"
+        yield Symptom(
+            "agent-silent",
+            task,
+            f"{who} at {task} on runner {runner} has printed nothing for"
+            f" {_seconds(attempt.seconds)}, and is ended after {_seconds(attempt.limit)}",
+            f"`hive logs -f {task}` shows what it did last; `hive take {task}` ends its turn and"
+            f' goes on by hand, `hive tell {task} "…"` tells its next attempt something',
+        )
+
+
+def _missions(sight: Sight) -> Iterator[Symptom]:
+    for mission in sight.overdue:
+        yield Symptom(
+            "mission-late",
+            mission.name,
+            f"{mission.name} was to have succeeded within {_seconds(mission.deadline)} of its"
+            f" launch, {_seconds(mission.late)} ago; it goes on",
+            f"`hive mission show {mission.name}` says what it waits for, `hive forecast"
+            f" {mission.name}` when it may be done, `hive cancel {mission.name}` ends it",
+        )
 
 
 def _clocks(sight: Sight) -> Iterator[Symptom]:

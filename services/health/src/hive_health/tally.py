@@ -26,6 +26,7 @@ MAX_SERIES: Final = 5_000
 
 _ENDS: Final = {
     "MissionSucceeded": "succeeded",
+    "late": "late",
     "MissionFailed": "failed",
     "MissionRefused": "refused",
     "MissionCancelled": "cancelled",

@@ -122,7 +122,9 @@ async def live(options: Options, person: Mapping[str, str]) -> None:
             changed.set, roster.able, lambda: keeper.closed, place.ledger, place.vigil,
             place.questions,
         )  # fmt: skip
-        session = Session(gateway, crew, outbox, changed, place.tails, place.handled)
+        session = Session(
+            gateway, crew, outbox, changed, place.tails, place.handled, place.silences
+        )
         async with asyncio.TaskGroup() as group:
             loops = [
                 group.create_task(session.run(), name="session"),

@@ -11,6 +11,7 @@ from hive_contracts.plan import Repository
 from hive_runner.agents.ledger import Ledger
 from hive_runner.agents.questions import Questions
 from hive_runner.agents.roster import Roster
+from hive_runner.agents.silences import Silences
 from hive_runner.errors import failed
 from hive_runner.handled import Handled
 from hive_runner.link.depot import Depot
@@ -44,6 +45,7 @@ class Place(msgspec.Struct, frozen=True):
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     vigil: Vigil = msgspec.field(default_factory=Vigil)
     handled: Handled = msgspec.field(default_factory=Handled)
+    silences: Silences = msgspec.field(default_factory=Silences)
 
     @property
     def attempts(self) -> Path:

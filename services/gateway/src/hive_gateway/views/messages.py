@@ -65,6 +65,7 @@ def summary_message(mission: MissionRow) -> mission_pb2.MissionSummary:
         ended_at=None if mission.ended_at is None else moment(mission.ended_at),
         tasks=mission.tasks,
         tasks_done=mission.tasks_done,
+        deadline=mission.deadline,
     )
 
 

@@ -127,6 +127,7 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         unmet=event.prerequisites,
         purse=Purse(event.budget) if event.budget else None,
         tip=event.repository.start if event.repository else None,
+        deadline=event.deadline or None,
     )
     views.put_mission(mission)
     detail = MissionDetailRow(
@@ -161,7 +162,9 @@ def _phase_defined(
 
 def _revised(views: Views, mission: MissionRow, purse: Purse | None) -> None:
     """It is open again; what was begun in it and did not end well is left."""
-    goes_on = replace(mission, status="running", reason="", ended_at=None, purse=purse)
+    goes_on = replace(
+        mission, status="running", reason="", ended_at=None, purse=purse, deadline=None
+    )
     views.put_mission(goes_on)
 
 

@@ -85,6 +85,8 @@ class MissionRow(msgspec.Struct, frozen=True):
     """While it is paused."""
     purse: Purse | None = None
     """Where its budget stands; None without one."""
+    deadline: float | None = None
+    """Seconds from its launch until it is to have succeeded; what comes back of it has none."""
 
 
 class MissionDetailRow(msgspec.Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Final
 
 import asyncpg
 from msgspec.structs import replace
 
-from hive_contracts.health import Baselines
+from hive_contracts.health import AttemptChange, Baselines
 from hive_health.baselines.attempts import Attempt
 from hive_health.baselines.regressions import (
     Regression,
@@ -28,7 +29,7 @@ REST: Final = 20.0
 DAYS: Final = 28
 MOST: Final = 5_000
 """Attempts that are looked at, the newest."""
-_LAUNCH: Final = files("hive_health").joinpath("queries", "launch_of.sql").read_text()
+_LAUNCHES: Final = files("hive_health").joinpath("queries", "launches_of.sql").read_text()
 _ATTEMPTS: Final = files("hive_health").joinpath("queries", "attempts.sql").read_text()
 
 _log = logging.getLogger("hive.health.baselines")
@@ -52,7 +53,9 @@ class Regressions:
         attempts, many = await self._attempts(days)
         async with self._computing:
             if self._known[0] != attempts:
-                self._known = (attempts, await asyncio.to_thread(_computed, attempts, many))
+                found = await asyncio.to_thread(_computed, attempts, many)
+                changes = await self._with_launches(found.changes)
+                self._known = (attempts, replace(found, changes=tuple(changes)))
             return self._known[1]
 
     async def _attempts(self, days: int) -> tuple[list[Attempt], int]:
@@ -71,20 +74,31 @@ class Regressions:
             known, _ = self._looked_at.get(work, ([], ()))
             if known != group:
                 found = await asyncio.to_thread(worse_of, work, group)
-                told = tuple([await self._with_launch(each) for each in found])
+                changes = await self._with_launches([each.change for each in found])
+                pairs = zip(found, changes, strict=True)
+                told = tuple(replace(each, change=change) for each, change in pairs)
                 self._looked_at[work] = group, told
         self._looked_at = {work: self._looked_at[work] for work in now}
         self.worse = tuple(each for _, told in self._looked_at.values() for each in told)
 
-    async def _with_launch(self, regression: Regression) -> Regression:
-        """The event before it is the launch with which something else came, where that is known."""
-        if not regression.using:
-            return regression
+    async def _with_launches(self, changes: Sequence[AttemptChange]) -> list[AttemptChange]:
+        """The event before one is the launch with which something else came, where it is known.
+
+        Raises StoreError.
+        """
+        brought = [
+            before.position
+            for change in changes
+            if (before := change.preceded_by) is not None and before.kind != "attempt"
+        ]
+        if not brought:
+            return list(changes)
         try:
-            launched = await self._pool.fetchval(_LAUNCH, regression.using)
+            rows = await self._pool.fetch(_LAUNCHES, brought)
         except FAILURES as error:
             raise translated(error) from error
-        return regression if launched is None else replace(regression, before=launched)
+        launches = {row["ended"]: (row["position"], row["at_ms"]) for row in rows}
+        return [_launched_at(change, launches) for change in changes]
 
     async def run(self) -> None:
         """Looks once a minute for what became worse, until cancelled; more seldom where that takes
@@ -97,6 +111,14 @@ class Regressions:
                 _log.warning("what became worse is not known: %s", error)
             worked = self._clock.monotonic() - began
             await self._clock.sleep(max(LOOK_SECONDS, worked * REST))
+
+
+def _launched_at(change: AttemptChange, launches: Mapping[int, tuple[int, int]]) -> AttemptChange:
+    before = change.preceded_by
+    if before is None or before.kind == "attempt" or before.position not in launches:
+        return change
+    position, at_ms = launches[before.position]
+    return replace(change, preceded_by=replace(before, position=position, at_ms=at_ms))
 
 
 def _computed(attempts: list[Attempt], many: int) -> Baselines:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hive_contracts.health import AttemptBaseline, AttemptChange, Cause
+from hive_contracts.health import AttemptBaseline, AttemptChange, Cause, EventBefore
 from hive_health.baselines.attempts import VALUES, Attempt, Metric, measured
 from hive_health.baselines.change_points import (
     LEAST,
@@ -51,16 +51,11 @@ class Regression(msgspec.Struct, frozen=True):
     """A work that became worse, and still is."""
 
     change: AttemptChange
-    at: int
-    """Position of the event with which the first attempt after the change ended."""
     near: tuple[int, ...]
-    """Those of the attempts around it: the same change may be found a little beside its place."""
+    """Positions of the attempts around it: the same change may be found a little beside its place.
+    """
     is_sure: bool
     """Whether it is no chance by the stricter measure, too."""
-    before: int
-    """Position of the event that came before it: the end of the last attempt before the change."""
-    using: int = 0
-    """The same of the first attempt that used another prompt, model, set of gates or release."""
 
     @property
     def series(self) -> str:
@@ -172,12 +167,8 @@ def _is_still(change: AttemptChange, last: AttemptChange) -> bool:
 def _regression(
     known: Sequence[Attempt], at: int, change: AttemptChange, sure: Sequence[int]
 ) -> Regression:
-    first = known[at]
-    brought = change.causes[0] if change.causes else None
-    using = next((each.position for each in known if brought and each.ended_at == brought.at), 0)
     near = tuple(each.position for each in known[max(0, at - LEAST + 1) : at + LEAST])
-    is_sure = any(abs(each - at) <= NEAR for each in sure)
-    return Regression(change, first.position, near, is_sure, known[at - 1].position, using)
+    return Regression(change, near, any(abs(each - at) <= NEAR for each in sure))
 
 
 def _changes(
@@ -195,6 +186,8 @@ def _changes(
         if not _matters(metric, before, after):
             continue
         repository, mission, phase, profile = work
+        series = [attempt for attempt, _ in known]
+        causes = _causes(metric, series, at)
         found.append(
             AttemptChange(
                 repository=repository,
@@ -208,7 +201,9 @@ def _changes(
                 worse=(after < before) == (metric == "success"),
                 attempts_before=at - start,
                 attempts_after=end - at,
-                causes=tuple(_causes(metric, [attempt for attempt, _ in known], at)),
+                causes=tuple(causes),
+                position=series[at].position,
+                preceded_by=_before(series, at, causes),
             )
         )
     return found
@@ -225,6 +220,18 @@ def _causes(metric: Metric, group: Sequence[Attempt], at: int) -> list[Cause]:
             if before != after:
                 found.append((abs(index - at), Cause(what, before, after, new.ended_at)))
     return [cause for _, cause in sorted(found, key=lambda each: each[0])]
+
+
+def _before(group: Sequence[Attempt], at: int, causes: Sequence[Cause]) -> EventBefore:
+    """Of the nearest cause the first attempt that it was in, until its launch is known."""
+    if not causes:
+        return _end_of(group[at - 1], "attempt")
+    first = next(attempt for attempt in group if attempt.ended_at == causes[0].at)
+    return _end_of(first, causes[0].what)
+
+
+def _end_of(attempt: Attempt, kind: What | Literal["attempt"]) -> EventBefore:
+    return EventBefore(attempt.position, kind, int(attempt.ended_at.timestamp() * 1000))
 
 
 def _middle(metric: Metric, values: Sequence[float]) -> float:

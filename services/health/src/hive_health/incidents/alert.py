@@ -19,6 +19,7 @@ PAGES: Final = frozenset(
         "record-away",
         "bus-away",
         "service-silent",
+        "gateway-deaf",
         "feed-held-up",
         "pool-exhausted",
         "projection-stopped",

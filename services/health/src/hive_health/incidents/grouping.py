@@ -27,7 +27,14 @@ GROUP_BY: Final[Mapping[str, tuple[str, ...]]] = {
 FIXED: Final = frozenset({"regression"})
 """Their causes are known again by these labels, whatever the file says of all alerts."""
 FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
-    "slo-*": ("record-away", "bus-away", "service-silent", "feed-held-up", "projection-stopped"),
+    "slo-*": (
+        "record-away",
+        "bus-away",
+        "service-silent",
+        "gateway-deaf",
+        "feed-held-up",
+        "projection-stopped",
+    ),
     "projection-lagging": ("stuck-consumer", "pool-exhausted"),
     "stuck-consumer": ("service-silent",),
     "HiveIsUnseen": ("service-silent",),

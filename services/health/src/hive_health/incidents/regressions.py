@@ -10,6 +10,7 @@ change point stays where it is however long everybody knows of it.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from hive_contracts.health import Cause, EventBefore
 from hive_contracts.incident import AlertSeen
 from hive_health.baselines.regressions import Regression
 from hive_health.incidents.alert import Alert, clean
@@ -26,7 +27,7 @@ def of_regressions(worse: Iterable[Regression], known: Iterable[Known]) -> Itera
         cause = next((c for at in regression.near if (c := _cause(regression, at)) in told), None)
         if cause is None:
             if regression.is_sure:
-                yield _alert(regression, regression.at)
+                yield _alert(regression, regression.change.position)
         elif told[cause].state.status == "open":
             yield _alert(regression, int(cause.rpartition("/")[2]))
 
@@ -45,24 +46,29 @@ def _alert(regression: Regression, at: int) -> Alert:
     if not change.mission:
         work = f"all missions by {change.profile}"
     before, after = (_amount(change.metric, x) for x in (change.before, change.after))
-    brought = change.causes[0] if change.causes and regression.using else None
-    came = (
-        f"{brought.what} {brought.before or 'none'} → {brought.after or 'none'} came with the"
-        f" launch at position {regression.before}"
-        if brought
-        else f"the attempt before it ended at position {regression.before}"
-    )
+    event, brought = change.preceded_by, change.causes[0] if change.causes else None
+    came = f"; {_came(event, brought)}" if event else ""
     seen = AlertSeen(
         NAME,
         clean(f"{work}: {change.metric}, position {at}"),
         clean(
             f"{work} became worse: {change.metric} {before} → {after} since position {at}"
-            f" ({change.attempts_before} attempts before, {change.attempts_after} since); {came}"
+            f" ({change.attempts_before} attempts before, {change.attempts_after} since){came}"
         ),
         "`hive baselines` shows it; `hive incident ack` ends this where it is to stay so",
         since_ms=int(change.at.timestamp() * 1000),
+        preceded_by=event,
     )
     return Alert(seen, {"alertname": NAME, "series": _series(regression), "since": str(at)})
+
+
+def _came(before: EventBefore, brought: Cause | None) -> str:
+    if brought is None:
+        return f"the attempt before it ended at position {before.position}"
+    return (
+        f"{brought.what} {brought.before or 'none'} → {brought.after or 'none'} came with the"
+        f" launch at position {before.position}"
+    )
 
 
 def _amount(metric: str, amount: float) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from hive_contracts.codec import decode_known
 from hive_contracts.envelope import Recorded
+from hive_contracts.health import EventBefore
 from hive_contracts.incident import (
     AlertsChanged,
     AlertSeen,
@@ -109,6 +110,8 @@ class Story:
 
     def _saw(self, alerts: Sequence[AlertSeen]) -> None:
         for alert in alerts:
+            if alert.key not in self.alerts and (before := alert.preceded_by) is not None:
+                self.timeline.append(_before(before))
             self.alerts.setdefault(alert.key, alert)
 
     def report(self, about: IncidentSummary) -> IncidentReport:
@@ -128,6 +131,15 @@ class Story:
 
 def ms_of(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+def _before(event: EventBefore) -> TimelineEntry:
+    """What came before a work became worse."""
+    what = "the last attempt before it ended"
+    if event.kind != "attempt":
+        what = f"another {event.kind} was launched"
+    text = f"{what} (position {event.position})"
+    return TimelineEntry(event.at_ms, "before", text, position=event.position)
 
 
 def _many(firing: int) -> str:

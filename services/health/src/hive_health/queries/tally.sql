@@ -11,10 +11,15 @@ kinds as (
     join hive.events first on first.stream = b.stream and first.version = 1
     where b.type in ('TaskSucceeded', 'AttemptFailed', 'TaskReopened')
 )
-select 'mission' as kind, b.minute, b.type as label,
-    extract(epoch from b.recorded_at - launch.recorded_at)::float8 as amount, 1::bigint as many
+select 'mission' as kind, b.minute,
+    case when b.type = 'MissionSucceeded' and took.seconds > (launch.data ->> 'deadline')::float8
+        then 'late' else b.type end as label,
+    took.seconds as amount, 1::bigint as many
 from batch b
 join hive.events launch on launch.stream = b.stream and launch.version = 1
+cross join lateral (
+    select extract(epoch from b.recorded_at - launch.recorded_at)::float8 as seconds
+) as took
 where b.type in ('MissionSucceeded', 'MissionFailed', 'MissionRefused', 'MissionCancelled')
     -- What came back of its pull request makes no second mission of it.
     and not exists (

@@ -170,6 +170,7 @@ def _launch(command: LaunchMission) -> Events:
         budget=plan.budget,
         pull_request=plan.pull_request,
         origin=command.origin,
+        deadline=plan.deadline,
     )
     return _and_on(Unlaunched(), [launched, *_define(command.mission_id, plan.phases)])
 

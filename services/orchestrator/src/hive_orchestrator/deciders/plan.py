@@ -38,6 +38,8 @@ MAX_CARRIED: Final = 60_000
 """JSON bytes of a task with the mission's objective, when it is planned: it is one event."""
 MAX_WRITTEN: Final = 36_000
 """The same as it is written, before a review's defects are added."""
+MAX_DEADLINE: Final = 366 * 86_400.0
+"""Seconds."""
 MAX_RULES: Final = 40
 MAX_MODEL: Final = 100
 RULED: Final = ("read", "edit", "run", "fetch", "*")
@@ -53,6 +55,10 @@ def check(plan: Plan) -> None:
             f"{plan.notify.webhook[:80]!r} is no URL", "notify.webhook", "write https://host/path"
         )
     _check_budget(plan)
+    if not 0 <= plan.deadline <= MAX_DEADLINE:
+        raise _invalid(
+            f"a deadline of {plan.deadline:g} seconds", "deadline", "give seconds, at most a year"
+        )
     repository = plan.repository
     if repository is not None and not is_commit(repository.base):
         raise _invalid(

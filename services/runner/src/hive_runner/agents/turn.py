@@ -96,7 +96,7 @@ async def _take_turn(job: Job, file: RepositoryFile) -> Turn:
         place.options.output_bytes,
         agent.profile,
         lambda lines: _note_limit(agent, lines, limit),
-        place.tails.of(job.name.task_id, job.name.epoch, "output"),
+        place.silences.heard(job.key, place.tails.of(*job.key, "output")),
         lambda usage: over.set() if passed(usage, job.lease.cap) else None,
         questions.hear,
     )
@@ -104,7 +104,10 @@ async def _take_turn(job: Job, file: RepositoryFile) -> Turn:
     login = KeptLogin(place.roster.login_places(agent.profile))
     ended: Ended | None = None
     try:
-        with turn_span(job, agent) as step:
+        silence = place.silences.of(
+            job.key, job.name.command_name, agent.name, spec.timeouts.silence, questions.pause
+        )
+        with turn_span(job, agent) as step, silence:
             try:
                 running = _run(job, file, agent, prompt_file, transcript, questions)
                 ended = await _until(running, limit, over)

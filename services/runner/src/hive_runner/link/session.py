@@ -24,6 +24,7 @@ from grpc import aio
 from hive_contracts.orders import Beat, Orders
 from hive_contracts.v1 import runner_pb2
 from hive_contracts.wire import Misfit, from_proto, to_proto
+from hive_runner.agents.silences import Silences
 from hive_runner.handled import Handled
 from hive_runner.link.crew import Crew
 from hive_runner.link.gateway import Gateway, SessionCall
@@ -62,6 +63,7 @@ class Session:
         changed: asyncio.Event,
         tails: Tails,
         handled: Handled,
+        silences: Silences,
     ) -> None:
         self._gateway = gateway
         self._crew = crew
@@ -69,6 +71,7 @@ class Session:
         self._changed = changed
         self._tails = tails
         self._handled = handled
+        self._silences = silences
         self._counted: float | None = None
         """When this stream was last told what was done."""
         self._writing = asyncio.Lock()
@@ -149,7 +152,8 @@ class Session:
             return beat
         self._counted = now
         steps, tokens = self._handled.steps(), self._handled.tokens()
-        return msgspec.structs.replace(beat, handlers=steps, tokens=tokens)
+        silent = self._silences.told()
+        return msgspec.structs.replace(beat, handlers=steps, tokens=tokens, silent=silent)
 
     async def _pause(self) -> None:
         """Until the next beat is due, or something changed."""

@@ -35,7 +35,12 @@ class AttemptName(msgspec.Struct, frozen=True):
     @property
     def trailer(self) -> str:
         """`mission/phase/task/epoch`, as people write it."""
-        return "/".join(part for part in (*self._parts, str(self.epoch)) if part)
+        return f"{self.command_name}/{self.epoch}"
+
+    @property
+    def command_name(self) -> str:
+        """`mission/phase/task`, as commands take it."""
+        return "/".join(part for part in self._parts if part)
 
     @property
     def attempt_ref(self) -> str:
