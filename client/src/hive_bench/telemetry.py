@@ -35,6 +35,8 @@ from hive_stack.services import MODULES
 
 CALLERS: Final = 64
 ROUNDS: Final = 16
+LEAST_SECONDS: Final = 1.0
+"""Of a turn: the kernel counts the processor's time in hundredths."""
 SECONDS: Final = 48.0
 """How long each case is measured, all its turns together; each turn's first fifth goes before."""
 SCRAPE_SECONDS: Final = 5.0
@@ -91,10 +93,9 @@ def _services(ground: Ground) -> float:
     return sum(used[name] for name in used if name in MODULES)
 
 
-async def run(
-    plain: Ground, traced: Ground, *, seconds: float = SECONDS, rounds: int = ROUNDS
-) -> list[CaseResult]:
+async def run(plain: Ground, traced: Ground, *, seconds: float = SECONDS) -> list[CaseResult]:
     """`traced` sends its traces to a collector. Raises AioRpcError where a launch is refused."""
+    rounds = max(1, min(ROUNDS, int(seconds / LEAST_SECONDS)))
     async with (
         aio.insecure_channel(plain.gateway) as without,
         aio.insecure_channel(traced.gateway) as with_it,

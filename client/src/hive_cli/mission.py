@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hive_cli import screen
 from hive_cli.console import console
+from hive_cli.deadline import deadline_line
 from hive_cli.exits import Exit
 from hive_cli.new import new_command
 from hive_cli.problems import verb
@@ -70,7 +71,7 @@ def show_command(mission: str, as_json: bool) -> int:
         out.print(f"for {origin}", markup=False)
     if view.objective:
         out.print(view.objective, markup=False)
-    if deadline := screen.deadline_line(summary, time.time()):
+    if deadline := deadline_line(summary, time.time()):
         out.print(deadline, markup=False)
     out.print(screen.progress(view))
     if summary.status in ENDED:

@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, RenderableType
 
 from hive_cli import screen
+from hive_cli.deadline import deadline_line
 from hive_cli.spending import spending, tokens
 from hive_contracts.v1 import mission_pb2, plan_pb2
 
@@ -257,9 +258,9 @@ def test_a_mission_from_an_issue_names_it_and_who_asked() -> None:
 def test_where_a_deadline_stands_is_said(now: float, said: str) -> None:
     at = Timestamp(seconds=1_000)
     summary = mission_pb2.MissionSummary(name="fix-1", launched_at=at, deadline=14_400)
-    assert screen.deadline_line(summary, now) == f"deadline 4:00:00 from its launch: {said}"
+    assert deadline_line(summary, now) == f"deadline 4:00:00 from its launch: {said}"
     summary.ClearField("deadline")
-    assert screen.deadline_line(summary, now) == ""
+    assert deadline_line(summary, now) == ""
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,6 @@ def test_an_end_after_the_deadline_is_said_to_be_so(end: int, said: str, ending:
         name="fix-1", status="succeeded", launched_at=Timestamp(seconds=1_000),
         ended_at=Timestamp(seconds=end), deadline=14_400,
     )  # fmt: skip
-    assert screen.deadline_line(summary, 1e9) == f"deadline 4:00:00 from its launch: {said}"
+    assert deadline_line(summary, 1e9) == f"deadline 4:00:00 from its launch: {said}"
     first = shown(screen.ending(mission_pb2.Mission(summary=summary))).splitlines()[0]
     assert first == ending

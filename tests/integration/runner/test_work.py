@@ -11,6 +11,7 @@ import pytest
 from hive_contracts.orders import Lease
 from hive_contracts.outcome import Failure, GateResult, GatesRun
 from hive_contracts.plan import Repository, Timeouts, Tip
+from hive_runner.agents import silences
 from hive_shared.profiles import Profile
 from tests.integration.runner.workshop import (
     PERSON,
@@ -208,6 +209,24 @@ async def test_a_command_is_ended_when_it_is_silent_for_too_long(
     )
     assert failed.kind == "timeout"
     assert "without output" in failed.detail
+
+
+async def test_for_how_long_a_command_has_printed_nothing_is_told_while_it_runs(
+    source: Source, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silences, "TOLD_SECONDS", 0.05)
+    quiet = lease(source, run="echo begun; sleep 77", timeouts=Timeouts(silence=60))
+    working = asyncio.ensure_future(workshop.perform(quiet))
+    try:
+        await until(lambda: bool(workshop.place.silences.told()))
+        [told] = workshop.place.silences.told()
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    assert (told.task_id, told.epoch, told.limit) == (quiet.task.task_id, quiet.epoch, 60)
+    planned = quiet.task
+    assert told.task == f"{planned.mission}/{planned.phase}/{planned.spec.name}"
+    assert workshop.place.silences.told() == ()
 
 
 async def test_what_the_set_up_made_is_not_the_commands_work(
