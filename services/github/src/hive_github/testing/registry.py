@@ -337,7 +337,7 @@ def _tell(world: World, at: Repository, action: str, sender: Account, more: dict
 
 
 def _told_installation(world: World, one: Installation, action: str, sender: Account) -> None:
-    said = {
+    said: dict[str, Any] = {
         "action": action,
         "installation": shown_accounts.installation(world, one),
         "sender": shown_accounts.account(world, sender),
