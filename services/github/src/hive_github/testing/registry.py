@@ -337,13 +337,14 @@ def _tell(world: World, at: Repository, action: str, sender: Account, more: dict
 
 
 def _told_installation(world: World, one: Installation, action: str, sender: Account) -> None:
-    inside = [shown.installed(each) for each in world.repositories.values() if one.covers(each)]
-    said = {
+    said: dict[str, Any] = {
         "action": action,
         "installation": shown_accounts.installation(world, one),
-        "repositories": inside,
         "sender": shown_accounts.account(world, sender),
     }
+    if action not in ("suspend", "unsuspend"):  # of which GitHub does not list them
+        inside = [each for each in world.repositories.values() if one.covers(each)]
+        said["repositories"] = [shown.installed(each) for each in inside]
     world.tell("installation", said, installation=one)
 
 
