@@ -160,7 +160,7 @@ class Progress:
         try:
             name, installation = await self._repository(origin)
             with until_let_in():
-                at = await self._looks.repository(name, cause, "person", known=installation)
+                at = await self._looks.repository(name, cause, known=installation)
                 place = IssuePlace(at.repository_id, at.full_name, number, at.installation)
                 written = await self._put(place, mission_id, before.comment if before else 0, text)
         except Limited:

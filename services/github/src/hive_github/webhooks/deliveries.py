@@ -7,9 +7,14 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from hive_contracts.codec import encode
+from hive_contracts.codec import encode, schema_of
 from hive_contracts.envelope import Meta
-from hive_contracts.github.delivery import DeliveryReceived, ReceiveDelivery
+from hive_contracts.github.delivery import (
+    AnyDeliveryEvent,
+    DeliveryReceived,
+    FinishDelivery,
+    ReceiveDelivery,
+)
 from hive_contracts.ids import NewId
 from hive_contracts.subjects import split_stream, stream_name
 from hive_github.deciders import delivery
@@ -24,7 +29,7 @@ def _query(name: str) -> str:
     return files(__package__).joinpath("queries", f"{name}.sql").read_text()
 
 
-_TAKE, _BODY, _WORKED, _PURGE, _SEEN = map(_query, ("take", "body", "worked", "purge", "seen"))
+_TAKE, _BODY, _FINISH, _PURGE, _SEEN = map(_query, ("take", "body", "finish", "purge", "seen"))
 
 
 class Deliveries:
@@ -36,26 +41,25 @@ class Deliveries:
         """Store and record it; False where it had been before. Raises StoreError."""
         [received] = delivery.decide(delivery.INITIAL, coming)
         with span("webhook", kind="server", attributes={"hive.github.event": coming.event}) as step:
-            meta = Meta(coming.delivery_id, self._new_id(), ACTOR, step.traceparent)
-            verdict = await self._fetchval(
-                _TAKE,
-                coming.delivery_id,
-                body,
-                self._new_id(),
-                DeliveryReceived.__name__,
-                encode(received),
-                msgspec.json.encode(meta),
-            )
+            event = self._columns(received, self._new_id(), step.traceparent)
+            verdict = await self._fetchval(_TAKE, coming.delivery_id, body, *event)
         return bool(verdict == "written")
+
+    async def finish(
+        self, received: DeliveryReceived, done: FinishDelivery, cause: str, before: str
+    ) -> None:
+        """It is worked, and from now on its body's days are counted. `before` is the context in
+        which it was received. Raises StoreError.
+        """
+        [worked] = delivery.decide(delivery.Delivery(received), done)
+        with span("record FinishDelivery", links=[before] if before else []) as step:
+            event = self._columns(worked, cause, step.traceparent)
+            await self._fetchval(_FINISH, done.delivery_id, *event)
 
     async def body(self, guid: str) -> bytes | None:
         """None where it was deleted. Raises StoreError."""
         body: bytes | None = await self._fetchval(_BODY, guid)
         return body
-
-    async def worked(self, guid: str) -> None:
-        """From now on its days are counted. Raises StoreError."""
-        await self._fetchval(_WORKED, guid)
 
     async def purge(self, days: float, most: int = 500) -> int:
         """Delete bodies that were worked so long ago; answers how many. Raises StoreError."""
@@ -65,6 +69,15 @@ class Deliveries:
         """Which of these are recorded. Raises StoreError."""
         streams = await self._fetchval(_SEEN, [stream_name("delivery", guid) for guid in guids])
         return {split_stream(stream)[1] for stream in streams}
+
+    def _columns(
+        self, event: AnyDeliveryEvent, cause: str, traceparent: str
+    ) -> tuple[str, str, bytes, bytes]:
+        """As the statements take it."""
+        kind = type(event).__name__
+        schema = schema_of("delivery", kind)
+        meta = Meta(event.delivery_id, cause, ACTOR, traceparent, schema)
+        return self._new_id(), kind, encode(event), msgspec.json.encode(meta)
 
     async def _fetchval(self, statement: str, *arguments: object) -> Any:
         try:

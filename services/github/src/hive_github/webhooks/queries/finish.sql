@@ -1,0 +1,1 @@
+select github.finish_delivery($1, $2, $3, $4, $5)
