@@ -157,7 +157,7 @@ async def test_missions_of_both_are_merged_each_by_its_own_installation(two: Two
 
 async def test_a_secondary_limit_of_one_holds_up_none_of_the_others_work(two: Two) -> None:
     acme, globex = two.missions
-    limit = two.server.fail("secondary", path="/repos/acme/shop*", seconds=600)
+    limit = two.server.fail("secondary", path="/repos/acme/shop", seconds=600)
     async with two.ground.speaking_alone():
         await acme.at_work()
         await acme.succeeds()

@@ -63,7 +63,7 @@ from hive_shared.subscriptions.trunk import Trunk
 CONNECTIONS: Final = 12
 """Six effects and the projection hold one each; the others are for reading and recording."""
 DOOR_CONNECTIONS: Final = 4
-"""For webhooks alone: whoever delivers one waits for nobody's reading."""
+"""For deliveries alone: whoever sends one waits for nobody's reading."""
 LOOK_SECONDS: Final = 5.0
 """So often the record is looked at though nobody said that it has grown."""
 
@@ -101,7 +101,8 @@ async def speak(
     client = await shell.enter(connection())
     github = Github(client, at, told.credentials, throttle, clock)
     looks = Looks(github, records)
-    deliveries = Deliveries(pool, new_id)
+    at_the_door = await shell.enter(await open_pool(postgres_url(settings), DOOR_CONNECTIONS))
+    deliveries = Deliveries(at_the_door, new_id)
     artifacts = Artifacts(settings.artifacts)
     folder = await shell.enter(own_folder(settings.data / "github"))
     mirrors = Mirrors(folder, settings.secrets, artifacts)
@@ -167,11 +168,11 @@ async def speak(
     shell.spawn(Sole("looks", postgres_url(settings), clock).run(looking), "looks")
     shell.spawn(ends.run(lambda mission: reactions.ended(mission, new_id())), "settling")
     if told.webhook_secret:
-        at_the_door = await shell.enter(await open_pool(postgres_url(settings), DOOR_CONNECTIONS))
-        taking_in = Deliveries(at_the_door, new_id)
-        door = WebhookDoor(taking_in, told.webhook_secret, appended.say, clock.monotonic)
+        several = settings.replicas > 1
+        # Nobody else has to know, unless another process of this service may be the one at work.
+        taken = appended.say if several else trunk.hint
+        door = WebhookDoor(deliveries, told.webhook_secret, taken, clock.monotonic)
         shell.vitals.handling(door.handling)
         host, port = settings.github_webhook_host, settings.github_webhook_port
-        several = settings.replicas > 1
         await shell.enter(serving(door.app(), host, port, "github_webhook_port", shared=several))
     return Desk(store, records, Doctor(github, looks, clock, told.webhook_secret), new_id)

@@ -1,1 +1,0 @@
-select github.finish_delivery($1, $2, $3, $4, $5)
