@@ -271,7 +271,7 @@ async def test_what_is_left_of_the_hour_is_kept_for_people() -> None:
     await throttle.observe(7, "core", 200, headers, b"")
     for urgency in ("background", "work"):
         with pytest.raises(Limited):
-            await throttle.enter(7, "core", 1, content=False, urgency=urgency)  # type: ignore[arg-type]
+            await throttle.enter(7, "core", 1, content=False, urgency=urgency)
     await throttle.enter(7, "core", 1, content=False, urgency="person")
     await throttle.enter(7, "graphql", 1, content=False, urgency="background")
 
