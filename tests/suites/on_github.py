@@ -55,6 +55,7 @@ from hive_github.checks.show import Shows
 from hive_github.credentials import AppCredentials, Credentials, TokenCredentials
 from hive_github.git import Mirrors
 from hive_github.look import Looks
+from hive_github.merging.ends import Ends
 from hive_github.merging.grace import Grace
 from hive_github.pulls.carry import Carrier
 from hive_github.pulls.judged import JudgedRounds
@@ -318,6 +319,7 @@ class Hive:
         async def now() -> datetime:
             return datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
 
+        self.ends = Ends(clock)
         self.github = github
         self.store = store
         self.artifacts = Artifacts(folder / "artifacts")
@@ -336,7 +338,7 @@ class Hive:
             self.rounds,
             OwnTurns(),
             Restraining(store, SystemClock()),
-            Grace(settle_seconds, now),
+            Grace(settle_seconds, now, self.ends),
         )
         self.orders = Ordered()
         self.histories = Histories(store)

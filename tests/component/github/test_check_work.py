@@ -12,6 +12,8 @@ from hive_contracts.mission import MissionLaunched
 from hive_contracts.plan import PullRequestWish
 from hive_contracts.task import ApprovalGiven, AttemptStarted, TaskRequeued
 from hive_github.api.errors import Limited
+from hive_github.api.limits import Urgency
+from hive_github.api.waiting import urgency
 from hive_github.checks.effect import APART_SECONDS, CheckWork
 from hive_shared.clock import SystemClock
 from hive_shared.subscriptions.effects import PutOff
@@ -32,6 +34,7 @@ class Hands(SystemClock):
 class Shows:
     def __init__(self) -> None:
         self.turns: list[tuple[str, bool]] = []
+        self.for_whom: list[Urgency] = []
         self.left = 0
         self.limit: Limited | None = None
 
@@ -39,6 +42,7 @@ class Shows:
         if self.limit is not None:
             raise self.limit
         self.turns.append((mission_id, anew))
+        self.for_whom.append(urgency())
         self.left = max(0, self.left - 1)
         return self.left == 0
 
@@ -138,3 +142,10 @@ async def test_a_limit_of_githubs_is_waited_for(world: World) -> None:
     with pytest.raises(PutOff) as put_off:
         await world.work.perform(event, "e" * 32)
     assert put_off.value.seconds == 90
+
+
+async def test_of_what_came_of_a_button_somebody_wants_to_read(world: World) -> None:
+    await world.happens(AttemptStarted(T, 1))
+    world.clock.at += APART_SECONDS
+    await world.happens(PRESSED)
+    assert world.shows.for_whom == ["background", "person"]

@@ -12,7 +12,9 @@ from hive_github.api.limits import (
     CONTENT_A_MINUTE,
     POINTS_A_MINUTE,
     SECONDARY_MOST,
+    URGENCIES,
     Limit,
+    Urgency,
     growing,
     is_limited,
     limit_in,
@@ -228,6 +230,36 @@ async def test_background_work_leaves_contents_and_points_to_people() -> None:
     await person(content=False)
 
 
+async def test_where_little_is_left_a_person_comes_before_work_and_work_before_all_else() -> None:
+    ground = Ground()
+    throttle = ground.replica()
+    done: dict[Urgency, int] = dict.fromkeys(URGENCIES, 0)
+    for urgency in URGENCIES:
+        with pytest.raises(Limited):
+            while True:
+                await throttle.enter(7, "core", 1, content=True, urgency=urgency)
+                done[urgency] += 1
+        for before in URGENCIES[: URGENCIES.index(urgency)]:
+            with pytest.raises(Limited):
+                await throttle.enter(7, "core", 1, content=True, urgency=before)
+    assert done == {"background": 60, "work": 8, "person": 7}
+
+
+async def test_what_missions_wait_for_does_not_stand_behind_what_nobody_waits_for() -> None:
+    ground = Ground()
+    throttle = ground.replica()
+    began = ground.clock.now
+    for _ in range(4):
+        await throttle.enter(7, "core", 5, content=False, urgency="background")
+    behind = ground.clock.now
+    assert behind - began == 3
+    await throttle.enter(7, "core", 5, content=False, urgency="work")
+    await throttle.enter(7, "core", 5, content=False, urgency="person")
+    assert ground.clock.now == behind
+    await throttle.enter(7, "core", 5, content=False, urgency="work")
+    assert ground.clock.now - behind == 1
+
+
 async def test_what_is_left_of_the_hour_is_kept_for_people() -> None:
     ground = Ground()
     throttle = ground.replica()
@@ -237,8 +269,9 @@ async def test_what_is_left_of_the_hour_is_kept_for_people() -> None:
         "x-ratelimit-reset": str(int(ground.clock.now) + 600),
     }
     await throttle.observe(7, "core", 200, headers, b"")
-    with pytest.raises(Limited):
-        await throttle.enter(7, "core", 1, content=False, urgency="background")
+    for urgency in ("background", "work"):
+        with pytest.raises(Limited):
+            await throttle.enter(7, "core", 1, content=False, urgency=urgency)
     await throttle.enter(7, "core", 1, content=False, urgency="person")
     await throttle.enter(7, "graphql", 1, content=False, urgency="background")
 

@@ -17,6 +17,7 @@ from hive_github.api.errors import Limited
 from hive_github.api.github import CONCURRENT, Github, connection
 from hive_github.api.limits import Urgency
 from hive_github.api.throttle import Known, Throttle
+from hive_github.api.waiting import waited_for
 from hive_github.testing import App, GitHub, Installation, Limits
 from hive_shared.clock import SystemClock
 from tests.suites.on_github import as_app
@@ -87,10 +88,11 @@ class Fleet:
         body = {"body": "Done."} if content else None
         while True:
             try:
-                await github.rest(
-                    method,  # type: ignore[arg-type]  # as above
-                    path, self.installation.id, body=body, content=content, urgency="person",
-                )  # fmt: skip
+                with waited_for("person"):
+                    await github.rest(
+                        method,  # type: ignore[arg-type]  # as above
+                        path, self.installation.id, body=body, content=content,
+                    )  # fmt: skip
             except Limited as limited:
                 await SystemClock().sleep(limited.seconds)
             else:
@@ -196,16 +198,17 @@ async def settled(fleet: Fleet) -> int:
 async def test_of_writes_that_come_together_one_of_each_process_is_refused(fleet: Fleet) -> None:
     fleet.server.limits.retry_after = 60
     async with fleet.replicas() as replicas:
-        written = await asyncio.gather(
-            *(
-                replicas[n % REPLICAS].rest(
-                    "POST", f"{ISSUE}/comments", fleet.installation.id, body={"body": "Done."},
-                    content=True, urgency="person",
-                )
-                for n in range(60)
-            ),
-            return_exceptions=True,
-        )  # fmt: skip
+        with waited_for("person"):
+            written = await asyncio.gather(
+                *(
+                    replicas[n % REPLICAS].rest(
+                        "POST", f"{ISSUE}/comments", fleet.installation.id,
+                        body={"body": "Done."}, content=True,
+                    )
+                    for n in range(60)
+                ),
+                return_exceptions=True,
+            )  # fmt: skip
     assert sum(isinstance(each, Limited) for each in written) == 60 - 5
     assert 1 <= fleet.refused <= REPLICAS
     assert fleet.late == 0

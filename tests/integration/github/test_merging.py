@@ -1,5 +1,6 @@
 """Merging on the test GitHub: only what was judged, only when all is green, only once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from tests.integration.github.ground import (
     state,
     waits,
 )
+from tests.suites.bus import eventually, running
+from tests.suites.hand_clock import HandClock
 from tests.suites.on_github import MISSION, Hive, new_id
 
 
@@ -71,23 +74,14 @@ async def test_nothing_is_merged_while_landing_is_frozen(
     assert await state(ground) == "merged"
 
 
-class Moved(SystemClock):
-    """The record's clock, which knows nothing of the machine's."""
-
-    def __init__(self) -> None:
-        self.ms = 1_767_268_800_000
-
-    def now_ms(self) -> int:
-        return self.ms
+@pytest.fixture
+def clock() -> HandClock:
+    """The record's, which knows nothing of the machine's."""
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> Moved:
-    return Moved()
-
-
-@pytest.fixture
-async def settling(tmp_path: Path, clock: Moved) -> AsyncIterator[Ground]:
+async def settling(tmp_path: Path, clock: HandClock) -> AsyncIterator[Ground]:
     async with on_github(tmp_path, settle_seconds=60, clock=clock) as ground:
         yield ground
 
@@ -96,7 +90,7 @@ MAY_BEGIN = "checks may still begin, until 12:01:01 UTC: the rules of main name 
 
 
 async def test_checks_that_begin_a_moment_after_the_push_are_waited_for(
-    settling: Ground, clock: Moved
+    settling: Ground, clock: HandClock
 ) -> None:
     story, tip = await opened(settling)
     await story.succeeded()
@@ -121,7 +115,7 @@ async def test_checks_that_begin_a_moment_after_the_push_are_waited_for(
 
 
 async def test_where_nothing_begins_in_its_time_it_is_merged_also_by_another_process(
-    settling: Ground, clock: Moved, tmp_path: Path
+    settling: Ground, clock: HandClock, tmp_path: Path
 ) -> None:
     story, _ = await opened(settling)
     await story.succeeded()
@@ -139,8 +133,31 @@ async def test_where_nothing_begins_in_its_time_it_is_merged_also_by_another_pro
     assert await state(settling) == "merged"
 
 
+async def test_the_end_of_that_time_is_acted_upon_when_it_comes(
+    settling: Ground, clock: HandClock
+) -> None:
+    story, _ = await opened(settling)
+    await story.succeeded()
+    await settling.hive.carry()
+    assert (await waits(settling)).startswith(MAY_BEGIN)
+    looked = asyncio.Event()
+
+    async def look(mission_id: str) -> None:
+        await settling.hive.carrier.carry(mission_id, "the end")
+        looked.set()
+
+    async with running(settling.hive.ends.run(look)):
+        await eventually(lambda: clock.sleepers)
+        clock.ms += 59_900
+        await eventually(lambda: clock.sleepers)
+        assert (puts(settling), looked.is_set()) == (0, False)
+        clock.ms += 200
+        await looked.wait()
+    assert await state(settling) == "merged"
+
+
 async def test_made_ready_for_review_is_a_reason_for_checks_to_begin(
-    settling: Ground, clock: Moved
+    settling: Ground, clock: HandClock
 ) -> None:
     story, _ = await opened(settling)
     clock.ms += 3_600_000
@@ -176,7 +193,7 @@ async def test_a_required_check_of_the_hives_own_says_nothing_of_others(settling
 
 @pytest.mark.parametrize("refused", [Forbidden, NotFound])
 async def test_rules_that_cannot_be_seen_are_taken_for_none(
-    settling: Ground, clock: Moved, monkeypatch: pytest.MonkeyPatch, refused: type[Refused]
+    settling: Ground, clock: HandClock, monkeypatch: pytest.MonkeyPatch, refused: type[Refused]
 ) -> None:
     rest = settling.hive.github.rest
 

@@ -20,7 +20,6 @@ from hive_github.credentials import TokenCredentials
 from hive_github.doctor import Doctor
 from hive_github.issues.look import BACK_SECONDS
 from hive_github.look import KEY_SECONDS, Looks
-from hive_github.records import Records
 from hive_github.testing import GitHub, Installation, Issue, Repository, Token
 from hive_github.views.projection import GithubProjection
 from hive_github.views.reader import Ours, Views
@@ -244,7 +243,7 @@ async def delivered(by_token: Scene, database: Database) -> AsyncIterator[Delive
             pool, "github", GithubProjection(), Feed(store, SystemClock()), store, SystemClock()
         )
         work = DeliveryWork(
-            taken, Records(store, new_id), Views(pool), rows, looks, by_token.hive.looks,
+            taken, Views(pool), rows, looks, by_token.hive.looks,
             by_token.github.places, Forbidding(),
         )  # fmt: skip
         following = asyncio.create_task(rows.run())

@@ -22,6 +22,8 @@ def test_webhooks_missions_and_limits_are_measured_on_a_test_github(
     done = CliRunner().invoke(main, ["bench", "github", "--seconds", str(seconds), "--json"])
     assert done.exit_code == 0, done.output
     cases = {case["case"]: case for case in map(json.loads, done.stdout.splitlines())}
+    steady = cases["webhook deliveries, 100 a second"]
+    assert 0 < steady["value"] <= 100
     taken = cases["webhook deliveries, 8 callers"]
     assert taken["value"] > 0
     assert 0 < taken["ratio"] < 1, "an answer that records nothing is quicker"

@@ -9,6 +9,7 @@ from hive_github.credentials import Configured
 from hive_github.service import speak
 from hive_github.testing import GitHub
 from hive_github.views.reader import Views
+from hive_shared.bus.appended import Appended
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.process import Shell
@@ -34,7 +35,7 @@ async def test_a_limit_of_the_apps_own_is_recorded_and_recalled(
         told = Configured(as_app(server, app), b"")
         shell = Shell("github", new_id())
         try:
-            await speak(shell, settings, told, new_id, Ordered())
+            await speak(shell, settings, told, new_id, Ordered(), Appended())
             async with asyncio.timeout(60):
                 while not (known := await Views(pool).limits(SystemClock().now_ms())):
                     await asyncio.sleep(0.05)

@@ -37,6 +37,7 @@ from hive_github.views.reader import Views
 from hive_github.webhooks.deliveries import Deliveries
 from hive_github.webhooks.sweeper import SETTLING_SECONDS, Sweeper
 from hive_shared.artifacts import Artifacts
+from hive_shared.bus.appended import Appended
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.postgres import PostgresEventStore
 from hive_shared.process import Shell
@@ -78,7 +79,9 @@ class Ground:
         self.shop = shop
         self.database = database
         self.pool = pool
-        self.store = PostgresEventStore(pool)
+        self.appended = Appended()
+        """The bus, as far as it says that the record has grown."""
+        self.store = self.record_of(pool)
         self.views = Views(pool)
         self.records = Records(self.store, new_id)
         self.settings = GithubSettings(
@@ -95,12 +98,16 @@ class Ground:
         self.told = Configured(as_app(server, app), SECRET.encode())
         app.hook.url = f"http://127.0.0.1:{self.settings.github_webhook_port}/webhooks"  # type: ignore[union-attr]
 
+    def record_of(self, pool: asyncpg.Pool) -> PostgresEventStore:
+        """As another service writes it, which says on the bus that it does."""
+        return PostgresEventStore(pool, on_appended=lambda _: self.appended.tell())
+
     @asynccontextmanager
     async def speaking(self) -> AsyncIterator[None]:
         """With an orchestrator that records what it is told."""
         async with (
             pool_of(self.database.url("orchestrator")) as record,
-            self._speaking(Orchestrator(PostgresEventStore(record))),
+            self._speaking(Orchestrator(self.record_of(record))),
         ):
             yield
 
@@ -114,7 +121,7 @@ class Ground:
     async def _speaking(self, orchestrator: Commands) -> AsyncIterator[None]:
         shell = Shell("github", new_id())
         try:
-            await speak(shell, self.settings, self.told, new_id, orchestrator)
+            await speak(shell, self.settings, self.told, new_id, orchestrator, self.appended)
             yield
         finally:
             await shell.close()
@@ -189,7 +196,7 @@ async def story(ground: Ground, tmp_path: Path) -> AsyncIterator[Story]:
     artifacts = Artifacts(ground.settings.artifacts)
     checkout = Checkout(tmp_path / "work", ground.server, ground.shop, artifacts)
     async with pool_of(ground.database.url("orchestrator")) as pool:
-        yield Story(PostgresEventStore(pool), checkout, PullRequestWish("acme/shop"))
+        yield Story(ground.record_of(pool), checkout, PullRequestWish("acme/shop"))
 
 
 def merged_by_ada(ground: Ground) -> None:
@@ -418,7 +425,7 @@ async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
 
     async with pool_of(ground.database.url("orchestrator")) as pool:
         wish = msgspec.structs.replace(PER_TASK, merge="when_green")
-        story = Tasks(PostgresEventStore(pool), checkout, wish)
+        story = Tasks(ground.record_of(pool), checkout, wish)
         async with ground.speaking_alone():
             await story.launched()
             await story.done("limiter", limiter="one\ntwo\n")

@@ -59,7 +59,7 @@ async def _storm(server: TestGithub, owner: str, seconds: float, *options: str) 
     """How many are done when the time is over."""
     there = server.there
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "hive_github.api.storm", "--url", there.url),
+        *(sys.executable, "-m", "hive_github.testing.storm", "--url", there.url),
         *("--app", str(there.app.id), "--key", str(server.key)),
         *("--installation", str(there.installations[owner]), "--repository", f"{owner}/shop"),
         *("--clients", str(CLIENTS), "--replicas", str(REPLICAS), "--seconds", str(seconds)),

@@ -1,8 +1,11 @@
 """Deliveries of webhooks, taken by a hive's door: signed, stored and recorded before the answer.
 
 They are what a busy repository sends and nothing follows from: pushes, checks and pull requests of
-others, of the size that GitHub's have. The limit is the same door asked for its health, by as many
-callers.
+others, of the size that GitHub's have.
+
+First as many a second as a busy organisation has, each from the moment at which it was to be sent;
+then by callers who send the next one as soon as they are answered. The limit of those is the same
+door asked for its health, by as many callers.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ import msgspec
 from hive_bench.result import BenchRefused, CaseResult, result
 
 CALLERS: Final = 8
+STEADY: Final = 100
+"""Deliveries a second."""
 BYTES: Final = 12 * 1024
 """Of a body: GitHub's have 8 to 25 KiB."""
 
@@ -33,12 +38,17 @@ async def run(door: str, secret: str, repository: str, seconds: float) -> list[C
         limit = len(await _repeated(health, seconds / 4)) / (seconds / 4)
         numbers = itertools.count(1)
         deliveries = [_delivery(each, secret, repository, numbers) for each in connections]
-        await _repeated(deliveries, seconds / 5)
+        await _steadily(deliveries, STEADY, seconds / 5)
+        steady = await _steadily(deliveries, STEADY, seconds)
         began = time.perf_counter()
         durations = await _repeated(deliveries, seconds)
         rate = len(durations) / (time.perf_counter() - began)
+    offered = f"webhook deliveries, {STEADY} a second"
     case = f"webhook deliveries, {CALLERS} callers"
-    return [result("github", case, rate, "deliveries/s", durations, limit)]
+    return [
+        result("github", offered, len(steady) / seconds, "deliveries/s", steady, STEADY),
+        result("github", case, rate, "deliveries/s", durations, limit),
+    ]
 
 
 class _Connection:
@@ -141,4 +151,20 @@ async def _repeated(sends: list[Send], seconds: float) -> list[float]:
                 durations.append(ended - began)
 
     await asyncio.gather(*map(repeat, sends))
+    return durations
+
+
+async def _steadily(sends: list[Send], rate: float, seconds: float) -> list[float]:
+    """How long each took, in seconds, from when it was due: one that others hold up is late."""
+    durations: list[float] = []
+    began, many = time.perf_counter(), round(rate * seconds)
+
+    async def send(first: int) -> None:
+        for number in range(first, many, len(sends)):
+            due = began + number / rate
+            await asyncio.sleep(max(due - time.perf_counter(), 0.0))
+            await sends[first]()
+            durations.append(time.perf_counter() - due)
+
+    await asyncio.gather(*map(send, range(len(sends))))
     return durations

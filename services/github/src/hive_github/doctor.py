@@ -71,13 +71,13 @@ class Doctor:
         return Examination(tuple(findings))
 
     async def _token(self) -> AsyncIterator[Finding]:
-        me = await self._github.get("/user", 0, urgency="person")
+        me = await self._github.get("/user", 0)
         yield Finding("the token is taken", True, f"as {me['login']}")
         detail = "with a token nobody tells us of changes; issues and pull requests are looked at"
         yield Finding("webhooks", True, f"{detail} every five minutes")
 
     async def _app(self) -> AsyncIterator[Finding]:
-        app = await self._github.get("/app", 0, urgency="person")
+        app = await self._github.get("/app", 0)
         settings = f"{self._github.places.url}/settings/apps/{app['slug']}"
         yield Finding("the App's key is taken", True, f"{app['name']} ({app['slug']})")
         yield _permissions("the App's permissions", app["permissions"], f"{settings}/permissions")
@@ -101,7 +101,7 @@ class Doctor:
 
     async def _webhooks(self, settings: str) -> AsyncIterator[Finding]:
         try:
-            config = await self._github.get("/app/hook/config", 0, urgency="person")
+            config = await self._github.get("/app/hook/config", 0)
         except NotFound:
             config = {}
         url = config.get("url") or ""
@@ -119,14 +119,12 @@ class Doctor:
                 "webhooks", False, "no secret is configured here, so none is taken",
                 "put the App's webhook secret into a file: github_webhook_secret_file",
             )  # fmt: skip
-        answer = await self._github.rest(
-            "GET", "/app/hook/deliveries", 0, query={"per_page": 20}, urgency="person"
-        )
+        answer = await self._github.rest("GET", "/app/hook/deliveries", 0, query={"per_page": 20})
         yield _reach(answer.json(), url, self._clock.now_ms() / 1000)
 
     async def _repository(self, name: str, cause: str) -> Finding:
         try:
-            seen = await self._looks.repository(name, cause, "person")
+            seen = await self._looks.repository(name, cause)
         except NoAccess as error:
             return Finding(name, False, str(error)[:MAX_DETAIL], error.remedy)
         except Refused as error:

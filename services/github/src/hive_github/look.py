@@ -16,7 +16,6 @@ from hive_contracts.github.pull_request import PullRequestSeen, SeePullRequest
 from hive_contracts.github.repository import LoseRepository, RepositorySeen, SeeRepository
 from hive_github.api.errors import Forbidden, NotFound, Refused, Unauthenticated
 from hive_github.api.github import Github
-from hive_github.api.limits import Urgency
 from hive_github.credentials import AppCredentials, TokenCredentials
 from hive_github.records import Records
 from hive_shared.subscriptions.effects import PutOff
@@ -69,17 +68,15 @@ class Looks:
         """The same, for the pull request of a task (see `Records.of`)."""
         return Looks(self._github, self._records.of(part))
 
-    async def repository(
-        self, full_name: str, cause: str, urgency: Urgency = "background", *, known: int = 0
-    ) -> SeenRepository:
+    async def repository(self, full_name: str, cause: str, *, known: int = 0) -> SeenRepository:
         """`known`: the installation that reached it last; under a former name it is found by that.
 
         Raises NoAccess, GithubError, StoreError.
         """
-        installation = await self._installation(full_name, urgency, known)
+        installation = await self._installation(full_name, known)
         path = repository_path(full_name)
         try:
-            told = await self._github.get(path, installation, urgency=urgency)
+            told = await self._github.get(path, installation)
         except (NotFound, Forbidden, Unauthenticated) as error:
             raise self._no_access(full_name, str(error), error) from error
         # Of an App it says nothing: what that may do is said by its permissions.
@@ -112,12 +109,12 @@ class Looks:
         """Raises StoreError."""
         await self._records.tell(LoseRepository(repository_id, reason), cause)
 
-    async def _installation(self, full_name: str, urgency: Urgency, known: int) -> int:
+    async def _installation(self, full_name: str, known: int) -> int:
         if not isinstance(self._github.credentials, AppCredentials):
             return 0
         path = repository_path(full_name, "/installation")
         try:
-            return int((await self._github.get(path, 0, urgency=urgency))["id"])
+            return int((await self._github.get(path, 0))["id"])
         except NotFound as error:
             if known:
                 return known

@@ -9,7 +9,9 @@ from typing import Final
 from hive_contracts.ids import uuid7
 from hive_github.credentials import Configured, NotConfigured, configured
 from hive_github.edge import broker_for, serving
+from hive_shared.bus.appended import Appended
 from hive_shared.bus.connection import connected
+from hive_shared.clock import SystemClock
 from hive_shared.heartbeats import beat
 from hive_shared.process import Shell, run
 from hive_shared.settings import GithubSettings, nats_url
@@ -20,14 +22,16 @@ _log = logging.getLogger("hive.github")
 
 
 async def start(shell: Shell, settings: GithubSettings) -> None:
-    desk, told = None, _configured(settings)
-    client = await shell.enter(connected(nats_url(settings), "github"))
+    desk, told, appended = None, _configured(settings), Appended()
+    bus = connected(nats_url(settings), "github", appended.tell, appended.subscribe)
+    client = await shell.enter(bus)
     if isinstance(told, Configured):
         # Nothing of GitHub is imported before: it costs memory, and most hives do without it.
         from hive_github.orchestrator import Orchestrator
         from hive_github.service import speak
 
-        desk = await speak(shell, settings, told, _new_id, Orchestrator(client))
+        desk = await speak(shell, settings, told, _new_id, Orchestrator(client), appended)
+        shell.spawn(appended.whisper(client, SystemClock()), "hints")
         _log.info("GitHub is configured")
     else:
         _log.info("%s", told)

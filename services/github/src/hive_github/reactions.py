@@ -9,6 +9,7 @@ from typing import Final
 
 from hive_contracts.ids import NewId
 from hive_github.api.errors import GithubError
+from hive_github.api.waiting import waited_for
 from hive_github.checks.buttons import Buttons, Pressed
 from hive_github.checks.gates import GithubGates
 from hive_github.checks.show import Shows
@@ -51,20 +52,31 @@ class Reactions:
     async def run(self, clock: Clock, new_id: NewId, handling: Handling) -> None:
         """Look from time to time at what is to be merged, until cancelled."""
         while True:
-            await clock.sleep(LOOK_SECONDS)
             try:
                 with handling.one():
                     await self.look(new_id)
             except StoreError as error:
                 _log.warning("what is to be merged is looked at again later: %s", error)
+            await clock.sleep(LOOK_SECONDS)
 
     async def look(self, new_id: NewId) -> None:
         """At all that is to be merged; what fails holds up no other. Raises StoreError."""
         for mission in await self._views.merging():
-            try:
-                await self._carrier.carry(mission, new_id())
-            except (GithubError, GitError, ArtifactError) as error:
-                _log.warning("mission %s is looked at again later: %s", mission, error)
+            await self._look_at(mission, new_id())
+
+    async def ended(self, mission_id: str, cause: str) -> None:
+        """The time that checks were given to begin is over. What fails waits for the next look."""
+        try:
+            await self._look_at(mission_id, cause)
+        except StoreError as error:
+            _log.warning("mission %s is looked at again later: %s", mission_id, error)
+
+    async def _look_at(self, mission_id: str, cause: str) -> None:
+        try:
+            with waited_for("work"):
+                await self._carrier.carry(mission_id, cause)
+        except (GithubError, GitError, ArtifactError) as error:
+            _log.warning("mission %s is looked at again later: %s", mission_id, error)
 
     async def pull_request(self, ours: Ours, cause: str) -> None:
         await self._rounds.of(ours.part).look(ours.mission_id, cause)

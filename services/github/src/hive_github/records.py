@@ -1,4 +1,5 @@
-"""What this service has recorded, and how it records more: load, decide, append.
+"""What this service has recorded, and how it records more: load, decide, append. Deliveries have
+statements of their own (`webhooks.deliveries`).
 
 The rules take a command that is said again for the first, so nothing here needs a command id: a
 decision is written with the version that it was made on, and made again where that has moved on.
@@ -13,7 +14,6 @@ import msgspec
 from hive_contracts.codec import decode, encode, schema_of, stream_of
 from hive_contracts.envelope import Meta, NewEvent, Recorded
 from hive_contracts.github.check import AnyCheckCommand, CheckCommand
-from hive_contracts.github.delivery import AnyDeliveryCommand, DeliveryCommand
 from hive_contracts.github.issue import AnyIssueCommand, IssueCommand
 from hive_contracts.github.pull_request import (
     AnyPullRequestCommand,
@@ -28,7 +28,7 @@ from hive_contracts.github.pull_request import (
 from hive_contracts.github.repository import AnyRepositoryCommand, RepositoryCommand
 from hive_contracts.ids import NewId
 from hive_contracts.subjects import stream_name
-from hive_github.deciders import check, delivery, issue, pull_requests, repository
+from hive_github.deciders import check, issue, pull_requests, repository
 from hive_github.deciders.pull_request import PullRequest
 from hive_shared.eventstore.errors import StoreUnavailable, VersionConflict
 from hive_shared.eventstore.port import Append, EventStore, StreamVersion
@@ -44,13 +44,7 @@ BEGINNING: Final = (
 )  # fmt: skip
 """What makes others' checks begin."""
 
-AnyCommand = (
-    AnyDeliveryCommand
-    | AnyRepositoryCommand
-    | AnyPullRequestCommand
-    | AnyIssueCommand
-    | AnyCheckCommand
-)
+AnyCommand = AnyRepositoryCommand | AnyPullRequestCommand | AnyIssueCommand | AnyCheckCommand
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -60,7 +54,6 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 RULES: Final[dict[str, Rules]] = {
-    "delivery": Rules(delivery.INITIAL, delivery.decide, delivery.evolve),
     "repository": Rules(repository.INITIAL, repository.decide, repository.evolve),
     "check": Rules(check.INITIAL, check.decide, check.evolve),
     "pull_request": Rules(pull_requests.INITIAL, pull_requests.decide, pull_requests.evolve),
@@ -188,8 +181,6 @@ class Records:
 
 def _about(command: AnyCommand) -> tuple[str, str]:
     match command:
-        case DeliveryCommand(delivery_id=id):
-            return "delivery", id
         case RepositoryCommand(repository_id=id):
             return "repository", id
         case PullRequestCommand(mission_id=id):

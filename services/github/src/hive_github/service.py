@@ -26,6 +26,7 @@ from hive_github.issues.site import Site
 from hive_github.issues.standing import Standings
 from hive_github.issues.watch import IssueWatch
 from hive_github.look import Looks
+from hive_github.merging.ends import Ends
 from hive_github.merging.grace import Grace
 from hive_github.merging.landing import Landings
 from hive_github.orchestrator import Commands
@@ -44,6 +45,7 @@ from hive_github.webhooks.door import WebhookDoor
 from hive_github.webhooks.sweeper import Sweeper
 from hive_github.webhooks.work import DeliveryWork
 from hive_shared.artifacts import Artifacts
+from hive_shared.bus.appended import Appended
 from hive_shared.clock import SystemClock
 from hive_shared.eventstore.pool import open_pool
 from hive_shared.eventstore.postgres import PostgresEventStore
@@ -55,20 +57,32 @@ from hive_shared.profiles import profiles_of
 from hive_shared.restraints import Restraining
 from hive_shared.settings import GithubSettings, postgres_url, redis_url
 from hive_shared.subscriptions.effects import Effect, EffectRunner
-from hive_shared.subscriptions.feed import Feed
 from hive_shared.subscriptions.projector import Projector
+from hive_shared.subscriptions.trunk import Trunk
 
 CONNECTIONS: Final = 12
-"""Six effects and the projection hold one each; the others are for webhooks and reading."""
+"""Six effects and the projection hold one each; the others are for reading and recording."""
+DOOR_CONNECTIONS: Final = 4
+"""For deliveries alone: whoever sends one waits for nobody's reading."""
+LOOK_SECONDS: Final = 5.0
+"""So often the record is looked at though nobody said that it has grown."""
 
 
 async def speak(
-    shell: Shell, settings: GithubSettings, told: Configured, new_id: NewId, orchestrator: Commands
+    shell: Shell,
+    settings: GithubSettings,
+    told: Configured,
+    new_id: NewId,
+    orchestrator: Commands,
+    appended: Appended,
 ) -> Desk:
-    """Open all that GitHub needs and start its loops. Raises SettingsError, StoreUnavailable."""
+    """Open all that GitHub needs and start its loops; `appended` wakes them.
+
+    Raises SettingsError, StoreUnavailable.
+    """
     clock = SystemClock()
     pool = await shell.enter(await open_pool(postgres_url(settings), CONNECTIONS))
-    store = PostgresEventStore(pool)
+    store = PostgresEventStore(pool, on_appended=lambda _: appended.say())
     records, views = Records(store, new_id), Views(pool)
 
     at = places(settings.github_url)
@@ -87,7 +101,8 @@ async def speak(
     client = await shell.enter(connection())
     github = Github(client, at, told.credentials, throttle, clock)
     looks = Looks(github, records)
-    deliveries = Deliveries(pool, new_id)
+    at_the_door = await shell.enter(await open_pool(postgres_url(settings), DOOR_CONNECTIONS))
+    deliveries = Deliveries(at_the_door, new_id)
     artifacts = Artifacts(settings.artifacts)
     folder = await shell.enter(own_folder(settings.data / "github"))
     mirrors = Mirrors(folder, settings.secrets, artifacts)
@@ -95,9 +110,10 @@ async def speak(
     rounds = Rounds(github, store, records, looks, mirrors)
     taking = await shell.enter(await open_pool(postgres_url(settings), turns.CONNECTIONS))
     one_at_a_time = turns.SharedTurns(taking, clock)
+    ends = Ends(clock)
     carrier = Carrier(
         github, store, records, looks, mirrors, rounds, one_at_a_time, Restraining(store, clock),
-        Grace(settings.github_settle_seconds, views.now),
+        Grace(settings.github_settle_seconds, views.now, ends),
     )  # fmt: skip
     site, standings = Site(github), Standings(store)
     issues = IssueLooks(site, records, looks, clock)
@@ -112,15 +128,15 @@ async def speak(
     gates = GithubGates(github, views, orchestrator, judged, clock)
     buttons = Buttons(github, records, histories, orchestrator)
     reactions = Reactions(views, carrier, rounds, gates, shows, buttons)
-    feeds = [Feed(store, clock) for _ in range(7)]
-    projector = Projector(pool, "github", GithubProjection(), feeds[0], store, clock)
-    work = DeliveryWork(
-        deliveries, records, views, projector, looks, issues, github.places, reactions
-    )
+    trunk = Trunk(store, clock, LOOK_SECONDS)
+    appended.on(trunk.hint)
+    projector = Projector(pool, "github", GithubProjection(), trunk.branch(), store, clock)
+    work = DeliveryWork(deliveries, views, projector, looks, issues, github.places, reactions)
     probe = PoolProbe("github", pool, clock)
     shell.vitals.pool(probe.use)
     shell.vitals.handling(projector.handling)
     shell.spawn(probe.run(), "pool")
+    shell.spawn(trunk.run(), "record")
     shell.spawn(projector.run(), "views")
     effects: list[Effect] = [
         work,
@@ -130,8 +146,8 @@ async def speak(
         CheckWork(shows, clock),
         Landings(records, histories, orchestrator),
     ]
-    for effect, feed in zip(effects, feeds[1:], strict=True):
-        runner = EffectRunner(pool, "github", effect, feed, store, clock, shell.instance)
+    for effect in effects:
+        runner = EffectRunner(pool, "github", effect, trunk.branch(), store, clock, shell.instance)
         shell.vitals.handling(runner.handling)
         shell.spawn(runner.run(), effect.name)
     sweeper = Sweeper(github, deliveries, looks, views, rounds, clock)
@@ -150,15 +166,13 @@ async def speak(
         }
 
     shell.spawn(Sole("looks", postgres_url(settings), clock).run(looking), "looks")
-
-    def hint() -> None:
-        for feed in feeds:
-            feed.hint()
-
+    shell.spawn(ends.run(lambda mission: reactions.ended(mission, new_id())), "settling")
     if told.webhook_secret:
-        door = WebhookDoor(deliveries, told.webhook_secret, hint, clock.monotonic)
+        several = settings.replicas > 1
+        # Nobody else has to know, unless another process of this service may be the one at work.
+        taken = appended.say if several else trunk.hint
+        door = WebhookDoor(deliveries, told.webhook_secret, taken, clock.monotonic)
         shell.vitals.handling(door.handling)
         host, port = settings.github_webhook_host, settings.github_webhook_port
-        several = settings.replicas > 1
         await shell.enter(serving(door.app(), host, port, "github_webhook_port", shared=several))
     return Desk(store, records, Doctor(github, looks, clock, told.webhook_secret), new_id)

@@ -16,6 +16,8 @@ Other streams go on meanwhile. An effect is repeated when the process dies betwe
 noting it, so it gets an id that is always the same for the same event: whoever receives it must
 take a second one for the first. One process of a service performs at a time: it holds the
 subscription's row for a while of database time, and what it notes is refused once another has it.
+
+Events that an effect does not want cost no statement: it is noted now and then how far it is.
 """
 
 import contextlib
@@ -32,7 +34,7 @@ from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.pool import FAILURES
 from hive_shared.eventstore.port import EventStore
 from hive_shared.handling import Handling
-from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
+from hive_shared.subscriptions.feed import Batch, Batches, HistoryChanged
 from hive_shared.subscriptions.place import Place, query
 from hive_shared.telemetry import Attribute, span
 
@@ -41,6 +43,10 @@ HELD_SECONDS: Final = 15.0
 """How long a process that is gone keeps others from performing."""
 RETRY_SECONDS: Final = 0.5
 STANDBY_SECONDS: Final = 1.0
+MOVED_SECONDS: Final = 1.0
+"""Events that nobody wanted have come by: noted after so long, together."""
+HOLDING_SECONDS: Final = 5.0
+"""Nothing came by: so often a process says that it is still there."""
 ERROR_LENGTH: Final = 2000
 
 _log = logging.getLogger("hive.effects")
@@ -104,7 +110,7 @@ class EffectRunner:
         pool: asyncpg.Pool,
         schema: str,
         effect: Effect,
-        feed: Feed,
+        feed: Batches,
         store: EventStore,
         clock: Clock,
         holder: str,
@@ -121,6 +127,10 @@ class EffectRunner:
         """Its tries."""
         self._log_id = ""
         self._blocked: set[str] = set()
+        self._last: Recorded | None = None
+        """The last event that came by."""
+        self._noted = 0
+        self._noted_at = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -143,28 +153,39 @@ class EffectRunner:
             if not isinstance(held, int):
                 await self._clock.sleep(STANDBY_SECONDS)
                 return
+            self._last, self._noted = None, held
+            self._noted_at = self._clock.monotonic()
             rows = await connection.fetch(query("blocked", self._schema), self._effect.name)
             self._blocked = {row["stream"] for row in rows}
             async with contextlib.aclosing(self._feed.batches(held)) as batches:
                 async for batch in batches:
                     await self._take(connection, batch)
-                    await self._try_again(connection)
+                    if self._blocked:
+                        await self._try_again(connection)
 
     async def _take(self, connection: asyncpg.Connection, batch: Batch) -> None:
-        if not batch.events:
-            await self._note(connection, 0)
+        wanted = [event for event in batch.events if self._effect.wants(event)]
+        self._last = batch.events[-1] if batch.events else self._last
+        if not wanted and not self._is_time():
             return
-        last = batch.events[-1]
-        async with connection.transaction():
-            await self._place.lock(connection, batch.log_id, last)
-        for event in batch.events:
-            if self._effect.wants(event):
-                await self._first_try(connection, event)
-        await self._note(connection, last.position)
+        if self._last is not None:
+            await self._place.lock(connection, batch.log_id, self._last)
+        if wanted:
+            # Noted before, and after each: whoever was taken over must not begin another one.
+            await self._note(connection, wanted[0].position - 1)
+        for event in wanted:
+            await self._first_try(connection, event)
+        await self._note(connection, self._passed())
+
+    def _passed(self) -> int:
+        return 0 if self._last is None else self._last.position
+
+    def _is_time(self) -> bool:
+        """To note where it stands, though nothing is performed."""
+        apart = MOVED_SECONDS if self._passed() > self._noted else HOLDING_SECONDS
+        return self._clock.monotonic() - self._noted_at >= apart
 
     async def _first_try(self, connection: asyncpg.Connection, event: Recorded) -> None:
-        # Noted before: whoever was taken over must not begin another one.
-        await self._note(connection, event.position - 1)
         if event.stream in self._blocked:
             await self._note(connection, event.position, "queue", event.stream, event.position)
         elif (failed := await self._perform(event)) is None:
@@ -235,11 +256,20 @@ class EffectRunner:
         self, connection: asyncpg.Connection, position: int, change: str = "", *args: object
     ) -> object:
         """Move on to that position (never back), with a change, if this process still holds it."""
+        if not change:
+            await self._move(connection, position)
+            return None
         async with connection.transaction():
-            moving = (position, self._log_id, self._holder, HELD_SECONDS)
-            if await self._fetchval(connection, "move_effects", *moving) is None:
-                raise _TakenOver
-            return await self._fetchval(connection, change, *args) if change else None
+            await self._move(connection, position)
+            return await self._fetchval(connection, change, *args)
+
+    async def _move(self, connection: asyncpg.Connection, position: int) -> None:
+        """Raises _TakenOver."""
+        moving = (position, self._log_id, self._holder, HELD_SECONDS)
+        moved = await self._fetchval(connection, "move_effects", *moving)
+        if not isinstance(moved, int):
+            raise _TakenOver
+        self._noted, self._noted_at = moved, self._clock.monotonic()
 
     async def _fetchval(self, connection: asyncpg.Connection, name: str, *args: object) -> object:
         return await connection.fetchval(query(name, self._schema), self._effect.name, *args)

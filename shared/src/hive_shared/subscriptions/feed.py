@@ -7,7 +7,7 @@
         └── nothing came for a second, and the record has more ◀─────┘
 
 Positions are dense, so a hole cannot hide: what does not follow on is not taken, and the record is
-asked. While the bus is down the record is read at each hint and once a second.
+asked. Without the bus the record is read at each hint and once a second (`quiet_seconds`).
 """
 
 import asyncio
@@ -63,13 +63,48 @@ class HistoryChanged(Exception):
     """The record has another `log_id` than when this reading began."""
 
 
+class Batches(Protocol):
+    """All events, as a subscription reads them."""
+
+    def batches(self, after: int) -> AsyncGenerator[Batch, None]:
+        """Events with `position > after`, for ever. Close it (`aclosing`).
+
+        Raises HistoryChanged, and what the store raises.
+        """
+        ...
+
+    def hint(self) -> None:
+        """Something was appended."""
+        ...
+
+
+async def pages(store: EventStore, after: int, log_id: str) -> AsyncGenerator[Batch, None]:
+    """The record up to its head; the next page is fetched while the last one is worked on."""
+    fetching = asyncio.create_task(store.read_all(after, PAGE))
+    try:
+        while events := await fetching:
+            after = events[-1].position
+            fetching = asyncio.create_task(store.read_all(after, PAGE))
+            yield Batch(log_id, tuple(events), after)
+    finally:
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+
+
 class Feed:
     """Reads for one subscription; `bus` may be left out, then the record alone is read."""
 
-    def __init__(self, store: EventStore, clock: Clock, bus: Bus | None = None) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        bus: Bus | None = None,
+        quiet_seconds: float = QUIET_SECONDS,
+    ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
+        self._quiet = quiet_seconds
         self._wake = Wake(clock)
 
     def hint(self) -> None:
@@ -83,8 +118,8 @@ class Feed:
         """
         head = await self._store.head()
         while True:
-            async with contextlib.aclosing(self._pages(after, head.log_id)) as pages:
-                async for batch in pages:
+            async with contextlib.aclosing(pages(self._store, after, head.log_id)) as past:
+                async for batch in past:
                     after = batch.events[-1].position
                     yield batch
             async with contextlib.aclosing(self._live(after, head.log_id)) as live:
@@ -92,25 +127,13 @@ class Feed:
                     after = batch.events[-1].position if batch.events else after
                     yield batch
 
-    async def _pages(self, after: int, log_id: str) -> AsyncGenerator[Batch, None]:
-        """The record up to its head; the next page is fetched while the last one is worked on."""
-        fetching = asyncio.create_task(self._store.read_all(after, PAGE))
-        try:
-            while events := await fetching:
-                after = events[-1].position
-                fetching = asyncio.create_task(self._store.read_all(after, PAGE))
-                yield Batch(log_id, tuple(events), after)
-        finally:
-            fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
-
     async def _live(self, after: int, log_id: str) -> AsyncGenerator[Batch, None]:
         """The bus while it serves; without it, one look at the record per hint or second."""
         reader = await self._open(log_id, after)
         if reader is None:
             until = self._clock.monotonic() + BUS_RETRY_SECONDS
             while self._clock.monotonic() < until:
-                await self._wake.wait(QUIET_SECONDS)
+                await self._wake.wait(self._quiet)
                 batch = await self._look(after, log_id)
                 after = batch.events[-1].position if batch.events else after
                 yield batch
@@ -132,8 +155,8 @@ class Feed:
                 yield Batch(log_id, tuple(events), after)
                 heard = self._clock.monotonic()
                 continue
-            await self._wake.wait(QUIET_SECONDS)
-            if self._clock.monotonic() - heard >= QUIET_SECONDS:
+            await self._wake.wait(self._quiet)
+            if self._clock.monotonic() - heard >= self._quiet:
                 # Nothing comes: maybe there is nothing, maybe no relay is running.
                 batch = await self._look(after, log_id)
                 if batch.events:
@@ -155,4 +178,6 @@ class Feed:
         if head.log_id != log_id:
             raise HistoryChanged(f"{log_id} became {head.log_id}")
         events = await self._store.read_all(after, PAGE) if head.position > after else []
+        if len(events) == PAGE:
+            self._wake.set()  # there may be more
         return Batch(log_id, tuple(events), max(head.position, after))

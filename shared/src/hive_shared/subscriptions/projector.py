@@ -32,7 +32,7 @@ from hive_shared.projection import (
     Status,
     Stopped,
 )
-from hive_shared.subscriptions.feed import Batch, Feed, HistoryChanged
+from hive_shared.subscriptions.feed import Batch, Batches, HistoryChanged
 from hive_shared.subscriptions.place import Place
 from hive_shared.telemetry import Attribute
 from hive_shared.telemetry import batch as step_of_many
@@ -70,7 +70,7 @@ class Projector:
         pool: asyncpg.Pool,
         schema: str,
         projection: Projection,
-        feed: Feed,
+        feed: Batches,
         store: EventStore,
         clock: Clock,
     ) -> None:

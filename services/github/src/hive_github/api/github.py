@@ -30,6 +30,7 @@ from hive_github.api.errors import (
 from hive_github.api.identity import Identity, Issued, identity
 from hive_github.api.limits import Urgency, is_limited
 from hive_github.api.throttle import Throttle
+from hive_github.api.waiting import urgency
 from hive_github.credentials import Credentials
 from hive_shared.clock import Clock
 from hive_shared.telemetry import Attribute, inner
@@ -101,7 +102,6 @@ class Github:
         body: object = None,
         query: Mapping[str, str | int] | None = None,
         content: bool = False,
-        urgency: Urgency = "background",
         accept: str = "application/vnd.github+json",
     ) -> Answer:
         """One call. `path` begins with a slash, its parts are escaped.
@@ -115,9 +115,10 @@ class Github:
         headers = {"Accept": accept}
         if etag:
             headers["If-None-Match"] = etag
-        cost = 1 if method == "GET" else 5
-        async with self._in_turn(installation, urgency, is_write=method != "GET"):
-            await self._throttle.enter(installation, "core", cost, content=content, urgency=urgency)
+        cost, for_whom = 1 if method == "GET" else 5, urgency()
+        enter = self._throttle.enter
+        async with self._in_turn(installation, for_whom, is_write=method != "GET"):
+            await enter(installation, "core", cost, content=content, urgency=for_whom)
             answer = await self._send(method, str(url), installation, headers, body)
             await self._throttle.observe(
                 installation, "core", answer.status, answer.headers, answer.body
@@ -130,11 +131,9 @@ class Github:
             self._remember(key, answer)
         return answer
 
-    async def get(
-        self, path: str, installation: int, *, urgency: Urgency = "background", **query: str | int
-    ) -> Any:
+    async def get(self, path: str, installation: int, **query: str | int) -> Any:
         """The JSON of a GET. Raises GithubError."""
-        return (await self.rest("GET", path, installation, query=query, urgency=urgency)).json()
+        return (await self.rest("GET", path, installation, query=query)).json()
 
     async def pages(
         self, path: str, installation: int, *, of: str = "", **query: str | int
@@ -157,7 +156,7 @@ class Github:
         """Gives what a GET answers away piece by piece: it may be larger than any memory. It ends
         after MAX_FLOW bytes or FLOW_SECONDS. Raises GithubError.
         """
-        await self._throttle.enter(installation, "core", 1, content=False, urgency="background")
+        await self._throttle.enter(installation, "core", 1, content=False, urgency=urgency())
         headers = {"Authorization": await self.identity.authorization(installation)}
         url, size = self.places.api + path, 0
         until = self._clock.monotonic() + FLOW_SECONDS
@@ -188,14 +187,13 @@ class Github:
         installation: int,
         *,
         content: bool = False,
-        urgency: Urgency = "background",
     ) -> Any:
         """The `data` of an answer. Raises GithubError."""
         is_write = query.lstrip().startswith("mutation")
-        cost = 5 if is_write else 1
+        cost, for_whom = 5 if is_write else 1, urgency()
         enter, body = self._throttle.enter, {"query": query, "variables": variables}
-        async with self._in_turn(installation, urgency, is_write=is_write):
-            await enter(installation, "graphql", cost, content=content, urgency=urgency)
+        async with self._in_turn(installation, for_whom, is_write=is_write):
+            await enter(installation, "graphql", cost, content=content, urgency=for_whom)
             answer = await self._send("POST", self.places.graphql, installation, {}, body)
             status = 429 if is_limited(answer.body) else answer.status
             await self._throttle.observe(
@@ -274,7 +272,10 @@ class Github:
         return Answer(answer.status_code, answer.content, dict(answer.headers.items()))
 
     async def _issue(self, installation: int, signed: str) -> Issued:
-        """A token for an installation; its limits are the App's own. Raises GithubError."""
+        """A token for an installation; its limits are the App's own. Raises GithubError.
+
+        Whoever needs it, others wait for it behind.
+        """
         url = f"{self.places.api}/app/installations/{installation}/access_tokens"
         self._expect_taken(APP)
         await self._throttle.enter(APP, "core", 5, content=False, urgency="person")

@@ -4,7 +4,8 @@
     secondary   900 points a minute (a read 1, a write 5), 80 new contents a minute and 500 an hour;
                 GitHub says so by 403 or 429, and those who go on are banned for longer
 
-The hive stays below: background work leaves a part to what a person waits for.
+The hive stays below: background work leaves a part to what missions wait for, and both leave one to
+what a person waits for (`waiting`).
 Source: docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api.
 """
 
@@ -15,17 +16,18 @@ import msgspec
 
 from hive_contracts.github.repository import Pool
 
-Urgency = Literal["background", "person"]
-"""`person`: somebody waits for it."""
+Urgency = Literal["background", "work", "person"]
+"""`person`: somebody waits for it. `work`: a mission does."""
+URGENCIES: Final[tuple[Urgency, ...]] = ("background", "work", "person")
 
-POINTS_A_MINUTE: Final[dict[Urgency, int]] = {"background": 600, "person": 800}
-CONTENT_A_MINUTE: Final[dict[Urgency, int]] = {"background": 60, "person": 75}
-CONTENT_AN_HOUR: Final[dict[Urgency, int]] = {"background": 420, "person": 480}
+POINTS_A_MINUTE: Final[dict[Urgency, int]] = {"background": 600, "work": 700, "person": 800}
+CONTENT_A_MINUTE: Final[dict[Urgency, int]] = {"background": 60, "work": 68, "person": 75}
+CONTENT_AN_HOUR: Final[dict[Urgency, int]] = {"background": 420, "work": 450, "person": 480}
 WRITE_APART_MS: Final = 1000
-"""Between two writes of background work in one installation, however many replicas write.
+"""Between two writes of one urgency, but for people's, however many replicas write there.
 Source: docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api."""
 RESERVED: Final = 0.05
-"""Of the hour's requests: with fewer left, background work waits for the reset."""
+"""Of the hour's requests: with fewer left, all but people wait for the reset."""
 SECONDARY_SECONDS: Final = 60.0
 """Where GitHub names no time; doubled each time that it refuses again."""
 SECONDARY_MOST: Final = 3600.0

@@ -4,7 +4,7 @@
                 │no, or soon over
                 ├── points and contents of the last minute and hour, counted for all; after a
                 │   secondary limit half as many, for an hour
-                ├── a write of background work takes its turn: one a second
+                ├── a write that no person waits for takes its turn: one a second
                 └──▶ go on
 
     observe ◀── every answer: a limit that it tells of closes the pool for all, until its end
@@ -120,8 +120,9 @@ class Throttle:
             await self._count(installation, "contents", 1, cautious(hourly, strikes), 3600)
         points = cautious(POINTS_A_MINUTE[urgency], strikes)
         await self._count(installation, f"points:{pool}", cost, points, 60)
-        if cost > 1 and urgency == "background":
-            ms = await self._counters.turn(f"{installation}:write", WRITE_APART_MS)
+        if cost > 1 and urgency != "person":
+            # Of its own kind: what a mission waits for does not stand behind what nobody waits for.
+            ms = await self._counters.turn(f"{installation}:write:{urgency}", WRITE_APART_MS)
             await self._pause(ms / 1000, "writes are spread")
         # Much may have happened while it waited, and whoever counts is told of it.
         await self._open(installation, pool, urgency)
@@ -163,7 +164,7 @@ class Throttle:
 
     async def _open(self, installation: int, pool: Pool, urgency: Urgency) -> None:
         keys = [f"{installation}:{pool}"]
-        if urgency == "background":
+        if urgency != "person":
             keys.append(f"{installation}:{pool}:reserve")
         while ms := await self._closed(keys):
             await self._pause(ms / 1000, "GitHub's limit is reached")

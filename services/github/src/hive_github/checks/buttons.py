@@ -92,7 +92,7 @@ class Buttons:
     async def _refusal(self, pressed: Pressed) -> str:
         path = repository_path(pressed.full_name, "/collaborators/{}/permission", pressed.login)
         try:
-            told = await self._github.get(path, pressed.installation, urgency="person")
+            told = await self._github.get(path, pressed.installation)
         except (NotFound, Forbidden) as error:
             return f"what {pressed.login} may do there cannot be seen: {error.message}"
         if {told.get("permission"), told.get("role_name")} & MAY:

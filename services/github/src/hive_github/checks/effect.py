@@ -24,6 +24,7 @@ from hive_contracts.task import (
     TaskFailed,
 )
 from hive_github.api.errors import Limited
+from hive_github.api.waiting import waited_for
 from hive_github.wishes import Wishes
 from hive_shared.clock import Clock
 from hive_shared.subscriptions.effects import PutOff
@@ -83,8 +84,11 @@ class CheckWork:
         if early > 0:
             raise PutOff(early, "checks are written together")
         position = self._position
+        # Of what came of a button somebody wants to read.
+        is_persons = event.type == ButtonPressed.__name__
         try:
-            done = await self._shows.show(mission_id, effect_id, anew=category != "task")
+            with waited_for("person" if is_persons else "background"):
+                done = await self._shows.show(mission_id, effect_id, anew=category != "task")
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
         self._turns[mission_id] = (self._clock.monotonic(), position if done else seen)

@@ -33,6 +33,7 @@ from hive_contracts.plan import ON_GITHUB
 from hive_contracts.submit import Accepted, Submission, Submittable
 from hive_contracts.task import ApproveGate, RejectGate
 from hive_github.api.errors import Forbidden, Limited, NotFound, Refused, Unauthenticated
+from hive_github.api.waiting import waited_for
 from hive_github.deciders.issue import Issue
 from hive_github.issues.comment import answer, answer_marker, usage
 from hive_github.issues.launch import Launching, Unlaunchable
@@ -96,7 +97,7 @@ class Obedience:
         if asked.ask in state.answered:
             return
         try:
-            with until_let_in():
+            with waited_for("person"), until_let_in():
                 await self._carry_out(asked, state, effect_id, event.meta.traceparent)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
@@ -110,7 +111,7 @@ class Obedience:
         """Raises GithubError, GitError, ArtifactError, StoreError, Unanswered: tried again."""
         try:
             at = await self._looks.repository(
-                asked.place.repository, effect_id, "person", known=asked.place.installation
+                asked.place.repository, effect_id, known=asked.place.installation
             )
             place = msgspec.structs.replace(
                 asked.place, repository=at.full_name, installation=at.installation

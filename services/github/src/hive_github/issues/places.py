@@ -18,5 +18,5 @@ class IssuePlaces:
         name, installation = origin.issue.partition("#")[0], 0
         if seen is not None:
             name, installation = seen.full_name, seen.installation
-        at = await self._looks.repository(name, cause, "person", known=installation)
+        at = await self._looks.repository(name, cause, known=installation)
         return IssuePlace(at.repository_id, at.full_name, int(number), at.installation)

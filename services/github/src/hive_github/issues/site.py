@@ -77,7 +77,7 @@ class Site:
         """Who changed the issue's text or title since then, in seconds since 1970."""
         owner, _, name = place.repository.partition("/")
         variables = {"owner": owner, "name": name, "number": place.number}
-        told = await self._github.graphql(EDITED, variables, place.installation, urgency="person")
+        told = await self._github.graphql(EDITED, variables, place.installation)
         issue = told["repository"]["issue"]
         found = set()
         if issue["lastEditedAt"] and moment(issue["lastEditedAt"]) >= since:
@@ -90,7 +90,7 @@ class Site:
     async def may_write(self, place: IssuePlace, login: str) -> bool:
         path = repository_path(place.repository, "/collaborators/{}/permission", login)
         try:
-            told = await self._github.get(path, place.installation, urgency="person")
+            told = await self._github.get(path, place.installation)
         except NotFound:
             return False
         return told.get("permission") in WRITERS
@@ -98,7 +98,7 @@ class Site:
     async def head(self, place: IssuePlace, branch: str) -> str:
         """The commit that a branch ends in. Raises NotFound."""
         path = repository_path(place.repository, "/branches/{}", branch)
-        told = await self._github.get(path, place.installation, urgency="person")
+        told = await self._github.get(path, place.installation)
         return str(told["commit"]["sha"])
 
     async def repository_file(self, place: IssuePlace, commit: str = "") -> str:
@@ -152,7 +152,7 @@ class Site:
         """A new comment; its number."""
         answer = await self._github.rest(
             "POST", _issue(place, "/comments"), place.installation, body={"body": text},
-            content=True, urgency="person",
+            content=True,
         )  # fmt: skip
         return int(answer.json()["id"])
 

@@ -9,19 +9,23 @@ in the record, neither does a restart.
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from hive_github.merging.ends import Ends
+
 
 class Grace:
-    def __init__(self, seconds: float, now: Callable[[], Awaitable[datetime]]) -> None:
-        """`now` is the database's time."""
+    def __init__(self, seconds: float, now: Callable[[], Awaitable[datetime]], ends: Ends) -> None:
+        """`now` is the database's time; `ends` looks at a mission again once its time is over."""
         self._time = timedelta(seconds=seconds)
         self._now = now
+        self._ends = ends
 
-    async def until(self, since: datetime) -> str:
+    async def until(self, mission_id: str, since: datetime) -> str:
         """When it is over, for people, to the second; empty where it is. Raises StoreError.
 
         It has to be the same as long as it is not over: it is recorded once.
         """
         end = since + self._time
-        if not self._time or await self._now() >= end:
+        if not self._time or (left := (end - await self._now()).total_seconds()) <= 0:
             return ""
+        self._ends.expect(mission_id, left)
         return f"{end.astimezone(UTC) + timedelta(seconds=1):%H:%M:%S} UTC"

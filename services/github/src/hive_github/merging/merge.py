@@ -109,7 +109,8 @@ class Merger:
         wanted = await required(self._github, at, told["base"]["ref"])
         until = ""
         if not wanted.of_others:
-            until = await self._grace.until(await self._records.moved_at(mission_id))
+            since = await self._records.moved_at(mission_id)
+            until = await self._grace.until(mission_id, since)
         reviews = [each async for each in self._github.pages(f"{path}/reviews", at.installation)]
         return Standing(
             head,

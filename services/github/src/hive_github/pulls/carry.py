@@ -223,7 +223,7 @@ class Carrier:
                 "which repository on GitHub is meant is not known",
                 f"hive pr {story.name} --repository owner/name",
             )
-        at = await self._looks.repository(name, cause, "person", known=installation)
+        at = await self._looks.repository(name, cause, known=installation)
         if at.archived:
             raise Stuck(f"{at.full_name} is archived", "take it out of the archive, then: hive pr")
         if not at.may_push:
@@ -252,7 +252,7 @@ class Carrier:
         """One that is open for the branch already: a crash came before it was recorded."""
         owner = at.full_name.partition("/")[0]
         found = await self._github.get(
-            repository_path(at.full_name, "/pulls"), at.installation, urgency="person",
+            repository_path(at.full_name, "/pulls"), at.installation,
             head=f"{owner}:{branch}", state="open",
         )  # fmt: skip
         # An unknown head lists every pull request.
@@ -294,9 +294,7 @@ class Carrier:
         return await self._post(path, at.installation, {**body, "draft": False})
 
     async def _post(self, path: str, installation: int, body: object) -> dict[str, Any]:
-        answer = await self._github.rest(
-            "POST", path, installation, body=body, content=True, urgency="person"
-        )
+        answer = await self._github.rest("POST", path, installation, body=body, content=True)
         told: dict[str, Any] = answer.json()
         return told
 
@@ -354,9 +352,7 @@ class Carrier:
         if seen.state != "open" or not seen.draft:
             return
         try:
-            await self._github.graphql(
-                READY, {"id": state.opened.node}, at.installation, urgency="person"
-            )
+            await self._github.graphql(READY, {"id": state.opened.node}, at.installation)
         except (Invalid, NotFound) as error:
             raise Stuck(f"it stays a draft: {error.message}", "make it ready on GitHub") from error
         ready = msgspec.structs.replace(seen, draft=False)

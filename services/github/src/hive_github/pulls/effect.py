@@ -24,6 +24,7 @@ from hive_contracts.mission import (
 from hive_contracts.subjects import split_stream
 from hive_contracts.task import CheckAwaited
 from hive_github.api.errors import Limited
+from hive_github.api.waiting import waited_for
 from hive_shared.subscriptions.effects import PutOff
 
 REMEMBERED: Final = 10_000
@@ -86,8 +87,11 @@ class PullRequests:
             awaited = decode(event)
             assert isinstance(awaited, CheckAwaited)
             mission_id = awaited.mission_id
+        # Of the requests only those come here that somebody made with `hive pr`.
+        is_persons = event.type == PullRequestRequested.__name__
         try:
-            await self._carrier.carry(mission_id, effect_id)
+            with waited_for("person" if is_persons else "work"):
+                await self._carrier.carry(mission_id, effect_id)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error
 

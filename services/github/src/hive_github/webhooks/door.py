@@ -9,6 +9,7 @@ The signature is checked over the raw bytes, before anything in them is looked a
 own, as it is the one door of the hive that the outside must reach: nothing else answers here.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -28,6 +29,8 @@ from hive_shared.handling import Handling
 MAX_BODY: Final = 25 * 1024 * 1024
 """Bytes: GitHub sends nothing larger."""
 PATH: Final = "/webhooks"
+HINT_SECONDS: Final = 0.1
+"""Between two times that others are told to work on what came: the door comes first."""
 REFUSED: Final = 400
 """Answers from this one on say that a delivery was not taken."""
 
@@ -52,7 +55,10 @@ class WebhookDoor:
         taken: Callable[[], None],
         monotonic: Callable[[], float],
     ) -> None:
-        """`taken` is called after each delivery that was recorded."""
+        """`taken` is called once deliveries were recorded, for all of a moment together."""
+        self._monotonic = monotonic
+        self._hinted = float("-inf")
+        self._later: asyncio.TimerHandle | None = None
         self.handling = Handling("webhook", monotonic, "call")
         self._deliveries = deliveries
         self._secret = secret
@@ -101,8 +107,23 @@ class WebhookDoor:
             _log.warning("delivery %s could not be stored: %s", coming.delivery_id, error)
             return _error(503, "unavailable", "it could not be stored; deliver it again")
         if is_new:
-            self._taken()
-        return _json(202 if is_new else 200, {"delivery": coming.delivery_id, "new": is_new})
+            self._hint()
+        # Without a body the answer is one piece for the socket, and the status says it all.
+        return Response(status_code=202 if is_new else 200)
+
+    def _hint(self) -> None:
+        """At once after a silence; of many that follow each other for those that came meanwhile."""
+        now = self._monotonic()
+        if now < self._hinted + HINT_SECONDS:
+            if self._later is None:
+                in_time = self._hinted + HINT_SECONDS - now
+                self._later = asyncio.get_running_loop().call_later(in_time, self._tell)
+            return
+        self._tell()
+
+    def _tell(self) -> None:
+        self._later, self._hinted = None, self._monotonic()
+        self._taken()
 
 
 def _json_of(request: Request, body: bytes) -> bytes:

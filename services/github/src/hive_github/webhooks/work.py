@@ -11,10 +11,11 @@ from hive_contracts.github.check import CheckPlace
 from hive_contracts.github.delivery import DeliveryReceived, FinishDelivery
 from hive_contracts.github.places import Places
 from hive_github.api.errors import Forbidden, Limited, NotFound
+from hive_github.api.limits import Urgency
+from hive_github.api.waiting import waited_for
 from hive_github.checks.buttons import Pressed
 from hive_github.issues.look import IssueLooks
 from hive_github.look import Looks, NoAccess, until_let_in
-from hive_github.records import Records
 from hive_github.views.reader import Ours, Views
 from hive_github.webhooks.deliveries import Deliveries
 from hive_github.webhooks.meaning import (
@@ -59,6 +60,11 @@ class Reacting(Protocol):
         ...
 
 
+def _by(at: Touched) -> Urgency:
+    """Who waits for what follows: a command or a button is somebody's, a queue holds up people."""
+    return "person" if isinstance(at, IssueTouched | ButtonTouched | GroupAsked) else "work"
+
+
 class DeliveryWork:
     """An Effect (see `hive_shared.subscriptions.effects`)."""
 
@@ -67,7 +73,6 @@ class DeliveryWork:
     def __init__(
         self,
         deliveries: Deliveries,
-        records: Records,
         views: Views,
         rows: Progress,
         looks: Looks,
@@ -77,7 +82,6 @@ class DeliveryWork:
     ) -> None:
         """`rows` says how far the views are."""
         self._deliveries = deliveries
-        self._records = records
         self._views = views
         self._rows = rows
         self._looks = looks
@@ -96,8 +100,7 @@ class DeliveryWork:
         await self._rows.wait_for(event.position, ROWS_SECONDS)
         outcome, reason = await self._work(received, effect_id)
         done = FinishDelivery(received.delivery_id, outcome, reason)
-        await self._records.tell(done, effect_id)
-        await self._deliveries.worked(received.delivery_id)
+        await self._deliveries.finish(received, done, effect_id, event.meta.traceparent)
 
     async def _work(self, received: DeliveryReceived, cause: str) -> tuple[Outcome, str]:
         body = await self._deliveries.body(received.delivery_id)
@@ -118,7 +121,7 @@ class DeliveryWork:
     async def _look(self, at: Touched, cause: str) -> str:
         """Why nothing follows from it; empty where something was looked at. Raises PutOff."""
         try:
-            with until_let_in():
+            with waited_for(_by(at)), until_let_in():
                 return await self._looked(at, cause)
         except Limited as error:
             raise PutOff(error.seconds, str(error)) from error

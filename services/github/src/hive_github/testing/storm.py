@@ -1,4 +1,4 @@
-"""`python -m hive_github.api.storm`: many clients at one installation at once, for `hive bench`.
+"""`python -m hive_github.testing.storm`, for `hive bench`: many clients at one installation.
 
 Each of them reads an issue and comments on it. They share the throttle, in as many replicas as told
 (each with connections and counters of its own, as processes have); with `--naive` they do the same
@@ -21,6 +21,7 @@ from hive_github.api.errors import GithubError, Limited
 from hive_github.api.github import Github, Method, connection
 from hive_github.api.limits import Urgency, limit_in
 from hive_github.api.throttle import Known, Throttle
+from hive_github.api.waiting import waited_for
 from hive_github.credentials import AppCredentials
 from hive_shared.clock import Clock, SystemClock
 
@@ -71,10 +72,9 @@ async def storm(told: argparse.Namespace, clock: Clock) -> dict[str, int]:
         """False where it had to wait."""
         nonlocal waits
         try:
-            await github.rest(
-                method, path, told.installation, body=body, content=body is not None,
-                urgency="person",
-            )  # fmt: skip
+            with waited_for("person"):
+                content = body is not None
+                await github.rest(method, path, told.installation, body=body, content=content)
         except Limited as limited:
             waits += 1
             await clock.sleep(max(min(limited.seconds, until - clock.monotonic()), 0.0))
@@ -109,7 +109,7 @@ async def storm(told: argparse.Namespace, clock: Clock) -> dict[str, int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m hive_github.api.storm")
+    parser = argparse.ArgumentParser(prog="python -m hive_github.testing.storm")
     parser.add_argument("--url", required=True, help="of GitHub's pages")
     parser.add_argument("--app", type=int, required=True, metavar="NUMBER")
     parser.add_argument("--key", type=Path, required=True, help="the App's")
