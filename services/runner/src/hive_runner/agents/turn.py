@@ -23,7 +23,7 @@ from hive_runner.agents.traced import turn_span, used
 from hive_runner.agents.transcript import Told, Transcript
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed, plain
 from hive_runner.processes.process_group import Ended
-from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how
+from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how, left_over
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
 
@@ -40,6 +40,8 @@ class Turn(msgspec.Struct, frozen=True):
     output: ArtifactRef | None
     agent: AgentRun | None
     """None for a plain command."""
+    left_over: int = 0
+    """Processes that it left at work, and that were ended."""
 
 
 def reason_file(job: Job) -> Path:
@@ -134,7 +136,7 @@ async def _take_turn(job: Job, file: RepositoryFile) -> Turn:
             failure.kind, failure.detail, tail=tail, output=output,
             retry_after=failure.retry_after, agent=run,
         )  # fmt: skip
-    return Turn(output, run)
+    return Turn(output, run, ended.left_over if ended is not None else 0)
 
 
 def _guide(tree: Path) -> str:
@@ -285,7 +287,8 @@ def _failure(
     if not by_itself:
         return Failure("timeout", f"{who} {how(ended)}")
     said = f": {told.error}" if told.error else ""
-    return Failure("agent", f"{who} {how(ended)}{said}")
+    also = f"; {left_over(ended)}" if ended.left_over else ""
+    return Failure("agent", f"{who} {how(ended)}{said}{also}")
 
 
 def _log_in(agent: Agent, command: str) -> str:
