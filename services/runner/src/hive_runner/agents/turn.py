@@ -23,6 +23,7 @@ from hive_runner.agents.traced import turn_span, used
 from hive_runner.agents.transcript import Told, Transcript
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed, plain
 from hive_runner.processes.process_group import Ended
+from hive_runner.steps.absent import absent
 from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how, left_over
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
@@ -286,6 +287,8 @@ def _failure(
         return Failure("limit", f"{who} waited for its provider", retry_after=profile.limit_wait)
     if not by_itself:
         return Failure("timeout", f"{who} {how(ended)}")
+    if not agent.name and (lacks := absent(ended.exit_code, told.lines, job.place.options.name)):
+        return Failure("permanent", f"{who} {how(ended)}: {lacks}")
     said = f": {told.error}" if told.error else ""
     also = f"; {left_over(ended)}" if ended.left_over else ""
     return Failure("agent", f"{who} {how(ended)}{said}{also}")

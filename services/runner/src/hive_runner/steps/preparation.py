@@ -23,6 +23,7 @@ from hive_runner.repositories.caches import Use
 from hive_runner.repositories.copies import Copies
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.workspace import Workspace
+from hive_runner.steps.absent import absent
 from hive_runner.steps.job import SHELL, Job, how, left_over
 from hive_runner.unhurried import unhurried
 from hive_shared.telemetry import span
@@ -159,9 +160,11 @@ async def _set_up(job: Job, file: RepositoryFile, notes: tuple[str, ...]) -> boo
     finally:
         output.close()
     if ended.reason != "exit" or ended.exit_code != 0:
+        lacks = absent(ended.exit_code, tail.splitlines(), job.place.options.name)
+        why = f"the set-up `{file.setup_command}` {how(ended)}{f': {lacks}' if lacks else ''}"
         raise failed(
             "infrastructure",
-            ". ".join((f"the set-up `{file.setup_command}` {how(ended)}", *notes)),
+            ". ".join((why, *notes)),
             tail=tail,
             output=job.workspace.setup_output,
             set_up=how(ended) if ended.reason == "exit" else ended.reason,
