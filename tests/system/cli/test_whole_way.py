@@ -227,9 +227,7 @@ def test_a_wrong_token_is_one_clear_error(
 def test_a_command_that_is_not_there_is_not_tried_again_and_the_screen_says_what_to_do(
     hive: Command, repository: Path
 ) -> None:
-    (repository / "m.yaml").write_text(
-        "mission: absent\nattempts: 3\ntasks: {go: {run: no-such-command --now}}\n"
-    )
+    (repository / "m.yaml").write_text("mission: absent\nattempts: 3\nrun: no-such-command --now\n")
     ran = hive("run", "m.yaml", "--repo", str(repository))
     assert ran.exit_code == 1, ran.output
     said = " ".join(ran.output.split())
