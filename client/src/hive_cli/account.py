@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from hive_cli.harmless import harmless
+from hive_cli.screen import left_over
 from hive_cli.spending import dollars, tokens
 from hive_contracts import mission, task
 from hive_contracts.budget import Budget
@@ -140,6 +141,8 @@ class _Teller:
                 yield f"{name} asks: {harmless(question.text)}", False
             case task.QuestionAnswered(by=by, text=text):
                 yield f"{by} answered {name}: {text}", False
+            case task.AttemptSucceeded(result=WorkDone(left_over=number)) if number:
+                yield f"{name}: {left_over(number)}", True
             case task.TaskReopened(failure=failure):
                 yield f"{name} is done again on the newer branch: {said(failure)}", True
             case task.TaskSucceeded(result=WorkDone(no_change=reason)) if reason:

@@ -44,7 +44,9 @@ def _text(path: Path, name: str, where: str) -> str:
             )
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"the prompt file {name!r} is not UTF-8 text", where) from error
+        raise FileProblem(
+            f"the prompt file {name!r} is not UTF-8 text", where, "save it as UTF-8"
+        ) from error
     except OSError as error:
         raise FileProblem(
             f"the prompt file {name!r} cannot be read: {error.strerror}",

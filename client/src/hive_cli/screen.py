@@ -333,7 +333,14 @@ def _outcome(task: mission_pb2.TaskView) -> str:
     if done.no_change:
         return f"nothing to change: {done.no_change}"
     changed = f"{files(done.files)} +{done.insertions} −{done.deletions}" if done.commit else ""
-    return f"{changed}{' merged' if task.merged else ''}"
+    also = f", {left_over(done.left_over)}" if done.left_over else ""
+    return f"{changed}{' merged' if task.merged else ''}{also}"
+
+
+def left_over(number: int) -> str:
+    """What a command left at work."""
+    were = "process was left over, and was" if number == 1 else "processes were left over, and were"
+    return f"{number} {were} ended"
 
 
 def _waiting_phase(phase: mission_pb2.PhaseView) -> Text:
@@ -393,7 +400,8 @@ def files(number: int) -> str:
 
 
 def remarkable(results: list[plan_pb2.WorkDone]) -> list[str]:
-    """What of the merged work a person should look at: changed tests, protected paths."""
+    """What of the merged work a person should look at: changed tests, protected paths, processes
+    that outlived their command."""
     tests = [change for result in results for change in result.tests]
     lines = [
         f"  ! a test was changed: {change.path} +{change.insertions} −{change.deletions}"
@@ -406,4 +414,6 @@ def remarkable(results: list[plan_pb2.WorkDone]) -> list[str]:
     if paths:
         others = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
         lines.append(f"  ! protected, changed with consent: {', '.join(paths[:FEW])}{others}")
+    if outlived := sum(result.left_over for result in results):
+        lines.append(f"  ! {left_over(outlived)}")
     return lines

@@ -161,7 +161,9 @@ def _text_of(path: Path) -> str:
             )
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise FileProblem(f"the file is not UTF-8 text: {error.reason}", str(path)) from error
+        raise FileProblem(
+            f"the file is not UTF-8 text: {error.reason}", str(path), "save it as UTF-8"
+        ) from error
     except OSError as error:
         raise FileProblem(
             f"the file cannot be read: {error.strerror}", str(path), "check its path"

@@ -85,7 +85,11 @@ def git(
     except FileNotFoundError:
         raise GitProblem("git is not installed", "PATH", "install git") from None
     except subprocess.TimeoutExpired as error:
-        raise GitProblem(f"git {arguments[0]} took too long", str(path)) from error
+        raise GitProblem(
+            f"git {arguments[0]} took too long",
+            str(path),
+            f"run `git {arguments[0]}` there to see what it waits for",
+        ) from error
     if check and done.returncode != 0:
         raise _problem(path, arguments[0], done.stderr)
     return done
@@ -161,4 +165,8 @@ def _problem(path: Path, command: str, said: str) -> GitProblem:
             str(path),
             "go into one, name one with --repo PATH, or make one: git init && git commit",
         )
-    return GitProblem(f"git {command} failed: {said.strip()[-500:]}", str(path))
+    return GitProblem(
+        f"git {command} failed: {said.strip()[-500:]}",
+        str(path),
+        "mend the repository: `git status` and `git fsck` there say what is wrong with it",
+    )

@@ -55,7 +55,7 @@ class Call:
     def __init__(self, written: object, where: str) -> None:
         """`where` is the call's name, for messages."""
         if not isinstance(written, Mapping):
-            raise FileProblem("a dictionary is expected", where)
+            raise FileProblem("a dictionary is expected", where, 'pass such as {"objective": "…"}')
         for key in written:
             if key not in _TEXTS | _LISTS:
                 raise FileProblem(f"unknown key {key!r}", where, nearest(str(key), _TEXTS | _LISTS))
@@ -147,7 +147,11 @@ class Call:
 
     def _text(self, value: object, key: str) -> str:
         if not isinstance(value, str) or not value.strip() or "\x00" in value:
-            raise FileProblem(f"`{key}` must be text, not {value!r:.60}", f"{self._where}: {key}")
+            raise FileProblem(
+                f"`{key}` must be text, not {value!r:.60}",
+                f"{self._where}: {key}",
+                "write text that is not empty",
+            )
         if len(value) > MAX_TEXT:
             raise FileProblem(
                 f"a text of {len(value):,} characters is too long",
@@ -161,7 +165,9 @@ class Call:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or len(items) > MAX_GATES:
             raise FileProblem(
-                f"`{key}` must be a list of at most {MAX_GATES} texts", f"{self._where}: {key}"
+                f"`{key}` must be a list of at most {MAX_GATES} texts",
+                f"{self._where}: {key}",
+                'pass such as ["…", "…"]',
             )
         return tuple(dict.fromkeys(self._text(item, key) for item in items))
 

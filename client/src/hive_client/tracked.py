@@ -23,7 +23,11 @@ def found(checkout: Checkout, globbed: Globbed) -> list[Item]:
                 check=False, extra=index,
             )  # fmt: skip
             if said.returncode != 0:
-                raise GitProblem(f"the glob cannot be used: {said.stderr.strip()}", "for_each")
+                raise GitProblem(
+                    f"the glob cannot be used: {said.stderr.strip()}",
+                    "for_each",
+                    "write such as src/*.py, relative to the repository's root",
+                )
             return [path for path in said.stdout.split("\0") if path]
 
         files = tracked(globs.file_pathspecs(globbed))

@@ -173,6 +173,8 @@ class WorkDone(Value, frozen=True, tag="work"):
     """None for a plain command."""
     made: Given | None = None
     """The file that the task was to make, its `output`."""
+    left_over: int = 0
+    """Processes that its command left at work, and that were ended."""
 
 
 class Asked(Value, frozen=True, tag="asked"):

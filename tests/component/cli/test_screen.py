@@ -200,6 +200,23 @@ def test_a_gate_that_ran_no_command_shows_what_it_asked_and_what_was_wrong() -> 
     assert "  gate   lag ✓ lag < 10, asked by the hive\n" in shown(screen.ending(mission)) + "\n"
 
 
+def test_processes_that_a_command_left_over_are_told_at_its_task_and_at_the_end() -> None:
+    results = [
+        plan_pb2.WorkDone(commit="a", files=1, insertions=2, left_over=left) for left in (1, 0, 2)
+    ]
+    tasks = [
+        task(f"t{n}", "succeeded", merged=True, result=result) for n, result in enumerate(results)
+    ]
+    mission = mission_pb2.Mission(
+        summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"), tasks=tasks
+    )
+    said = shown(screen.ending(mission))
+    assert said.endswith("  ! 3 processes were left over, and were ended")
+    row = "1 file +2 −0 merged, 1 process was left over, and was ended"
+    assert row in screen.change_line(tasks[0])
+    assert screen.change_line(tasks[1]).endswith("1 file +2 −0 merged")
+
+
 def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
     changed = [plan_pb2.FileChange(path=f"tests/test_{n}.py", insertions=12) for n in range(10)]
     result = plan_pb2.WorkDone(

@@ -30,6 +30,7 @@ from hive_contracts.task import (
     ApprovalRefused,
     ApprovalRequested,
     AttemptFailed,
+    AttemptSucceeded,
     GatesJudged,
     HandoverLost,
     ItemsReported,
@@ -120,6 +121,10 @@ def planned(kind: Any = "work") -> TaskPlanned:
         (
             TaskSucceeded(T, M, 1, WorkDone(no_change="all is well")),
             "build/limiter had nothing to change: all is well",
+        ),
+        (
+            AttemptSucceeded(T, 1, WorkDone("c" * 40, left_over=1)),
+            "build/limiter: 1 process was left over, and was ended",
         ),
         (TaskTold(T, "mind the clock", "ann"), "ann told build/limiter: mind the clock"),
         (TaskTaken(T, 2, "ann", None, 1), "ann took build/limiter over"),

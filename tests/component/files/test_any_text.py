@@ -59,6 +59,7 @@ def judge(text: str) -> None:
     assert time.process_time() - began < 1
     if isinstance(plan, FileProblem):
         assert plan.message
+        assert plan.remedy
         assert _PLACE.fullmatch(plan.where), plan.where
         return
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
@@ -114,7 +115,9 @@ def test_any_repository_file_is_one_or_a_problem(text: str) -> None:
         file = parse_repository(text, "fix.yaml")
     except FileProblem as problem:
         file = problem
-    assert not isinstance(file, FileProblem) or _PLACE.fullmatch(file.where), file.where
+    if isinstance(file, FileProblem):
+        assert _PLACE.fullmatch(file.where), file.where
+        assert file.remedy
 
 
 def _yaml(value: Any) -> str:

@@ -6,6 +6,7 @@ from hive_contracts.files.document import MAX_BYTES, FileProblem, parse_document
 def refusal(text: str) -> FileProblem:
     with pytest.raises(FileProblem) as caught:
         parse_document(text, "fix.yaml")
+    assert caught.value.remedy
     return caught.value
 
 

@@ -18,7 +18,7 @@ PHASES = "mission: x\nphases:\n"
 def plan_of(text: str, **options: Any) -> Plan:
     def read(name: str, where: str) -> str:
         if name not in PROMPTS:
-            raise FileProblem(f"{name} is not there", where)
+            raise FileProblem(f"{name} is not there", where, "write it")
         return PROMPTS[name]
 
     options = {"read_prompt": read, **options}
@@ -28,6 +28,7 @@ def plan_of(text: str, **options: Any) -> Plan:
 def problem_of(text: str, **options: Any) -> str:
     with pytest.raises(FileProblem) as caught:
         plan_of(text, **options)
+    assert caught.value.remedy
     return str(caught.value)
 
 

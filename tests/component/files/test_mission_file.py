@@ -39,6 +39,7 @@ def plan_of(text: str, file: RepositoryFile = FILE, **options: Any) -> Plan:
 def problem_of(text: str, file: RepositoryFile = FILE, **options: Any) -> str:
     with pytest.raises(FileProblem) as caught:
         plan_of(text, file, **options)
+    assert caught.value.remedy
     return str(caught.value)
 
 

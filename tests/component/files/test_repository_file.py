@@ -49,6 +49,7 @@ def test_mistakes_are_named_with_their_place(text: str, said: str) -> None:
     with pytest.raises(FileProblem) as caught:
         parse_repository(text, ".hive/repo.yaml")
     assert said in str(caught.value)
+    assert caught.value.remedy
 
 
 def test_all_that_a_worktree_gets_is_read() -> None:
@@ -94,6 +95,7 @@ def test_what_would_lead_out_of_the_repository_is_refused(text: str, said: str) 
     with pytest.raises(FileProblem) as caught:
         parse_repository(text, ".hive/repo.yaml")
     assert said in str(caught.value)
+    assert caught.value.remedy
 
 
 def test_some_paths_are_protected_unless_the_file_says_which() -> None:

@@ -406,6 +406,14 @@ def test_set_ups_that_fail_in_other_ways_or_not_in_a_row_are_tried_again() -> No
         assert isinstance(task.decide(state, ReportAttempt(T, 3, NO_SETUP))[-1], RetryScheduled)
 
 
+def test_a_set_up_that_took_too_long_uses_up_no_attempt() -> None:
+    late = Failure("infrastructure", "the set-up was ended after 900 s, its time-out", set_up="run")
+    state = state_after(planned(attempts=1), *begun(1))
+    again = task.decide(state, ReportAttempt(T, 1, late))[-1]
+    assert isinstance(again, RetryScheduled)
+    assert not again.counted
+
+
 def test_too_many_losses_in_a_row_end_the_task() -> None:
     losses = [LeaseLost(T, epoch, "gone") for epoch in range(1, retrying.MAX_UNCOUNTED)]
     given: list[AnyTaskEvent] = [planned(), *losses, leased(99)]

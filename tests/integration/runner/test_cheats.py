@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hive_cli.screen import remarkable
-from hive_contracts.outcome import Failure, Outcome, WorkDone
+from hive_contracts.outcome import Failure, GatesRun, Outcome, WorkDone
 from hive_contracts.plan import Timeouts
 from hive_contracts.v1 import plan_pb2
 from hive_contracts.wire import to_proto
@@ -264,7 +264,11 @@ async def test_a_push_by_path_is_refused_in_the_sandbox(boxed: Workshop, ground:
 
 ENDLESS = [
     ("sleep 600", Timeouts(run=0.6), "s, its time-out"),
-    ("trap '' TERM INT HUP; while :; do sleep 1; done", Timeouts(run=0.6), "its time-out"),
+    (
+        "trap '' TERM INT HUP; while :; do sleep 1; done",
+        Timeouts(run=0.6),
+        "its time-out; it did not end when told to, and was killed",
+    ),
     ("sleep 600", Timeouts(silence=0.6), "its time-out without output"),
     ("while :; do echo I am nearly done; done", Timeouts(run=1.0), "its time-out"),
 ]
@@ -324,12 +328,46 @@ async def test_a_flood_of_output_is_cut_and_says_so(ground: Source, tmp_path: Pa
     ],
     ids=["nohup", "a session of its own", "two forks", "deaf to signals"],
 )
-async def test_who_leaves_the_group_ends_with_the_attempt(
+async def test_who_leaves_the_group_ends_with_the_attempt_and_is_named(
     runner: Workshop, ground: Source, nap: str, script: str
 ) -> None:
     with nothing_left_behind(nap):
         work = f"echo 2 > src/retry.py; {script.format(nap=nap)} :"
-        assert isinstance(await outcome(runner, ground, work), WorkDone)
+        found = done(await outcome(runner, ground, work))
+        if runner.place.confinement.sandbox is None:  # else they end with it, uncounted
+            assert "left over, and w" in seen(found)
+
+
+async def test_who_leaves_processes_over_and_fails_is_told_of_them(
+    ground: Source, tmp_path: Path, nap: str
+) -> None:
+    workshop = Workshop(tmp_path / "data", kill_grace=0.2)
+    with nothing_left_behind(nap):
+        found = failure(await outcome(workshop, ground, f"setsid {nap} & exit 3"))
+    said = "the command ended with status 3; 1 process was left over, and was ended"
+    assert (found.kind, found.detail) == ("agent", said)
+
+
+@pytest.mark.parametrize("step", ["the set-up", "a gate"])
+async def test_what_a_set_up_or_a_gate_leaves_over_is_named_in_its_output(
+    ground: Source, tmp_path: Path, nap: str, step: str
+) -> None:
+    workshop = Workshop(tmp_path / "data", kill_grace=0.2)
+    daemon = f"setsid {nap} > /dev/null 2>&1 &"
+    if step == "the set-up":
+        ground.commit({".hive/repo.yaml": f"setup: {daemon}\n"})
+    asked = lease(ground, "gates", gates={"t": daemon if step == "a gate" else "true"})
+    with nothing_left_behind(nap):
+        found = await workshop.perform(asked)
+    assert isinstance(found, GatesRun)
+    output = found.results[0].output if step == "a gate" else found.setup
+    assert b"1 process was left over, and was ended]" in workshop.artifact(output)
+
+
+async def test_who_ends_what_it_began_leaves_nothing_over(ground: Source, tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path / "data", kill_grace=0.2)
+    script = "echo 2 > src/retry.py; sleep 60 & a=$!; sleep 60 & kill $a $!; wait; yes | head -1"
+    assert seen(await outcome(workshop, ground, script)) == ""
 
 
 # --- what is not contained

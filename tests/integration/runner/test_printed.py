@@ -44,6 +44,7 @@ async def test_nothing_printed_is_no_items(source: Source, workshop: Workshop) -
     [
         ("echo why >&2; exit 3", "agent", "ended with status 3"),
         ("kill -9 $$", "agent", "ended with status 137"),
+        ("no-such-command", "permanent", "`no-such-command` was not found on the machine of"),
         ("sleep 60", "timeout", "was ended after 1 s, its time-out"),
         ("echo src/a", "permanent", "line 1 of what the command of for_each printed"),
         ("echo '\"a\"'; echo '[1]'", "permanent", "line 2"),

@@ -54,6 +54,12 @@ CHEATS: Final = (
         waits=("tests/test_all.sh",),
     ),
     Cheat(
+        "skips a test",
+        "sed -i '1i echo skipped; exit 0' tests/test_retry.sh",
+        words=("a test was changed: tests/test_retry.sh +1 −0",),
+        waits=("tests/test_retry.sh",),
+    ),
+    Cheat(
         "changes what the gate's command runs",
         "printf 'test:\\n\\ttrue\\n' > Makefile",
         words=("a test was changed: Makefile (a gate runs it) +1 −1",),

@@ -224,6 +224,20 @@ def test_a_wrong_token_is_one_clear_error(
     assert error["remedy"]
 
 
+def test_a_command_that_is_not_there_is_not_tried_again_and_the_screen_says_what_to_do(
+    hive: Command, repository: Path
+) -> None:
+    (repository / "m.yaml").write_text("mission: absent\nattempts: 3\nrun: no-such-command --now\n")
+    ran = hive("run", "m.yaml", "--repo", str(repository))
+    assert ran.exit_code == 1, ran.output
+    said = " ".join(ran.output.split())
+    assert "status 127: `no-such-command` was not found on the machine of runner " in said
+    assert ": install it there, or let `setup` in .hive/repo.yaml install it" in said
+    why = hive("why", "absent-1").output
+    assert "it cannot go on as it is" in why
+    assert "tried again" not in why
+
+
 def test_the_first_screen_names_what_is_up(hive: Command, module_hive: RealHive) -> None:
     shown = hive("status")
     assert shown.exit_code == 0, shown.output

@@ -98,5 +98,7 @@ def _relaxed(text: str, path: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(bare)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise FileProblem(f"this is not valid JSON: {error}", path) from error
+        raise FileProblem(
+            f"this is not valid JSON: {error}", path, "correct it, or take the file out"
+        ) from error
     return entries(value)

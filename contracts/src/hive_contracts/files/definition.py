@@ -53,7 +53,9 @@ def check_definitions(definitions: Mapping[str, GateDefinition | str], places: P
                 f"the gate's name {name!r} is not allowed", where, "use 1 to 40 of a-z, 0-9 and -"
             )
         if not command_of(definition).strip():
-            raise FileProblem(f"the gate `{name}` has no command", where)
+            raise FileProblem(
+                f"the gate `{name}` has no command", where, "write one, or take the gate out"
+            )
         if isinstance(definition, GateDefinition):
             check_inside([definition.report], places.of("gates", name, "report"))
 

@@ -28,6 +28,8 @@ _REMEDIES: Final = {
     "that cannot start any token": "put the text in quotes",
     "expected <block end>": "look at the indentation, and at quotes around only a part of the text",
 }
+_CORRECT: Final = "correct the line: its indentation, its quotes, or a character that has a meaning"
+_FLATTER: Final = "write them flatter: no key of these files is so deep"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _TAG: Final = "tag:yaml.org,2002:"
 _PLAIN: Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
@@ -36,17 +38,16 @@ _PLAIN: Final = frozenset({"str", "int", "float", "bool", "null", "timestamp", "
 class FileProblem(Exception):
     """Something in a file that a person wrote cannot stand as it is."""
 
-    def __init__(self, message: str, where: str, remedy: str = "") -> None:
+    def __init__(self, message: str, where: str, remedy: str) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         """File and line, such as `fix.yaml:7`."""
         self.remedy = remedy
-        """What to do about it; empty where the message says it all."""
+        """What to do about it: every problem has one."""
 
     def __str__(self) -> str:
-        remedy = f" ({self.remedy})" if self.remedy else ""
-        return f"{self.where}: {self.message}{remedy}"
+        return f"{self.where}: {self.message} ({self.remedy})"
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ class Node(msgspec.Struct, frozen=True):
     def where(self) -> str:
         return f"{self.file}:{self.line}"
 
-    def problem(self, message: str, remedy: str = "") -> FileProblem:
+    def problem(self, message: str, remedy: str) -> FileProblem:
         return FileProblem(message, self.where, remedy)
 
 
@@ -78,7 +79,7 @@ def parse_document(text: str, where: str) -> Node:
         )
     tree = _compose(text, where)
     if tree is None:
-        raise FileProblem("the file is empty", where)
+        raise FileProblem("the file is empty", where, "begin with a `key: value` line")
     if not isinstance(tree, MappingNode):
         raise FileProblem(
             "the file must be a mapping of keys to values", where, "begin with a `key: value` line"
@@ -109,15 +110,15 @@ def _compose(text: str, where: str) -> object:
         raise FileProblem(message, place, _remedy(detail)) from error
     except YAMLError as error:
         detail = " ".join(str(error).split())
-        raise FileProblem(f"this is not valid YAML: {detail}", where) from error
+        raise FileProblem(f"this is not valid YAML: {detail}", where, _CORRECT) from error
     except Exception as error:
         # The library lets some broken texts through to Python's own errors: `"\\U00110000"`.
-        raise FileProblem(f"this is not valid YAML: {error}", where) from error
+        raise FileProblem(f"this is not valid YAML: {error}", where, _CORRECT) from error
 
 
 def _remedy(detail: str) -> str:
     """For what people trip over most."""
-    return next((remedy for sign, remedy in _REMEDIES.items() if sign in detail), "")
+    return next((remedy for sign, remedy in _REMEDIES.items() if sign in detail), _CORRECT)
 
 
 def _check_depth(text: str, where: str) -> None:
@@ -130,7 +131,11 @@ def _check_depth(text: str, where: str) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1
-            raise FileProblem(f"values are nested more than {MAX_DEPTH} deep", f"{where}:{line}")
+            raise FileProblem(_too_deep(), f"{where}:{line}", _FLATTER)
+
+
+def _too_deep() -> str:
+    return f"values are nested more than {MAX_DEPTH} deep"
 
 
 class _Converter:
@@ -160,7 +165,7 @@ class _Converter:
         for key, value in raw.value:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
-                raise self._problem(line, "a key must be plain text")
+                raise self._problem(line, "a key must be plain text", "write such as `name: value`")
             name = self._text(key, line)
             if name in first:
                 raise self._problem(
@@ -195,7 +200,7 @@ class _Converter:
                 "use fewer aliases",
             )
         if depth > MAX_DEPTH:
-            raise self._problem(line, f"values are nested more than {MAX_DEPTH} deep")
+            raise self._problem(line, _too_deep(), _FLATTER)
 
-    def _problem(self, line: int, message: str, remedy: str = "") -> FileProblem:
+    def _problem(self, line: int, message: str, remedy: str) -> FileProblem:
         return FileProblem(message, f"{self._file}:{line}", remedy)

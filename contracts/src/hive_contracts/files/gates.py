@@ -197,4 +197,6 @@ def _unlike(gate: Gate, taken: set[str], where: str) -> Gate:
         name = gate.name[: MAX_NAME - len(suffix)] + suffix
         if name not in taken:
             return msgspec.structs.replace(gate, name=name)
-    raise FileProblem("there are too many gates", where)
+    raise FileProblem(
+        "there are too many gates", where, "put several commands into one script, and run that"
+    )

@@ -25,7 +25,9 @@ def compile_source(entry: ForEachEntry, places: Places, path: Path) -> Listed | 
         )
     if not 0 <= entry.min <= entry.max <= 10_000:
         raise FileProblem(
-            "`min` and `max` of for_each must be in order and from 0 to 10000", places.of(*path)
+            "`min` and `max` of for_each must be in order and from 0 to 10000",
+            places.of(*path),
+            "write such as min: 1, max: 200",
         )
     if entry.glob is not None:
         return _globbed(entry, entry.glob, places, path)
@@ -50,7 +52,9 @@ def _globbed(entry: ForEachEntry, patterns: tuple[str, ...], places: Places, pat
 def _check_pattern(pattern: str, where: str) -> None:
     bare = pattern.removeprefix("!")
     if not bare:
-        raise FileProblem("a pattern of the glob is empty", where)
+        raise FileProblem(
+            "a pattern of the glob is empty", where, "write such as src/*.py, or take it out"
+        )
     if bare.startswith(("/", "~")) or ".." in PurePosixPath(bare).parts:
         raise FileProblem(
             f"the pattern {pattern!r} leaves the repository",

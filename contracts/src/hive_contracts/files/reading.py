@@ -237,7 +237,12 @@ def _unknown_key(node: Node, key: str, fields: Mapping[str, object]) -> FileProb
 
 
 def _unexpected(node: Node, wanted: str, path: Path) -> FileProblem:
-    return node.problem(f"expected {wanted}{_inside(path)}, found {_NAMES[node.kind]}")
+    message = f"expected {wanted}{_inside(path)}, found {_NAMES[node.kind]}"
+    if wanted == "text" and isinstance(node.content, str) and node.kind != "null":
+        return node.problem(message, "put it in quotes")
+    key = next((part for part in reversed(path) if isinstance(part, str)), "")
+    also = f" after `{key}:`, or take the key out" if key else ""
+    return node.problem(message, f"write {wanted}{also}")
 
 
 def _wanted_name(wanted: type) -> str:

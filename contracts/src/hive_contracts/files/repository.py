@@ -144,11 +144,15 @@ def _check_environment(env: Environment, places: Places) -> None:
     named += [(name, ("env", "pass", number)) for number, name in enumerate(env.pass_)]
     for name, path in named:
         if _VARIABLE.fullmatch(name) is None:
-            raise FileProblem(f"{name!r} is no name of a variable", places.of(*path))
+            raise FileProblem(
+                f"{name!r} is no name of a variable",
+                places.of(*path),
+                "use letters, digits and _, with no digit first",
+            )
     for name, value in env.set.items():
         where = places.of("env", "set", name)
         if "\0" in value:
-            raise FileProblem(f"the value of {name} has a NUL character", where)
+            raise FileProblem(f"the value of {name} has a NUL character", where, "remove it")
         for found in placeholders(value):
             if _PORT.fullmatch(f"${{{found}}}") is None:
                 raise FileProblem(
@@ -200,6 +204,10 @@ def _check_inside(key: str, pattern: str, places: Places, path: Path) -> None:
             "write a path relative to its top",
         )
     if "\0" in pattern or "\n" in pattern or pattern.startswith(":"):
-        raise FileProblem(f"`{key}: {pattern!r}` is no path", where)
+        raise FileProblem(
+            f"`{key}: {pattern!r}` is no path", where, "write a path relative to the repository"
+        )
     if key != "setup.inputs" and _OWN.fullmatch(parts[0]):
-        raise FileProblem(f"`{key}: {pattern}` is not allowed: {parts[0]} is kept apart", where)
+        raise FileProblem(
+            f"`{key}: {pattern}` is not allowed: {parts[0]} is kept apart", where, "take it out"
+        )

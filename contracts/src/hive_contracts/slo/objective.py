@@ -130,7 +130,11 @@ def _text(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise FileProblem(f"it cannot be read: {error}", str(path)) from error
+        raise FileProblem(
+            f"it cannot be read: {error}",
+            str(path),
+            "make it a file of UTF-8 text",
+        ) from error
 
 
 def _target(text: str, places: Places) -> float:

@@ -23,7 +23,7 @@ MAX_LENGTH: Final = 1000
 class SelectorProblem(ValueError):
     """It is no selector, or it names what does not exist."""
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+    def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
@@ -122,7 +122,9 @@ def _matcher(label: str, operator: str, value: str, metric: Metric) -> Matcher:
         try:
             re.compile(value)
         except re.error as error:
-            raise SelectorProblem(f"the pattern {value!r} is none: {error}") from error
+            raise SelectorProblem(
+                f"the pattern {value!r} is none: {error}", "write alternatives, such as a|b, and .*"
+            ) from error
     return Matcher(label, operator, value)  # type: ignore[arg-type]  # the form allows no other
 
 

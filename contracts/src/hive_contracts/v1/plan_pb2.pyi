@@ -1271,6 +1271,7 @@ class WorkDone(_message.Message):
     TEST_FILES_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     MADE_FIELD_NUMBER: _builtins.int
+    LEFT_OVER_FIELD_NUMBER: _builtins.int
     commit: _builtins.str
     no_change: _builtins.str
     files: _builtins.int
@@ -1280,6 +1281,8 @@ class WorkDone(_message.Message):
     """What a review found; empty accepts."""
     protected_files: _builtins.int
     test_files: _builtins.int
+    left_over: _builtins.int
+    """Processes that its command left at work, and that were ended."""
     @_builtins.property
     def bundle(self) -> Global___ArtifactRef: ...
     @_builtins.property
@@ -1322,10 +1325,11 @@ class WorkDone(_message.Message):
         test_files: _builtins.int = ...,
         agent: Global___AgentRun | None = ...,
         made: Global___Given | None = ...,
+        left_over: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "made", b"made", "output", b"output", "setup", b"setup"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "made", b"made", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "setup", b"setup", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "bundle", b"bundle", "commit", b"commit", "defects", b"defects", "deletions", b"deletions", "files", b"files", "insertions", b"insertions", "left_over", b"left_over", "made", b"made", "no_change", b"no_change", "output", b"output", "protected", b"protected", "protected_files", b"protected_files", "setup", b"setup", "test_files", b"test_files", "tests", b"tests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

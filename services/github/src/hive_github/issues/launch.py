@@ -156,7 +156,11 @@ class Launching:
         def prompt_of(name: str, where: str) -> str:
             found = prompts.get(name)
             if found is None:
-                raise FileProblem(f"there is no text {name} beside the mission file", where)
+                raise FileProblem(
+                    f"there is no text {name} beside the mission file",
+                    where,
+                    "commit it there, as UTF-8 text: its name is relative to the mission file",
+                )
             return found
 
         return compile_plan(read, file, start, read_prompt=prompt_of)

@@ -23,7 +23,8 @@ from hive_runner.agents.traced import turn_span, used
 from hive_runner.agents.transcript import Told, Transcript
 from hive_runner.errors import ArtifactUnavailable, GitFailed, StepFailed, failed, plain
 from hive_runner.processes.process_group import Ended
-from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how
+from hive_runner.steps.absent import absent
+from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how, left_over
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
 
@@ -40,6 +41,8 @@ class Turn(msgspec.Struct, frozen=True):
     output: ArtifactRef | None
     agent: AgentRun | None
     """None for a plain command."""
+    left_over: int = 0
+    """Processes that it left at work, and that were ended."""
 
 
 def reason_file(job: Job) -> Path:
@@ -137,7 +140,7 @@ async def _take_turn(job: Job, file: RepositoryFile) -> Turn:
             failure.kind, failure.detail, tail=tail, output=output,
             retry_after=failure.retry_after, agent=run,
         )  # fmt: skip
-    return Turn(output, run)
+    return Turn(output, run, ended.left_over if ended is not None else 0)
 
 
 def _guide(tree: Path) -> str:
@@ -287,8 +290,11 @@ def _failure(
         return Failure("limit", f"{who} waited for its provider", retry_after=profile.limit_wait)
     if not by_itself:
         return Failure("timeout", f"{who} {how(ended)}")
+    if not agent.name and (lacks := absent(ended.exit_code, told.lines, job.place.options.name)):
+        return Failure("permanent", f"{who} {how(ended)}: {lacks}")
     said = f": {told.error}" if told.error else ""
-    return Failure("agent", f"{who} {how(ended)}{said}")
+    also = f"; {left_over(ended)}" if ended.left_over else ""
+    return Failure("agent", f"{who} {how(ended)}{said}{also}")
 
 
 def _log_in(agent: Agent, command: str) -> str:

@@ -13,6 +13,7 @@ from hive_contracts.outcome import MAX_NAMED, Baseline, GateResult
 from hive_runner.errors import failed, plain
 from hive_runner.judging.measurement import Gate, Measured, measure
 from hive_runner.processes.output import Output
+from hive_runner.steps.absent import absent
 from hive_runner.steps.job import Job
 from hive_shared.judging.excerpt import excerpt
 from hive_shared.judging.results import Run, decoded, encoded
@@ -66,6 +67,9 @@ async def judge_gate(
             judged = Judged(False, first, first.ended.seconds, first.problem)
         else:
             judged = await _by_report(job, file, gate, commit, output, first, base, known)
+        lacks = absent(judged.last.exit_code, output.tail().splitlines(), job.place.options.name)
+        if lacks and not judged.passed:
+            judged = msgspec.structs.replace(judged, reason=lacks)
         failing = judged.verdict.failing if judged.verdict else ()
         return GateResult(
             name=gate.gate.name,

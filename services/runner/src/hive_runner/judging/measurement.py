@@ -10,7 +10,7 @@ from hive_contracts.plan import CommandGate
 from hive_runner.errors import plain
 from hive_runner.processes.output import Output
 from hive_runner.processes.process_group import Ended
-from hive_runner.steps.job import SHELL, Job, how
+from hive_runner.steps.job import SHELL, Job, how, left_over
 from hive_shared.judging import report_files
 from hive_shared.judging.junit import ReportProblem
 from hive_shared.judging.results import Run
@@ -53,6 +53,8 @@ async def measure(job: Job, file: RepositoryFile, gate: Gate, output: Output) ->
     measured = Measured(ended, None, problem=problem)
     if ended.reason != "exit":
         output.write(f"\n[the gate {how(ended)}]\n".encode())
+    if ended.left_over:
+        output.write(f"\n[of the gate {left_over(ended)}]\n".encode())
     if not pattern or problem:
         return measured
     return await asyncio.to_thread(_with_report, measured, job.workspace.tree, pattern)

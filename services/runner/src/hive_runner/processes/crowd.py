@@ -82,6 +82,12 @@ class Crowd:
             return True
         return processes.alive(self._leader, self._marker, but) or bool(self._strays())
 
+    def left(self, but: frozenset[int] = frozenset()) -> frozenset[int]:
+        """All that are left; those in `but` are known to be older."""
+        group = self._group.members() if self._group is not None else []
+        marked = (process.pid for process in processes.marked(self._marker, but))
+        return frozenset((*group, *processes.in_group(self._leader), *marked, *self._strays()))
+
     def send(self, number: signal.Signals) -> None:
         """Signal all of them. A sandbox is only killed: what is in it would have no time to end."""
         spared = frozenset({self._leader}) if self._spares(number) else frozenset()

@@ -117,6 +117,18 @@ class Ended(msgspec.Struct, frozen=True):
     seconds: float
     limit: str = ""
     """What it used too much of, as a clause for people."""
+    killed: bool = False
+    """Whether it went on, told to end, until it was killed."""
+    left_over: int = 0
+    """How many of its processes were there after it had ended by itself, and were ended. In a
+    sandbox they end with it, uncounted."""
+
+
+class _End(msgspec.Struct, frozen=True):
+    """How the last processes of a group ended."""
+
+    killed: bool = False
+    left_over: int = 0
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -154,9 +166,12 @@ async def run(command: Command, output: Output) -> Ended:
             async with guarded(command.watch, process.pid, command.marker, crowd.cgroup):
                 try:
                     await _let_go(process, command)
-                    return await _watch(process, command, tap, crowd)
+                    ended = await _watch(process, command, tap, crowd)
                 finally:
-                    await _end_in_peace(crowd, command, _older(older, began))
+                    end = await _end_in_peace(crowd, command, _older(older, began))
+                if ended.reason == "exit":
+                    ended = msgspec.structs.replace(ended, left_over=end.left_over)
+                return ended
         finally:
             await _end_in_peace(crowd, command, _older(older, began))
             await _exit_code(process)
@@ -216,12 +231,12 @@ async def _watch(
     struck = asyncio.ensure_future(crowd.struck(_folders(command)))
     reason: Literal["exit", "run", "silence", "limit"] = "exit"
     both: tuple[asyncio.Future[Any], ...] = (waiting, tap.broken, struck)
-    limit = ""
+    limit, end = "", _End()
     try:
         while not waiting.done():
             reason, left = _next_limit(command, began, tap.last)
             if left <= 0:
-                await _end_in_peace(crowd, command)
+                end = await _end_in_peace(crowd, command)
                 break
             await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if tap.broken.done():
@@ -238,7 +253,7 @@ async def _watch(
     if reason == "exit":
         limit = crowd.told_by_the_kernel(code)
         reason = "limit" if limit else "exit"
-    return Ended(reason, code, time.monotonic() - began, limit)
+    return Ended(reason, code, time.monotonic() - began, limit, end.killed)
 
 
 def _folders(command: Command) -> tuple[Path, ...]:
@@ -272,14 +287,17 @@ async def _exit_code(process: asyncio.subprocess.Process) -> int:
 
 async def _end_in_peace(
     crowd: Crowd, command: Command, older: frozenset[int] = frozenset()
-) -> None:
+) -> _End:
     """End a group to its last process; a cancellation of the caller waits for that."""
-    await unhurried(_end(crowd, command, older))
+    return await unhurried(_end(crowd, command, older))
 
 
-async def _end(crowd: Crowd, command: Command, older: frozenset[int]) -> None:
+async def _end(crowd: Crowd, command: Command, older: frozenset[int]) -> _End:
     if not await asyncio.to_thread(crowd.alive, older):
-        return
+        return _End()
+    # What ends by itself in the next moment was on its way.
+    await asyncio.sleep(_POLL_SECONDS)
+    left_over = len(await asyncio.to_thread(crowd.left, older))
     if command.polite:
         await asyncio.to_thread(crowd.send_leader, signal.SIGTERM)
         await _is_over(crowd.leads, command.polite)
@@ -289,7 +307,8 @@ async def _end(crowd: Crowd, command: Command, older: frozenset[int]) -> None:
     ):
         await asyncio.to_thread(crowd.send, number)
         if await _is_over(crowd.alive, seconds):
-            return
+            break
+    return _End(number == signal.SIGKILL, left_over)
 
 
 async def _is_over(lives: Callable[[], bool], seconds: float) -> bool:

@@ -62,6 +62,9 @@ _NO_ACCESS: Final = (
     "authentication failed",
     "terminal prompts disabled",
 )
+_NO_KEY: Final = "(publickey"
+"""OpenSSH's list of what it has tried in vain."""
+_STRANGE_HOST: Final = "host key verification failed"
 
 
 class Mirror:
@@ -399,10 +402,19 @@ def _raise_unless_unknown(url: str, error: GitFailed) -> None:
     said = error.stderr.lower()
     if any(sign in said for sign in ("not our ref", "couldn't find remote ref", "unadvertised")):
         return
-    if any(sign in said for sign in _NO_ACCESS):
+    if _STRANGE_HOST in said:
         raise failed(
             "permanent",
-            f"{url} cannot be read by the runner: give its user access",
+            f"{url} cannot be read by the runner: nobody has agreed to its host's key."
+            " Connect to it once by hand, as the runner's user",
+            tail=error.stderr,
+        ) from error
+    if any(sign in said for sign in _NO_ACCESS):
+        key = ", by a key without a passphrase or one that its SSH agent holds"
+        raise failed(
+            "permanent",
+            f"{url} cannot be read by the runner: give its user access"
+            f"{key if _NO_KEY in said else ''}",
             tail=error.stderr,
         ) from error
     if any(sign in said for sign in _NO_REPOSITORY):

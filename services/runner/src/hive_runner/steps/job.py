@@ -170,10 +170,25 @@ def how(ended: Ended) -> str:
         case Ended(limit=limit) if limit:
             return f"was ended: {limit}"
         case Ended(reason="run", seconds=seconds):
-            return f"was ended after {seconds:.0f} s, its time-out"
+            return f"was ended after {seconds:.0f} s, its time-out{_deaf(ended)}"
         case Ended(reason="silence", seconds=seconds):
-            return f"was ended after {seconds:.0f} s: its time-out without output"
+            return f"was ended after {seconds:.0f} s: its time-out without output{_deaf(ended)}"
         case Ended(exit_code=code) if code < 0:
             return f"was ended by signal {-code}"
         case _:
             return f"ended with status {ended.exit_code}"
+
+
+def left_over(ended: Ended) -> str:
+    """What a command left at work, for people; empty where it was nothing."""
+    match ended.left_over:
+        case 0:
+            return ""
+        case 1:
+            return "1 process was left over, and was ended"
+        case many:
+            return f"{many} processes were left over, and were ended"
+
+
+def _deaf(ended: Ended) -> str:
+    return "; it did not end when told to, and was killed" if ended.killed else ""

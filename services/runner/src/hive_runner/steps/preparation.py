@@ -23,7 +23,8 @@ from hive_runner.repositories.caches import Use
 from hive_runner.repositories.copies import Copies
 from hive_runner.repositories.mirror import Mirror
 from hive_runner.repositories.workspace import Workspace
-from hive_runner.steps.job import SHELL, Job, how
+from hive_runner.steps.absent import absent
+from hive_runner.steps.job import SHELL, Job, how, left_over
 from hive_runner.unhurried import unhurried
 from hive_shared.telemetry import span
 
@@ -152,14 +153,18 @@ async def _set_up(job: Job, file: RepositoryFile, notes: tuple[str, ...]) -> boo
             ended = await job.run(
                 (*SHELL, file.setup_command), file, output, run_timeout=file.setup_timeout
             )
+        if ended.left_over:
+            _write(output, (left_over(ended),))
         tail = output.tail()
         job.workspace.setup_output = await job.keep_output(output)
     finally:
         output.close()
     if ended.reason != "exit" or ended.exit_code != 0:
+        lacks = absent(ended.exit_code, tail.splitlines(), job.place.options.name)
+        why = f"the set-up `{file.setup_command}` {how(ended)}{f': {lacks}' if lacks else ''}"
         raise failed(
             "infrastructure",
-            ". ".join((f"the set-up `{file.setup_command}` {how(ended)}", *notes)),
+            ". ".join((why, *notes)),
             tail=tail,
             output=job.workspace.setup_output,
             set_up=how(ended) if ended.reason == "exit" else ended.reason,

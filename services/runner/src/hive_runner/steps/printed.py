@@ -10,6 +10,7 @@ from hive_contracts.globs import path_item
 from hive_contracts.plan import ArtifactRef, Item
 from hive_runner.errors import StepFailed, failed, plain
 from hive_runner.place import repository_file
+from hive_runner.steps.absent import absent
 from hive_runner.steps.job import SHELL, Job, how
 from hive_runner.steps.notes import NOTES, NoFile, note_bytes
 from hive_runner.steps.preparation import prepare
@@ -55,6 +56,9 @@ async def printed(job: Job, limit: int) -> list[Item]:
     code = _status(status)
     if code != "0":
         said = f"the command of for_each ended with status {code}"
+        known = int(code) if code.isdecimal() else None
+        if lacks := absent(known, tail.splitlines(), job.place.options.name):
+            raise failed("permanent", f"{said}: {lacks}", tail=tail, output=kept)
         raise failed("agent", said, tail=tail, output=kept)
     return list(_items(text, kept))
 

@@ -55,12 +55,14 @@ async def work(job: Job) -> WorkDone | Asked:
         with told(turn.agent):
             question = await _question(job)
         if question:
-            return Asked(question, WorkDone(output=turn.output, agent=turn.agent))
+            done = WorkDone(output=turn.output, agent=turn.agent, left_over=turn.left_over)
+            return Asked(question, done)
         with told(turn.agent):
             made = await product.lying(job, turn.output)
         return WorkDone(
-            output=turn.output, agent=turn.agent, defects=await _defects(job), made=made
-        )
+            output=turn.output, agent=turn.agent, defects=await _defects(job), made=made,
+            left_over=turn.left_over,
+        )  # fmt: skip
     mirror = await job.mirror()
     file = await repository_file(mirror, job.repository)
     shown = Shown(protection(file), _gated(job, file), file.tests == "wait")
@@ -86,7 +88,7 @@ async def work(job: Job) -> WorkDone | Asked:
         if joined is not None and not question:
             await check_mended(job, joined)
         done = await _hand_in(job, mirror, shown, note, turn.output, unfinished=bool(question))
-    done = msgspec.structs.replace(done, agent=turn.agent)
+    done = msgspec.structs.replace(done, agent=turn.agent, left_over=turn.left_over)
     if question:
         return Asked(question, done)
     return msgspec.structs.replace(done, defects=await _defects(job))
