@@ -129,6 +129,8 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         tip=event.repository.start if event.repository else None,
     )
     views.put_mission(mission)
+    if event.repository and (earlier := views.missions.get(event.repository.start_of)) is not None:
+        views.put_mission(replace(earlier, again_as=event.name))
     detail = MissionDetailRow(
         event.mission_id,
         event.objective,

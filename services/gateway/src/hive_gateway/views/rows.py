@@ -85,6 +85,8 @@ class MissionRow(msgspec.Struct, frozen=True):
     """While it is paused."""
     purse: Purse | None = None
     """Where its budget stands; None without one."""
+    again_as: str = ""
+    """The mission that does its failed tasks again, and goes on from its branch: the last one."""
 
 
 class MissionDetailRow(msgspec.Struct, frozen=True):

@@ -14,7 +14,8 @@ with missions as (
         landed = excluded.landed,
         released = excluded.released,
         pause = excluded.pause,
-        purse = excluded.purse
+        purse = excluded.purse,
+        again_as = excluded.again_as
 ), details as (
     insert into gateway.mission_details
     select * from json_populate_recordset(null::gateway.mission_details, $2::text::json)
