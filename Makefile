@@ -74,7 +74,8 @@ AGENTS := .agents
 AGENTS_ARGS ?= -q
 CODEX := @openai/codex@0.171.0
 OPENCODE := opencode-ai@1.18.33
-MORE_AGENTS := @anthropic-ai/claude-code@2.1.197 @google/gemini-cli@0.61.0
+MORE_AGENTS := @anthropic-ai/claude-code@2.1.197 @google/gemini-cli@0.61.0 \
+	@agentclientprotocol/claude-agent-acp@0.101.0
 NPM_INSTALL := npm install --prefix $(AGENTS) --no-package-lock --no-audit --no-fund --loglevel error
 
 # Codex keeps no files in memory (/dev/shm), where other tests have theirs.

@@ -29,6 +29,7 @@ from hive_contracts.mission import (
 )
 from hive_contracts.outcome import WorkDone
 from hive_contracts.pathspecs import may_meet
+from hive_contracts.plan import Tip
 from hive_contracts.task import (
     AttemptFailed,
     AttemptStarted,
@@ -94,7 +95,8 @@ def judge_mission(stream: str, events: list[AnyEvent], merged: Counter[str]) -> 
     end = lives[-1][-1]
     launched = events[0]
     assert isinstance(launched, MissionLaunched)
-    tip = launched.repository.base if launched.repository else ""
+    repository = launched.repository
+    tip = (repository.start or Tip(repository.base)).commit if repository else ""
     for event in events:
         if isinstance(event, BranchAdvanced):
             assert event.old == tip, f"{stream}: the tip moved from where it was not"

@@ -28,6 +28,7 @@ from hive_contracts.plan import (
     Phase,
     Plan,
     PullRequestWish,
+    Retry,
     TaskSpec,
 )
 from hive_contracts.task import ApprovalGiven, GatesJudged
@@ -285,6 +286,53 @@ async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
     ]
     assert (merge.name, merge.attributes["http.response.status_code"]) == ("PUT", "200")
     assert [span.name for span in ancestors(trace, merge)][:2] == ["merge", "carry"]
+
+
+async def test_what_failed_is_done_again_in_a_pull_request_that_has_it_all(
+    scene: Scene, tmp_path: Path
+) -> None:
+    server, shop = scene.server, scene.repository("acme/again", {"README.md": "hi\n"})
+    work = await asyncio.to_thread(cloned, server, shop, tmp_path / "work")
+    await asyncio.to_thread(tmp_path.chmod, 0o755)
+    mended = tmp_path / "mended"
+    once = Retry(attempts=1)
+    broken = TaskSpec("b", run=f"test -e {mended} && echo b > b.txt", retry=once)
+    plan = Plan(
+        "halves",
+        (
+            Phase("first", tasks=(TaskSpec("a", run="echo a > a.txt"),)),
+            Phase("then", tasks=(broken,), needs=("first",)),
+        ),
+        repository=read_checkout(work).repository,
+        criteria=(CommandGate("tests", "test -e README.md"),),
+        pull_request=PullRequestWish(shop.full_name, merge="when_green"),
+    )
+    async with scene.hive.client() as client:
+        old = (await client.launch(plan)).mission_id
+        await scene.hive.until(happened(old, "MissionFailed"))
+        await scene.until(lambda: [one for one in shop.pulls if "has failed" in (one.body or "")])
+        assert pull(shop).draft
+        await asyncio.to_thread(mended.touch)
+        again = await client.retry(old, failed=True)
+        new = again.mission_id
+        assert (again.failed, again.undone) == (("then/b",), ())
+        await scene.hive.until(happened(new, "MissionLanded"), seconds=90)
+        log = await scene.hive.until(happened(old, "MissionLanded"))
+        [landed] = of_type(of_mission(log, old), "MissionLanded")
+        assert isinstance(landed, MissionLanded)
+        await client.get(old, at_least_position=log[-1].position)
+        left, right = await client.get(old), await client.get(new)
+    assert landed.commit == left.tip.commit == right.repository.start.commit
+    assert left.again_as == right.summary.name
+    assert server.git(shop, "show", "main:a.txt") == "a"
+    assert server.git(shop, "show", "main:b.txt") == "b"
+    first, second = (one.pull for one in shop.pulls)
+    assert first is not None
+    assert second is not None
+    assert (first.head, second.head) == ("hive/halves-1", "hive/halves-2")
+    assert second.merged_at is not None
+    assert first.merged_at is not None, "all of it is in the base"
+    judge(log)
 
 
 def happened(mission: str, kind: str, times: int = 1) -> Callable[[list[Recorded]], bool]:

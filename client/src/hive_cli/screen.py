@@ -191,18 +191,26 @@ def ending(mission: mission_pb2.Mission) -> RenderableType:
     parts += [Text(line) for line in _results(mission)]
     parts += [Text(f"  {line}") for line in became(mission)]
     if summary.status in ("failed", "refused"):
-        parts.append(Text(f"  next   hive why {summary.name} · {retry_command(mission)}"))
+        parts.append(Text(f"  next   hive why {summary.name} · {again(mission)}"))
     return Group(*parts)
 
 
-def retry_command(mission: mission_pb2.Mission) -> str:
-    """What is typed to have it done again: what failed, where that is a part of it."""
+def again(mission: mission_pb2.Mission) -> str:
+    """What is typed to have it done again, or to see the mission that does it."""
+    shown = f"hive mission show {mission.again_as}"
+    return shown if mission.again_as else _retry_command(mission)
+
+
+def _retry_command(mission: mission_pb2.Mission) -> str:
+    """All of it again, or what failed, where that is a part of it."""
     failed = any(task.status == "failed" and task.kind == "work" for task in mission.tasks)
     return f"hive retry {mission.summary.name}{' --failed' if failed else ''}"
 
 
 def became(mission: mission_pb2.Mission) -> Iterator[str]:
     """What people did with its work."""
+    if mission.again_as:
+        yield f"goes on as {mission.again_as}, which does again what failed, and brings all home"
     if mission.HasField("landed"):
         landed = mission.landed
         into = f" into {landed.branch}" if landed.branch else ""
@@ -374,10 +382,10 @@ def _results(mission: mission_pb2.Mission) -> list[str]:
         lines += remarkable([task.result for task in merged])
     if merged and mission.tip.chain:
         lines.append(f"  branch hive/{name} at {mission.tip.commit[:7]}")
-        decided = mission.HasField("landed") or mission.HasField("released")
+        decided = mission.HasField("landed") or mission.HasField("released") or mission.again_as
         more = "" if decided else f" · hive land {name} · hive pr {name}"
         if mission.summary.status == "succeeded" and any(t.status == "failed" for t in work):
-            more += f" · {retry_command(mission)}"
+            more += f" · {again(mission)}"
         lines.append(f"  next   hive diff {name}{more}")
     return lines
 

@@ -111,7 +111,8 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
     yield from (screen.answer_command(view, asked) for asked in view.questions)
     if view.tip.chain:
         yield f"hive diff {name}"
-    gone, landed = view.HasField("released"), view.HasField("landed")
+    gone = view.HasField("released")
+    landed = view.HasField("landed") or bool(view.again_as)
     if status == "succeeded" and view.tip.chain and not gone and not landed:
         yield f"hive land {name}"
     if status not in ENDED:
@@ -123,7 +124,7 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
         )
         yield f"hive cancel {name}"
     if status in ENDED - {"succeeded"}:
-        yield screen.retry_command(view)
+        yield screen.again(view)
     if status in ENDED - {"succeeded"} and not gone and any(stakes(view)):
         yield f"hive discard {name}"
     if status in ("failed", "refused"):

@@ -51,11 +51,13 @@ def _check_succeeded(mission: mission_pb2.Mission) -> None:
     A view may be late: who has just heard of the end asks for one at that event's position.
     """
     if mission.summary.status != "succeeded":
-        name = mission.summary.name
+        name, again = mission.summary.name, mission.again_as
         raise GitProblem(
             f"the mission is {mission.summary.status}; only one that succeeded is landed",
             name,
-            f"look at it with `hive diff {name}` and merge by hand",
+            f"it goes on as {again}, which has its work too: hive land {again}"
+            if again
+            else f"look at it with `hive diff {name}` and merge by hand",
         )
 
 

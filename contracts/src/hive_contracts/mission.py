@@ -235,6 +235,14 @@ class RevisionDeclined(MissionEvent, frozen=True):
     reason: str
 
 
+class Earlier(msgspec.Struct, frozen=True):
+    """A mission whose branch another one went on from."""
+
+    mission_id: str
+    commit: str
+    """Its tip."""
+
+
 class MissionLanded(MissionEvent, frozen=True):
     """A person has the branch of a mission that has ended in a branch of their own."""
 
@@ -243,6 +251,8 @@ class MissionLanded(MissionEvent, frozen=True):
     branch: str = ""
     """Theirs, that it was landed into; empty where HEAD was detached."""
     by: str = ""
+    earlier: Earlier | None = None
+    """Whose failed tasks it did again: the work of that one is landed with it."""
 
 
 class MissionReleased(MissionEvent, frozen=True):

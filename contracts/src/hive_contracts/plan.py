@@ -76,6 +76,8 @@ class Repository(Value, frozen=True):
     start: Tip | None = None
     """Where the mission's branch goes on from: what a mission had merged whose failed tasks this
     one does again. None is the base."""
+    start_of: str = ""
+    """The id of the mission that had merged it."""
 
 
 class Link(Value, frozen=True):

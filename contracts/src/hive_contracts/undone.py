@@ -16,6 +16,7 @@ from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import (
     BranchAdvanced,
     ItemsFound,
+    MissionLaunched,
     MissionReleased,
     PhaseDefined,
     PhaseSentBack,
@@ -85,7 +86,8 @@ def undone(events: Sequence[AnyEvent]) -> Undone:
     )
     repository = whole.repository
     if repository is not None and tip is not None:
-        repository = replace(repository, start=tip)
+        id = next(event.mission_id for event in events if isinstance(event, MissionLaunched))
+        repository = replace(repository, start=tip, start_of=id)
     held_up = [name for each in kept for name in _held_up(each, phases[each.name])]
     return Undone(replace(whole, phases=kept, repository=repository), tuple(failed), tuple(held_up))
 

@@ -26,6 +26,11 @@ CLI = Profile(
 )  # fmt: skip
 
 
+SHIPPED = (
+    "claude", "claude-acp", "codex", "gemini", "gemini-acp", "opencode", "opencode-acp",
+)  # fmt: skip
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     program = tmp_path / "bin" / "agent"
@@ -41,14 +46,14 @@ def env(home: Path, **more: str) -> dict[str, str]:
 
 def test_the_agents_that_ship_have_a_command_an_installation_and_a_login() -> None:
     profiles = profiles_of({})
-    for name in ("claude", "codex", "gemini", "opencode", "opencode-acp", "gemini-acp"):
+    for name in SHIPPED:
         profile = profiles[name]
         assert profile.command
         assert profile.install.startswith("npm install")
         assert profile.login.command
         assert profile.limits
         assert not profile.pass_env, "no key is let in unless a person names it"
-    assert profiles["opencode-acp"].protocol == "acp"
+        assert (profile.protocol == "acp") == name.endswith("-acp")
 
 
 @pytest.mark.parametrize("name", ["qa-test-guardian", "devops-deployer"])
@@ -88,7 +93,7 @@ def test_a_profile_gets_all_of_home_unless_it_says_which_parts() -> None:
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"a": Profile(use="b")}, "there is no profile b to use; there are: claude, codex"),
+        ({"a": Profile(use="b")}, "there is no profile b to use; there are: claude, claude-acp"),
         ({"a": Profile(use="b"), "b": Profile(use="a")}, "a → b → a"),
         ({"a": Profile(("x",), limits=("(",))}, "'(' is no regular expression"),
         ({"a": Profile(("x",), limits=("(?P<when>x)",))}, "the group when; known are at, epoch"),

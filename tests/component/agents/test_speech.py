@@ -60,6 +60,24 @@ def test_claude_is_told_its_tools_and_commands() -> None:
     ]  # fmt: skip
 
 
+def test_claude_by_the_protocol_is_told_with_its_session_what_to_ask_about() -> None:
+    wish = said(
+        "claude-acp", ("edit", "deny"), ("run:*push*", "deny"), ("fetch", "ask"), model="opus"
+    )
+    told = spoken("claude-acp", SHIPPED["claude-acp"], wish)
+    assert told.args == ()
+    assert told.env == {"ANTHROPIC_MODEL": "opus"}
+    options = told.session["claudeCode"]["options"]
+    assert options["disallowedTools"] == ["Edit", "Write", "NotebookEdit"]
+    # Else it would not ask about commands that it takes for harmless.
+    assert options["settings"] == {"permissions": {"ask": ["Bash", "WebFetch", "WebSearch"]}}
+    plain = spoken("claude-acp", SHIPPED["claude-acp"], Wish())
+    assert (plain.args, plain.env, plain.session) == ((), {}, {})
+    assert told.mode == plain.mode == "default", (
+        "in its own one a model judges, and nobody is asked"
+    )
+
+
 def test_claude_that_may_only_look_has_no_tool_that_edits() -> None:
     told = args("claude", Wish(read_only=True))
     assert told[:2] == ["--permission-mode", "default"]

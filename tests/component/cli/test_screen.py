@@ -51,6 +51,21 @@ def test_what_a_task_used_is_shown_beside_it_and_summed_up_at_the_end() -> None:
     )
 
 
+def test_what_another_mission_goes_on_with_is_not_to_be_landed_or_done_again() -> None:
+    summary = mission_pb2.MissionSummary(name="fix-1", status="failed")
+    views = [task("api", "succeeded", merged=True), task("ui", "failed")]
+    mission = mission_pb2.Mission(summary=summary, tasks=views)
+    mission.tip.chain = "c" * 64
+    assert "hive land fix-1" in shown(screen.ending(mission))
+    assert "hive retry fix-1 --failed" in shown(screen.ending(mission))
+    mission.again_as = "fix-2"
+    ended = shown(screen.ending(mission))
+    assert "hive land fix-1" not in ended
+    assert "hive retry" not in ended
+    assert "goes on as fix-2, which does again what failed, and brings all home" in ended
+    assert "hive why fix-1 · hive mission show fix-2" in ended
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [

@@ -96,6 +96,16 @@ async def test_a_mission_that_has_not_succeeded_is_not_landed(
     assert run_git(repository, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
+async def test_a_failed_mission_that_another_one_goes_on_with_names_it(
+    hive: Hive, branch: Branch, repository: Path
+) -> None:
+    mission = branch.mission("fix-1", "failed")
+    mission.again_as = "fix-2"
+    with pytest.raises(GitProblem) as problem:
+        await land(hive, mission, repository)
+    assert problem.value.remedy == "it goes on as fix-2, which has its work too: hive land fix-2"
+
+
 async def test_a_checkout_that_has_gone_on_is_refused_with_what_to_do(
     hive: Hive, branch: Branch, repository: Path
 ) -> None:

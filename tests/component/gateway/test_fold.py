@@ -351,6 +351,16 @@ def test_a_landing_and_a_release_are_kept_with_their_moments() -> None:
     assert row.released == Release("bob", "tidy", BEGAN + timedelta(seconds=4))
 
 
+def test_a_mission_whose_failed_tasks_another_one_does_again_names_it() -> None:
+    start = Repository("/app", "a" * 40, start=Tip("b" * 40), start_of=M)
+    again = MissionLaunched("n" * 32, "fix-2", "fix", repository=start)
+    assert M in needed([again]).missions
+    views = folded(launched(), MissionFailed(M, "main/work: broke"), again)
+    row = views.missions.get(M)
+    assert row is not None
+    assert (row.status, row.again_as) == ("failed", "fix-2")
+
+
 def test_a_mission_that_goes_on_with_what_came_back_is_open_again_and_ends_again() -> None:
     history: list[AnyEvent] = [
         launched(),

@@ -3,7 +3,16 @@
 import pytest
 from msgspec.structs import replace
 
-from hive_contracts.mission import AddItems, MissionEvent, PhaseSentBack, ReleaseMission
+from hive_contracts.mission import (
+    AddItems,
+    CancelMission,
+    Earlier,
+    MissionEvent,
+    MissionLanded,
+    PhaseSentBack,
+    RecordLanding,
+    ReleaseMission,
+)
 from hive_contracts.outcome import Failure, WorkDone
 from hive_contracts.plan import (
     ForEach,
@@ -17,6 +26,8 @@ from hive_contracts.plan import (
     Tip,
 )
 from hive_contracts.undone import NotAlone, NothingFailed, Undone, undone
+from hive_orchestrator.board import Board
+from hive_orchestrator.policy import react
 from tests.component.orchestrator.test_mission_decider import (
     ID,
     REPOSITORY,
@@ -59,11 +70,26 @@ def test_what_failed_is_done_again_on_top_of_what_was_merged() -> None:
     assert [names(phase) for phase in again.plan.phases] == [["b"]]
     assert (again.failed, again.held_up) == (("first/b",), ())
     tip = Tip("6" * 40, "c" * 64)
-    assert again.plan.repository == replace(REPOSITORY, start=tip)
+    assert again.plan.repository == replace(REPOSITORY, start=tip, start_of=ID)
     story = Story(again.plan, 2)
     assert story.task("base").tip == Tip(REPOSITORY.base), "gates compare with the same base"
     story.settle("base")
     assert story.task("b").tip == tip
+
+
+def test_what_it_goes_on_from_is_landed_with_it() -> None:
+    story = Story(plan(Phase("one", tasks=tasks("a", "b"), on_failure="continue")))
+    do(story, "a", 1)
+    story.fail("b", BROKEN)
+    other = "2" * 32
+    again = Story(left(story).plan, 2)
+    again.do(CancelMission(ID))
+    [landed] = again.do(RecordLanding(ID, "9" * 40, "main", "ann"))
+    assert isinstance(landed, MissionLanded)
+    assert landed.earlier == Earlier(ID, "5" * 40)
+    event = replace(landed, mission_id=other)
+    assert react(event, Board()) == [RecordLanding(ID, "5" * 40, "main", "ann")]
+    assert react(replace(event, earlier=None), Board()) == []
 
 
 def test_what_a_failure_held_up_is_done_with_it() -> None:
@@ -167,7 +193,7 @@ def test_what_was_sent_back_is_judged_by_its_last_round() -> None:
     story.fail(story.planned()[-1], BROKEN)
     again = left(story)
     assert (again.failed, again.held_up) == (("build/a",), ("review/critic",))
-    assert again.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64))
+    assert again.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64), start_of=ID)
 
 
 def test_of_a_mission_that_merged_nothing_more_it_goes_on_from_where_that_began() -> None:
@@ -179,7 +205,7 @@ def test_of_a_mission_that_merged_nothing_more_it_goes_on_from_where_that_began(
     again.fail("b", BROKEN)
     second = left(again)
     assert second.plan == first.plan
-    assert second.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64))
+    assert second.plan.repository == replace(REPOSITORY, start=Tip("5" * 40, "c" * 64), start_of=ID)
 
 
 def test_on_what_was_discarded_nothing_is_built() -> None:

@@ -121,9 +121,14 @@ def main() -> None:
                 )
             case "session/new":
                 Path("session").write_text("new")
+                if "_meta" in params:
+                    Path("meta").write_text(json.dumps(params["_meta"]))
                 if params["mcpServers"]:
                     Path("servers").write_text(json.dumps(params["mcpServers"]))
                 send(id=message["id"], result={"sessionId": SESSION})
+            case "session/set_mode":
+                Path("mode").write_text(params["modeId"])
+                send(id=message["id"], result={})
             case "session/load":
                 if params["sessionId"] != SESSION:
                     error = {"code": -32603, "message": "there is no such session"}

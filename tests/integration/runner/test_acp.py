@@ -1,13 +1,14 @@
 """Agents by the Agent Client Protocol, under the rules of every other command."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from hive_contracts.dialogue import Answered
+from hive_contracts.dialogue import Answered, Rule
 from hive_contracts.mission import ReviseMission
 from hive_contracts.orders import Lease
 from hive_contracts.outcome import Asked, Failure, Usage
@@ -15,6 +16,7 @@ from hive_contracts.plan import Phase, Plan, TaskSpec, Timeouts, Tip
 from hive_orchestrator.deciders import task_state
 from hive_shared.profiles import Login, Profile
 from tests.component.orchestrator.test_mission_decider import Story
+from tests.integration.runner.test_terms import on_terms
 from tests.integration.runner.workshop import (
     Source,
     Workshop,
@@ -69,6 +71,20 @@ async def test_what_it_asks_is_answered_by_the_profile(
     result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
     assert f'"{option}"' in workshop.files_of(result.commit)["answer"]
     assert f'"kind":"{kind}"'.encode() in workshop.artifact(result.output)
+
+
+async def test_what_its_command_cannot_be_told_comes_with_its_session(
+    source: Source, workshop: Workshop
+) -> None:
+    hire(workshop, "edit", speaks="claude")
+    work = on_terms(
+        lease(source, agent="agent", prompt="Do it."), permissions=(Rule("edit", "deny"),)
+    )
+    result = done(await workshop.perform(work))
+    files = workshop.files_of(result.commit)
+    assert files["mode"] == "default"
+    told = json.loads(files["meta"])
+    assert "Edit" in told["claudeCode"]["options"]["disallowedTools"]
 
 
 async def test_one_that_does_not_end_after_its_turn_and_its_child_are_ended_with_the_attempt(

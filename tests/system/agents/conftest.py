@@ -10,7 +10,9 @@ import pytest
 from hive_runner.testing import ScriptedModel, parse_scenario
 from hive_shared.profiles import Profile, profiles_of
 from tests.integration.runner.workshop import Source, Workshop
+from tests.system.agents.planted import PACKAGE, planted
 from tests.system.hive import open_folder
+from tests.system.modernise import NoIndex, download
 
 FOLDER = os.environ.get("HIVE_TEST_AGENTS", "")
 """Where npm installed them."""
@@ -35,6 +37,20 @@ def workshop(tmp_path: Path) -> Workshop:
 def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     with open_folder("agents", request.session) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution of the package in which a bug is planted."""
+    try:
+        return download(PACKAGE, tmp_path_factory.mktemp("download"))
+    except NoIndex as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def repository(archive: Path, tmp_path: Path) -> Path:
+    return planted(archive, tmp_path)
 
 
 @pytest.fixture
@@ -87,17 +103,18 @@ def codex(home: Path, model: ScriptedModel) -> Profile:
     return msgspec.structs.replace(profiles_of({})["codex"], set_env=env)
 
 
-def claude(home: Path, model: ScriptedModel) -> Profile:
+def claude(home: Path, model: ScriptedModel, name: str = "claude") -> Profile:
     """Claude Code as it ships, with a home of its own and the model in its provider's place."""
     home.mkdir(parents=True, exist_ok=True)
+    profile = profiles_of({})[name]
     env = {
-        "PATH": installed("claude"),
+        "PATH": installed(profile.command[0]),
         "HOME": str(home),
         "ANTHROPIC_BASE_URL": model.url.removesuffix("/v1"),
         "ANTHROPIC_API_KEY": "none is needed",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
-    return msgspec.structs.replace(profiles_of({})["claude"], set_env=env)
+    return msgspec.structs.replace(profile, set_env=env)
 
 
 def gemini(home: Path, model: ScriptedModel, name: str = "gemini") -> Profile:

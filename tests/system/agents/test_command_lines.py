@@ -12,7 +12,10 @@ from hive_shared.profiles import profiles_of
 from tests.integration.runner.workshop import Source, Workshop, failure, lease
 from tests.system.agents.conftest import installed
 
-COMMANDS = {"claude": "claude", "gemini": "gemini", "gemini-acp": "gemini"}
+COMMANDS = {
+    "claude": "claude", "claude-acp": "claude-agent-acp", "gemini": "gemini",
+    "gemini-acp": "gemini",
+}  # fmt: skip
 """Those of Claude Code and OpenCode do whole tasks too."""
 
 

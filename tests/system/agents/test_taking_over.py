@@ -1,5 +1,5 @@
-"""A person takes a task from a real agent, goes on with its own command in its own session or by
-hand, and gives it back.
+"""A person takes a task from a real agent whose first change was turned down, goes on with its own
+command in its own session or by hand, and gives it back.
 """
 
 import json
@@ -20,48 +20,54 @@ from hive_cli.main import main
 from hive_runner.testing import ScriptedModel, parse_scenario
 from tests.component.client.repositories import run_git
 from tests.system.agents import conftest as agents
+from tests.system.agents.planted import BROKEN, FILE, HALF, MISSION, SOUND, change, hive_with
 from tests.system.agents.terminal import Terminal
-from tests.system.agents.test_planted_bug import MISSION, SOUND, hive_with, repository
 from tests.system.hive import running
 
-__all__ = ["repository"]
-
-SCENARIO = """
+SCENARIO = f"""
 [[conversation]]
 match = "A person has worked on this task"
 [[conversation.turn]]
-run = "echo 'rows are filled up' > NOTES"
+run = "echo 'bounds are compared' > NOTES"
 [[conversation.turn]]
 say = "I noted it."
 
 [[conversation]]
-match = "go on with the last column"
+match = "go on with the open bound"
 [[conversation.turn]]
-run = "sed -i 's/ - len(row) + 1)/ - len(row))/' click/formatting.py"
+run = "{change(HALF, SOUND)}"
 [[conversation.turn]]
-run = "sed -i 's/ - len(row) + 1)/ - len(row))/' click/formatting.py"
+run = "{change(HALF, SOUND)}"
 [[conversation.turn]]
-say = "Short rows are filled up to the last column now."
+say = "Each bound is compared in its own way now."
 [[conversation.turn]]
-say = "Short rows are filled up to the last column now."
+say = "Each bound is compared in its own way now."
+
+[[conversation]]
+match = "did not pass its gates"
+[[conversation.turn]]
+say = "I look at it again."
+run = "{change(BROKEN, HALF)}"
+[[conversation.turn]]
+fault = {{kind = "stall"}}
+say = "Fixed."
 
 [[conversation]]
 [[conversation.turn]]
-say = "I look where rows are filled up."
-run = "sed -i 's/ - len(row) - 1)/ - len(row) + 1)/' click/formatting.py"
+say = "I look where bounds are compared."
+run = "{change(BROKEN, HALF)}"
 [[conversation.turn]]
-fault = {kind = "stall"}
-say = "Fixed."
+say = "Fixed, all tests pass."
 """
 TRUST = "Trustthisfolder?"
 AGAIN_SECONDS = 2.0
 HIVE = [sys.executable, "-m", "hive_cli.main"]
 INTERRUPTED = "Conversationinterrupted"
 """How Codex shows a session whose turn was ended."""
-MEND = "sed -i 's/ - len(row) + 1)/ - len(row))/' click/formatting.py"
+MEND = change(HALF, SOUND)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("agent", "how"), [("codex", ["--done"]), ("opencode-acp", ["--note", "Note it down."])]
 )
@@ -78,15 +84,15 @@ def test_a_person_takes_the_task_of_an_agent_at_work_and_gives_it_back(
     made = agents.codex(home, model) if agent == "codex" else agents.opencode(home, model, agent)
     profile = msgspec.to_builtins(made)
     profile["set_env"]["PATH"] = f"{Path(sys.executable).parent}:{profile['set_env']['PATH']}"
-    mission, mine = tmp_path / "rows.yaml", tmp_path / "mine"
+    mission, mine = tmp_path / "bounds.yaml", tmp_path / "mine"
     mission.write_text(MISSION.replace("AGENT", agent))
     monkeypatch.setenv("HIVE_PROFILES", json.dumps({agent: profile}))
     try:
         with running(hive_with(folder, profile, agent)) as hive:
             monkeypatch.setenv("HIVE_DATA", str(hive.data))
             with following(mission, repository) as followed:
-                until(lambda: "stall" in became(model))
-                command = [*HIVE, "take", "rows-1", "--agent", "--into", str(mine)]
+                until(lambda: "stall" in became(model), 300)
+                command = [*HIVE, "take", "bounds-1", "--agent", "--into", str(mine)]
                 taken = Terminal(command, {**os.environ, "SHELL": "/bin/sh"}, repository)
                 try:
                     (in_its_session if agent == "codex" else by_hand)(taken)
@@ -94,20 +100,21 @@ def test_a_person_takes_the_task_of_an_agent_at_work_and_gives_it_back(
                 finally:
                     taken.close()
                     ended_below(home)
-                assert "rows-1/fix/fixisstillyours" in taken.shown
-                assert SOUND in (mine / "click" / "formatting.py").read_text(), taken.shown
+                assert "bounds-1/fix/fixisstillyours" in taken.shown
+                assert SOUND in (mine / FILE).read_text(), taken.shown
                 monkeypatch.chdir(mine)
                 given = CliRunner().invoke(main, ["give", *how])
                 assert given.exit_code == 0, given.output
-                said, _ = followed.communicate(timeout=180)
+                said, _ = followed.communicate(timeout=400)
                 assert followed.returncode == 0, said
-            landed = CliRunner().invoke(main, ["land", "rows-1", "--repo", str(repository)])
+                assert "after gate" in said, "the first change was turned down by the suite"
+            landed = CliRunner().invoke(main, ["land", "bounds-1", "--repo", str(repository)])
             assert landed.exit_code == 0, landed.output
     finally:
         model.close()
-    assert SOUND in (repository / "click" / "formatting.py").read_text()
+    assert SOUND in (repository / FILE).read_text()
     assert (repository / "NOTES").exists() == (agent != "codex")
-    assert "Hive-Attempt: rows-1/fix/fix/" in run_git(repository, "log", "-5")
+    assert "Hive-Attempt: bounds-1/fix/fix/" in run_git(repository, "log", "-5")
 
 
 def in_its_session(taken: Terminal) -> None:
@@ -124,8 +131,8 @@ def in_its_session(taken: Terminal) -> None:
         return resumed
 
     taken.until(ready)
-    types(taken, "go on with the last column")
-    taken.until(lambda: "uptothelastcolumnnow" in taken.shown)
+    types(taken, "go on with the open bound")
+    taken.until(lambda: "initsownwaynow" in taken.shown)
     types(taken, "/quit")
 
 

@@ -89,7 +89,7 @@ async def test_opencode_by_the_protocol_asks_a_person_for_one_command(
     assert asked == ["May I run: touch denied.txt"]
 
 
-@pytest.mark.parametrize("name", ["claude", "codex", "gemini-acp", "opencode"])
+@pytest.mark.parametrize("name", ["claude", "claude-acp", "codex", "gemini-acp", "opencode"])
 async def test_an_mcp_server_of_the_profile_is_started_and_its_tool_is_offered(
     name: str, source: Source, model: Model, tmp_path: Path
 ) -> None:
@@ -98,13 +98,14 @@ async def test_an_mcp_server_of_the_profile_is_started_and_its_tool_is_offered(
     program = str(Path(__file__).with_name("mcp_server.py"))
     server = Server(sys.executable, (program, str(tmp_path / "seen")), ("ISSUES_TOKEN",))
     home = tmp_path / "home"
+    named = {"gemini-acp": gemini, "claude-acp": claude}
     profile: Profile = (
-        gemini(home, served, name) if name == "gemini-acp" else PROFILES[name](home, served)
+        named[name](home, served, name) if name in named else PROFILES[name](home, served)
     )
     workshop.options.profiles[name] = msgspec.structs.replace(profile, mcp={"issues": server})
     done(await workshop.perform(lease(source, agent=name, prompt="Look.")))
     assert (tmp_path / "seen").read_text() == "hush"
-    if name != "codex":  # it offers them to its model in a form of its own
+    if name not in ("codex", "claude-acp"):  # these offer them in ways of their own
         assert any("list_issues" in tool for heard in served.heard for tool in heard.asked.tools)
 
 

@@ -2,6 +2,7 @@
 session of an agent of the Agent Client Protocol; and what failed of a mission.
 """
 
+import asyncio
 import json
 import re
 import shutil
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from hive_client.hive import ENDED
+from hive_contracts.mission import MissionLanded
 from tests.component.client.repositories import commit, make_repository, run_git
 from tests.integration.runner.test_acp import AGENT, SESSION, begun, continued
 from tests.system.cli.conftest import Command, end_of
-from tests.system.hive import RealHive, open_folder, running
+from tests.system.hive import RealHive, of_type, open_folder, running
 
 MISSION = """
 mission: most
@@ -57,6 +59,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(path, ".hive/repo.yaml", f"gates: {{loaded: '{loaded}'}}\n")
     monkeypatch.chdir(path)
     return path
+
+
+async def both_landed(hive: RealHive) -> None:
+    log = await hive.until(lambda log: len(of_type(log, MissionLanded.__name__)) == 2)
+    async with hive.client() as client:
+        await client.get("most-1", at_least_position=log[-1].position)
 
 
 def wire(hive: RealHive, agent: str) -> list[str]:
@@ -104,7 +112,11 @@ def test_what_failed_is_done_again_on_top_of_what_was_merged(
     assert said["mission"] == "most-2"
     assert (said["failed"], said["undone"]) == (["each/b", "last/last"], [])
     assert end_of(module_hive, "most-2") == "succeeded"
+    assert "goes on as most-2" in hive("mission", "show", "most-1").output
+    assert "hive land most-2" in hive("land", "most-1").stderr
     assert hive("land", "most-2").exit_code == 0
+    asyncio.run(both_landed(module_hive))
+    assert "  landed " in hive("mission", "show", "most-1").output
     changed = run_git(repository, "ls-tree", "--name-only", "HEAD").split()
     assert {"a.txt", "b.txt", "last.txt"} <= {*changed}
     nothing = hive("retry", "most-2", "--failed")

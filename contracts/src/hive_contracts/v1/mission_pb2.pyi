@@ -1132,6 +1132,7 @@ class Mission(_message.Message):
     UNMET_PREREQUISITES_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    AGAIN_AS_FIELD_NUMBER: _builtins.int
     QUESTIONS_FIELD_NUMBER: _builtins.int
     LANDED_FIELD_NUMBER: _builtins.int
     RELEASED_FIELD_NUMBER: _builtins.int
@@ -1140,6 +1141,8 @@ class Mission(_message.Message):
     objective: _builtins.str
     traceparent: _builtins.str
     """W3C trace context of the mission's trace."""
+    again_as: _builtins.str
+    """The mission that does its failed tasks again, and goes on from its branch; the last one."""
     @_builtins.property
     def summary(self) -> Global___MissionSummary: ...
     @_builtins.property
@@ -1191,6 +1194,7 @@ class Mission(_message.Message):
         unmet_prerequisites: _abc.Iterable[_builtins.str] | None = ...,
         traceparent: _builtins.str = ...,
         origin: _plan_pb2.Origin | None = ...,
+        again_as: _builtins.str = ...,
         questions: _abc.Iterable[Global___PendingQuestion] | None = ...,
         landed: Global___Landing | None = ...,
         released: Global___Release | None = ...,
@@ -1199,7 +1203,7 @@ class Mission(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "landed", b"landed", "origin", b"origin", "pause", b"pause", "released", b"released", "repository", b"repository", "summary", b"summary", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "budget", b"budget", "landed", b"landed", "objective", b"objective", "origin", b"origin", "pause", b"pause", "phases", b"phases", "questions", b"questions", "released", b"released", "repository", b"repository", "summary", b"summary", "tasks", b"tasks", "tip", b"tip", "traceparent", b"traceparent", "unmet_prerequisites", b"unmet_prerequisites"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["again_as", b"again_as", "approvals", b"approvals", "budget", b"budget", "landed", b"landed", "objective", b"objective", "origin", b"origin", "pause", b"pause", "phases", b"phases", "questions", b"questions", "released", b"released", "repository", b"repository", "summary", b"summary", "tasks", b"tasks", "tip", b"tip", "traceparent", b"traceparent", "unmet_prerequisites", b"unmet_prerequisites"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

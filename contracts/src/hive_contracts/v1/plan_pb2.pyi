@@ -51,6 +51,7 @@ class Repository(_message.Message):
     BRANCH_FIELD_NUMBER: _builtins.int
     CHAIN_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
+    START_OF_FIELD_NUMBER: _builtins.int
     url: _builtins.str
     """What git fetches from: a URL, or an absolute path on the runner's machine."""
     base: _builtins.str
@@ -59,6 +60,8 @@ class Repository(_message.Message):
     """The branch that the base was the head of, for people."""
     chain: _builtins.str
     """Digest of the manifest of a bundle that ends in the base, where the hive has the repository."""
+    start_of: _builtins.str
+    """The id of the mission that had merged it."""
     @_builtins.property
     def start(self) -> Global___Tip:
         """Where the mission's branch goes on from, if not at the base: what a mission had merged whose
@@ -73,10 +76,11 @@ class Repository(_message.Message):
         branch: _builtins.str = ...,
         chain: _builtins.str = ...,
         start: Global___Tip | None = ...,
+        start_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "chain", b"chain", "start", b"start", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "branch", b"branch", "chain", b"chain", "start", b"start", "start_of", b"start_of", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -17,10 +17,12 @@ from hive_contracts.mission import (
     MergeConflicted,
     MissionCancelled,
     MissionFailed,
+    MissionLanded,
     MissionLaunched,
     MissionPaused,
     MissionRefused,
     MissionSucceeded,
+    RecordLanding,
     ReviseMission,
     SettleReservation,
     SettleTask,
@@ -91,6 +93,8 @@ def _react(event: AnyEvent, board: Board) -> list[Reaction]:
             return _cancel_rest(mission, "the mission failed", board)
         case MissionCancelled(mission_id=mission, reason=reason):
             return _cancel_rest(mission, reason or "the mission was cancelled", board)
+        case MissionLanded(branch=branch, by=by, earlier=earlier) if earlier is not None:
+            return [RecordLanding(earlier.mission_id, earlier.commit, branch, by)]
         case RoundAsked(mission_id=mission, round=round, finding=finding, merge=merge):
             return [
                 ReviseMission(mission, round, event.title, finding, event.by, event.task, merge)

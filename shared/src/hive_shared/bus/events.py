@@ -6,6 +6,7 @@ that is late, frozen or one of many can be refused but can do no harm.
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -15,7 +16,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.subjects import EVENTS, event_stream_name
@@ -27,8 +28,17 @@ from hive_shared.bus.survey import Held
 API_SECONDS: Final = 5.0
 WRONG_LAST_SEQUENCE: Final = 10071
 WRONG_STREAM: Final = 10060
+NO_STORAGE: Final = 10047
+LEAST_BYTES: Final = 16 << 20
+"""Of what a bus that is short of room keeps; with less it is not made."""
+SHORT: Final = (
+    "NATS lets streams reserve three quarters of what is free on its disk, or its max_file_store:"
+    " free some of that disk"
+)
 FULL: Final = 0.9
 """Part of the byte limit from which old messages may be gone before their time."""
+
+_log = logging.getLogger("hive.bus")
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -64,6 +74,7 @@ class EventStream:
     async def make(self, log_id: str, began: int) -> None:
         """Begin an empty stream of that history at that position, in place of whatever is there.
 
+        Where NATS has not that much room it keeps less: older events are read from the record.
         Raises BusUnavailable; another relay may do the same at the same time.
         """
         async with _translated(self._client):
@@ -72,6 +83,20 @@ class EventStream:
                     await self._js.delete_stream(name)
                 except NotFoundError:
                     continue
+            room = self._retention.max_bytes
+            while not await self._added(log_id, began, room):
+                if room <= LEAST_BYTES:
+                    raise BusUnavailable(
+                        f"NATS has no room for {room >> 20} MiB of events: {SHORT}"
+                    )
+                room = max(room // 2, LEAST_BYTES)
+        if room < self._retention.max_bytes:
+            kept, wanted = room >> 20, self._retention.max_bytes >> 20
+            _log.warning("the bus keeps %d MiB of events and not %d: %s", kept, wanted, SHORT)
+
+    async def _added(self, log_id: str, began: int, max_bytes: int) -> bool:
+        """False where NATS has not that much room."""
+        try:
             await self._js.add_stream(
                 api.StreamConfig(
                     name=event_stream_name(log_id),
@@ -81,12 +106,17 @@ class EventStream:
                     discard=api.DiscardPolicy.OLD,
                     storage=api.StorageType.FILE,
                     max_age=self._retention.max_age_s,
-                    max_bytes=self._retention.max_bytes,
+                    max_bytes=max_bytes,
                     num_replicas=1,
                     allow_direct=True,
                     first_seq=began,
                 )
             )
+        except APIError as error:
+            if error.err_code != NO_STORAGE:
+                raise
+            return False
+        return True
 
     async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
         """Store consecutive events; answers how many of them this call stored.

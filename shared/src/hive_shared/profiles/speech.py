@@ -17,6 +17,10 @@ from hive_shared.profiles.rules import ANY, KINDS, Rules, resolved
 PRIVATE: Final = "{private}"
 CONTENT: Final = "OPENCODE_CONFIG_CONTENT"
 """OpenCode's configuration that goes before all others."""
+CLAUDES_MODEL: Final = "ANTHROPIC_MODEL"
+CLAUDES_MODE: Final = "default"
+_BY_VARIABLE: Final = ("claude", "opencode")
+"""Whose commands for the protocol are told their model by a variable."""
 
 
 class Inexpressible(ValueError):
@@ -37,6 +41,10 @@ class Spoken(msgspec.Struct, frozen=True):
     env: dict[str, str] = {}
     files: dict[str, str] = {}
     """By name, in the attempt's private folder."""
+    session: dict[str, Any] = {}
+    """What comes with a session of the Agent Client Protocol, as `_meta`."""
+    mode: str = ""
+    """The mode of such a session; empty for the agent's own choice."""
 
 
 def spoken(name: str, profile: Profile, wish: Wish) -> Spoken:
@@ -62,11 +70,11 @@ def spoken(name: str, profile: Profile, wish: Wish) -> Spoken:
             )
         return Spoken(model)
     said = SPEECHES[profile.speaks](name, profile, rules, wish)
-    return Spoken((*model, *said.args), said.env, said.files)
+    return msgspec.structs.replace(said, args=(*model, *said.args))
 
 
 def _model(name: str, profile: Profile, wish: Wish) -> tuple[str, ...]:
-    if not wish.model or (profile.speaks == "opencode" and profile.protocol == "acp"):
+    if not wish.model or (profile.speaks in _BY_VARIABLE and profile.protocol == "acp"):
         return ()
     if not profile.model:
         raise Inexpressible(
@@ -77,6 +85,8 @@ def _model(name: str, profile: Profile, wish: Wish) -> tuple[str, ...]:
 
 
 def _claude(name: str, profile: Profile, rules: Rules | None, wish: Wish) -> Spoken:
+    if profile.protocol == "acp":
+        return _claude_by_protocol(rules, wish)
     args: list[str] = [*profile.usual] if rules is None else _claude_rules(name, profile, rules)
     if not profile.mcp:
         return Spoken(tuple(args))
@@ -99,6 +109,24 @@ _CLAUDES: Final[Mapping[str, tuple[str, ...]]] = {
     "run": ("Bash",),
     "fetch": ("WebFetch", "WebSearch"),
 }
+
+
+def _claude_by_protocol(rules: Rules | None, wish: Wish) -> Spoken:
+    """Its adapter takes no arguments. Its usual mode has a model judge what it does; here it asks,
+    and is answered by the hive. In that mode it asks about changes and most commands only, so it is
+    told what else to ask about."""
+    env = {CLAUDES_MODEL: wish.model} if wish.model else {}
+    if rules is None:
+        return Spoken(env=env, mode=CLAUDES_MODE)
+    denied: list[str] = []
+    asks: list[str] = []
+    for kind in KINDS:
+        if rules.kinds[kind] == "ask" or (kind == "run" and rules.commands):
+            asks.extend(_CLAUDES[kind])
+        elif rules.kinds[kind] == "deny":
+            denied.extend(_CLAUDES[kind])
+    options = {"disallowedTools": denied, "settings": {"permissions": {"ask": asks}}}
+    return Spoken(env=env, session={"claudeCode": {"options": options}}, mode=CLAUDES_MODE)
 
 
 def _claude_rules(name: str, profile: Profile, rules: Rules) -> list[str]:

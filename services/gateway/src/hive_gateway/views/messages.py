@@ -32,6 +32,7 @@ def mission_message(view: MissionView) -> mission_pb2.Mission:
         questions=_questions(view.tasks),
         unmet_prerequisites=view.mission.unmet,
         traceparent=view.detail.traceparent,
+        again_as=view.mission.again_as,
         pause=_pause(view.mission.pause),
         budget=_budget(view.mission.purse),
     )

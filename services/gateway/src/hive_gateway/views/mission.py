@@ -130,6 +130,8 @@ def _launched(views: Views, event: MissionLaunched, recorded: Recorded) -> None:
         deadline=event.deadline or None,
     )
     views.put_mission(mission)
+    if event.repository and (earlier := views.missions.get(event.repository.start_of)) is not None:
+        views.put_mission(replace(earlier, again_as=event.name))
     detail = MissionDetailRow(
         event.mission_id,
         event.objective,

@@ -87,6 +87,8 @@ class MissionRow(msgspec.Struct, frozen=True):
     """Where its budget stands; None without one."""
     deadline: float | None = None
     """Seconds from its launch until it is to have succeeded; what comes back of it has none."""
+    again_as: str = ""
+    """The mission that does its failed tasks again, and goes on from its branch: the last one."""
 
 
 class MissionDetailRow(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from hive_contracts.codec import AnyEvent
 from hive_contracts.mission import (
     BranchAdvanced,
     MissionEvent,
+    MissionLaunched,
     PhaseCompleted,
     PhaseSentBack,
     PhaseStarted,
@@ -96,6 +97,8 @@ def needed(events: Iterable[AnyEvent]) -> Needed:
                     keys.phases.add(id)
                 elif isinstance(event, BranchAdvanced):
                     keys.tasks.add(event.task_id)
+                elif isinstance(event, MissionLaunched) and event.repository is not None:
+                    keys.missions.add(event.repository.start_of)
             case RunnerEvent(runner_id=id):
                 keys.runners.add(id)
     return keys

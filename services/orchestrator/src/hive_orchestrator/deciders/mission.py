@@ -20,6 +20,7 @@ from hive_contracts.mission import (
     AnyMissionEvent,
     BranchAdvanced,
     CancelMission,
+    Earlier,
     ExtendMission,
     ItemsFound,
     LaunchMission,
@@ -53,6 +54,7 @@ from hive_contracts.plan import (
     Gate,
     Listed,
     Phase,
+    Repository,
 )
 from hive_contracts.task import AnyTaskEvent
 from hive_orchestrator.deciders.budget import settle, spend_wall
@@ -138,11 +140,18 @@ def _take_care(mission: Ended, command: RecordLanding | ReleaseMission) -> Event
         case RecordLanding(commit=commit, branch=branch, by=by):
             if mission.landed == (commit, branch):
                 return []
-            return [MissionLanded(command.mission_id, commit, branch, by)]
+            earlier = _earlier(mission.launched.repository)
+            return [MissionLanded(command.mission_id, commit, branch, by, earlier)]
         case ReleaseMission(by=by, reason=reason):
             if mission.released:
                 return []
             return [MissionReleased(command.mission_id, by, reason)]
+
+
+def _earlier(repository: Repository | None) -> Earlier | None:
+    if repository is None or repository.start is None or not repository.start_of:
+        return None
+    return Earlier(repository.start_of, repository.start.commit)
 
 
 def _and_on(mission: Mission, events: Events) -> Events:

@@ -59,6 +59,9 @@ class Told(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
     read_only: bool
     mcp: dict[str, Server]
+    meta: dict[str, Any]
+    """What comes with each session, as `_meta`: an agent's own."""
+    mode: str
     prompt: Path
     load: str
     grace: float
@@ -135,8 +138,7 @@ async def _converse(
         session = await _session(agent, client, told)
         response = await _prompt(agent, client, session, prompt, may_fail=session == told.load)
         if response is None:
-            here, servers = str(Path.cwd()), _servers(told.mcp)
-            session = (await agent.new_session(cwd=here, mcp_servers=servers)).session_id
+            session = await _new(agent, told)
             response = await _prompt(agent, client, session, prompt)
             assert response is not None
     except RequestError as error:
@@ -179,20 +181,35 @@ async def _session(agent: ClientSideConnection, client: HiveClient, told: Told) 
             f"the agent speaks version {begun.protocol_version} of the protocol, the hive"
             f" {PROTOCOL_VERSION}: take a version of the agent that fits",
         )
-    here, servers = str(Path.cwd()), _servers(told.mcp)
     if told.load and begun.agent_capabilities and begun.agent_capabilities.load_session:
         client.silent = True
         try:
-            await agent.load_session(cwd=here, session_id=told.load, mcp_servers=servers)
+            await agent.load_session(
+                cwd=str(Path.cwd()), session_id=told.load, mcp_servers=_servers(told.mcp),
+                **told.meta,
+            )  # fmt: skip
         except RequestError as error:
             # Another machine's, or forgotten: the prompt has all that matters.
             say({"type": "not loaded", "id": told.load, "why": _said(error)})
         else:
-            return told.load
+            return await _in_mode(agent, told, told.load)
         finally:
             client.silent = False
-    created = await agent.new_session(cwd=here, mcp_servers=servers)
-    return created.session_id
+    return await _new(agent, told)
+
+
+async def _new(agent: ClientSideConnection, told: Told) -> str:
+    created = await agent.new_session(
+        cwd=str(Path.cwd()), mcp_servers=_servers(told.mcp), **told.meta
+    )
+    return await _in_mode(agent, told, created.session_id)
+
+
+async def _in_mode(agent: ClientSideConnection, told: Told, session: str) -> str:
+    """The session, in the mode that it is to have."""
+    if told.mode:
+        await agent.set_session_mode(mode_id=told.mode, session_id=session)
+    return session
 
 
 async def _cancel(
@@ -247,6 +264,8 @@ def _told() -> Told:
     parser.add_argument("--rules", default="[]", help="the mission's, as JSON")
     parser.add_argument("--read-only", action="store_true", help="it is to change nothing")
     parser.add_argument("--mcp", default="{}", help="servers by name, as JSON")
+    parser.add_argument("--meta", default="{}", help="what comes with a session, as JSON")
+    parser.add_argument("--mode", default="", help="the session's; else the agent's own choice")
     parser.add_argument("--prompt", type=Path, required=True, help="the file with the prompt")
     parser.add_argument("--load", default="", help="an earlier session's id, to go on with it")
     parser.add_argument("--grace", type=float, default=2.0, help="seconds for a clean cancel")
@@ -255,9 +274,11 @@ def _told() -> Told:
     permissions = msgspec.json.decode(told.permissions, type=dict[str, Ruling])
     mcp = msgspec.json.decode(told.mcp, type=dict[str, Server])
     rules = msgspec.json.decode(told.rules, type=tuple[Rule, ...])
+    meta = msgspec.json.decode(told.meta, type=dict[str, Any])
     return Told(
-        told.agent, permissions, rules, told.read_only, mcp, told.prompt, told.load, told.grace
-    )
+        told.agent, permissions, rules, told.read_only, mcp, meta, told.mode, told.prompt,
+        told.load, told.grace,
+    )  # fmt: skip
 
 
 def main() -> int:

@@ -1,7 +1,6 @@
 """Who does a task's work: its own shell command, or the profile that gets its prompt."""
 
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ import msgspec
 
 from hive_contracts.plan import TaskSpec
 from hive_runner.errors import failed
+from hive_runner.processes.programs import own_program
 from hive_runner.steps.job import SHELL
 from hive_shared.profiles import ACP_EVENTS, Inexpressible, Profile, Spoken, Wish, spoken
 
@@ -136,11 +136,13 @@ def _acp(agent: Agent, prompt_file: Path, grace: float, session: str) -> tuple[s
     policy = msgspec.json.encode(profile.permissions).decode()
     rules = msgspec.json.encode(wish.rules).decode()
     mcp = ("--mcp", msgspec.json.encode(profile.mcp).decode()) if profile.mcp else ()
+    said = agent.said
+    meta = ("--meta", msgspec.json.encode(said.session).decode()) if said.session else ()
+    mode = ("--mode", said.mode) if said.mode else ()
     read_only = ("--read-only",) if wish.read_only else ()
     load = ("--load", session) if session else ()
-    # -P: the worktree is its folder, and no module of it may stand for one of the hive's.
     return (
-        sys.executable, "-P", "-E", "-m", "hive_runner.acp",
-        "--permissions", policy, "--rules", rules, *read_only, *mcp, "--prompt", str(prompt_file),
-        "--grace", str(grace), *load, "--",
+        *own_program("hive_runner.acp"),
+        "--permissions", policy, "--rules", rules, *read_only, *mcp, *meta, *mode,
+        "--prompt", str(prompt_file), "--grace", str(grace), *load, "--",
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from hive_runner.link.slots import Key
 from hive_runner.processes import processes
 from hive_runner.processes.guard import STRUCK
+from hive_runner.processes.programs import own_program
 from hive_runner.processes.vigil import Vigil
 
 _READY_SECONDS: Final = 30.0
@@ -38,9 +38,8 @@ async def guarded(
         return
     started = processes.start_time(pid)
     guard = await asyncio.create_subprocess_exec(
-        # -P: the worktree's modules may not stand for the hive's.
-        sys.executable, "-P", "-E", "-m", "hive_runner.processes.guard", str(pid), repr(started),
-        marker, str(cgroup or "-"), repr(watch.vigil.until(watch.key)),
+        *own_program("hive_runner.processes.guard"), str(pid), repr(started), marker,
+        str(cgroup or "-"), repr(watch.vigil.until(watch.key)),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
         stderr=asyncio.subprocess.DEVNULL, env={"PATH": os.environ.get("PATH", os.defpath)},
     )  # fmt: skip

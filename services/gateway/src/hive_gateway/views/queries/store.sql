@@ -15,7 +15,8 @@ with missions as (
         released = excluded.released,
         pause = excluded.pause,
         purse = excluded.purse,
-        deadline = excluded.deadline
+        deadline = excluded.deadline,
+        again_as = excluded.again_as
 ), details as (
     insert into gateway.mission_details
     select * from json_populate_recordset(null::gateway.mission_details, $2::text::json)
