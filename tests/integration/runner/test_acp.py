@@ -113,7 +113,7 @@ async def test_a_time_out_asks_it_to_end_its_turn_first_and_leaves_no_process(
     source: Source, workshop: Workshop, nap: str
 ) -> None:
     hire(workshop, "wait", {"ACP_NAP": nap})
-    asked = lease(source, agent="agent", prompt="Do it.", timeouts=Timeouts(run=4))
+    asked = lease(source, agent="agent", prompt="Do it.", timeouts=Timeouts(run=10))
     with nothing_left_behind(nap):
         ended = failure(await workshop.perform(asked))
     assert ended.kind == "timeout"

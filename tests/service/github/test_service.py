@@ -405,6 +405,7 @@ async def test_what_comes_back_is_found_without_its_webhook(
     assert kinds.count(RoundAsked) == 1
 
 
+@pytest.mark.full("three pull requests, one after the other; test_per_task has their parts")
 async def test_one_for_each_task_until_all_are_merged_with_a_kill_on_the_way(
     ground: Ground, tmp_path: Path
 ) -> None:
