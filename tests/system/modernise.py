@@ -1,8 +1,8 @@
 """examples/modernise-files.yaml on a source distribution as it is published, through two kills.
 
-    python -m tests.system.modernise                          # more-itertools 9.0.0
-    python -m tests.system.modernise --package boltons==20.2.1
-        --suite tests                                         # what pytest is given there
+    python -m tests.system.modernise                          # boltons 20.2.1, whose suite is red
+    python -m tests.system.modernise --package more-itertools==9.0.0
+        --suite ""                                            # what pytest is given there
         --calmly                                              # nobody is killed
 
 The package is taken from the package index that pip knows, unpacked, put under git, and given a
@@ -38,9 +38,13 @@ from tests.component.client.repositories import run_git
 from tests.system.hive import RealHive, of_type
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "modernise-files.yaml"
-PACKAGE: Final = "more-itertools==9.0.0"
-DOWNLOAD_SECONDS: Final = 120
+PACKAGE: Final = "boltons==20.2.1"
+SUITE: Final = "--doctest-modules --continue-on-collection-errors boltons"
+"""Its examples are its tests; one of its modules cannot be imported any more."""
+DOWNLOAD_SECONDS: Final = 300
 MISSION_SECONDS: Final = 1800
+TOLD: Final = 20
+"""Lines of `hive why` that are said."""
 REPOSITORY_FILE: Final = """\
 gates:
   tests:
@@ -65,6 +69,10 @@ class Modernised(msgspec.Struct, frozen=True):
     after: dict[str, str]
     """The same after `hive land`."""
     changed: tuple[str, ...]
+    why: str
+    """What `hive why` says of it."""
+    log: str
+    """What `hive logs` says of the first task that was merged."""
     seconds: float
 
 
@@ -93,7 +101,9 @@ class Modernising:
         files, merged = self._counted
         changed = run_git(path, "diff", "--name-only", "base", "HEAD").splitlines()
         seconds = time.monotonic() - began
-        return Modernised(files, merged, killed, before, self._tests(path), tuple(changed), seconds)
+        return Modernised(
+            files, merged, killed, before, self._tests(path), tuple(changed), *self._told, seconds
+        )
 
     def _repository(self) -> Path:
         archive = download(self._package, self._folder / "download")
@@ -150,6 +160,11 @@ class Modernising:
         assert not twice, f"merged more than once: {twice}"
         files = [task for event in planned for task in event.tasks if task.kind == "work"]
         self._counted = len(files), len(moved)
+        first = next(task for task in files if task.task_id == moved[0].task_id)
+        why = await self._typed(f"why {name}", path)
+        self._told = why, await self._typed(f"logs {name}/files/{first.name}", path)
+        for line in why.splitlines()[:TOLD]:
+            self._say(f"hive why: {line.strip()}")
         self._say((await self._typed(f"land {name}", path)).strip().splitlines()[0])
         return tuple(killed)
 
@@ -201,7 +216,7 @@ def _outcome(case: ElementTree.Element) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.system.modernise")
     parser.add_argument("--package", default=PACKAGE, help=f"name==version (default: {PACKAGE})")
-    parser.add_argument("--suite", default="", help="what pytest is given (default: nothing)")
+    parser.add_argument("--suite", default=SUITE, help=f"what pytest is given (default: {SUITE})")
     parser.add_argument("--calmly", action="store_true", help="nobody is killed")
     told = parser.parse_args()
     began = time.monotonic()

@@ -169,7 +169,7 @@ async def run(command: Command, output: Output) -> Ended:
                     ended = await _watch(process, command, tap, crowd)
                 finally:
                     end = await _end_in_peace(crowd, command, _older(older, began))
-                if ended.reason == "exit":
+                if ended.reason == "exit" and sandbox is None:
                     ended = msgspec.structs.replace(ended, left_over=end.left_over)
                 return ended
         finally:
