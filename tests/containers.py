@@ -4,7 +4,6 @@ Images come from HIVE_TEST_POSTGRES_IMAGE and HIVE_TEST_NATS_IMAGE, as no regist
 from everywhere; the defaults are the official ones.
 """
 
-import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ import docker
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import ExecWaitStrategy, LogMessageWaitStrategy
+
+from hive_stack import nats
 
 # The end of the run removes the containers itself, so no helper container is needed for it.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -48,8 +49,10 @@ def start_nats(
     directory: Path, accounts: Mapping[str, Mapping[str, object]]
 ) -> tuple[str, int, str]:
     """Host, port and the container's id."""
-    config = {"port": 4222, "jetstream": {"store_dir": "/data"}, "accounts": accounts}
-    (directory / "nats.conf").write_text(json.dumps(config))
+    config = nats.rendered(
+        accounts, name="hive-tests", listen="0.0.0.0:4222", store="/data", max_file_store=1 << 50
+    )
+    (directory / "nats.conf").write_text(config)
     image = os.environ.get("HIVE_TEST_NATS_IMAGE", "nats:2.14")
     container = (
         DockerContainer(image)

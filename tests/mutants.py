@@ -2,8 +2,8 @@
 
 First the tree is copied, and all named tests are run there, where they must be green. For each row
 that copy is copied again by links, with what Python has compiled of it, the patch applied, and the
-file of the named test run: the named test must go red, and the others must stay green (but for
-those that the row names in `also`).
+file of the named test run: the named test, or each of its named cases, must go red, and the others
+must stay green (but for those that the row names in `also`). docs/decisions/0134 tells why so.
 
     python -m tests.mutants [-j N] [ID ...]
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -45,7 +45,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     promise: int
     """Of section 12 of the architecture."""
     test: str
-    """The test that goes red, as pytest names it; without parameters, one of them is enough."""
+    """The test that goes red, as pytest names it."""
     protects: str
     """`path:function`, of the lines that the patch takes out."""
     patch: str
@@ -53,10 +53,17 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What happens, where the id does not say it."""
     also: tuple[str, ...] = ()
     """Other tests of that file that rightly go red."""
+    cases: tuple[str, ...] = ()
+    """Of a test with parameters: the ids of the cases that go red, and no others do. ALL of them,
+    or ANY where the cases are but shares of the same seeds."""
 
     @property
     def file(self) -> str:
         return self.test.partition("::")[0]
+
+
+ANY: Final = ("*",)
+ALL: Final = ("all",)
 
 
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,7 +154,7 @@ def _judge(fault: Fault, original: Path) -> Verdict:
         shutil.copytree(original, tree, copy_function=os.link, symlinks=True)
         _apply(fault, tree)
         outcomes = _run(tree, [fault.file], f"--timeout={TEST_SECONDS}")
-        wrong = _compare(fault, outcomes)
+        wrong = compare(fault, outcomes)
     except Wrong as error:
         wrong = str(error)
     finally:
@@ -155,12 +162,29 @@ def _judge(fault: Fault, original: Path) -> Verdict:
     return Verdict(fault, wrong, time.monotonic() - began)
 
 
-def _compare(fault: Fault, outcomes: dict[str, bool]) -> str:
-    red = [test for test, green in outcomes.items() if not green]
-    if not any(_is_named(test, [fault.test]) for test in red):
+def compare(fault: Fault, outcomes: Mapping[str, bool]) -> str:
+    """What is wrong with which tests are green without the protection; empty where nothing is."""
+    if unnamed := _without_cases(fault, outcomes):
+        return unnamed
+    red = {test for test, green in outcomes.items() if not green}
+    if fault.cases in ((), ANY):
+        expected = {test for test in red if _is_named(test, [fault.test])}
+    elif fault.cases == ALL:
+        expected = {test for test in outcomes if _is_named(test, [fault.test])}
+    else:
+        expected = {f"{fault.test}[{case}]" for case in fault.cases}
+    if not expected:
         return "the test stays green without its protection"
-    other = [test for test in red if not _is_named(test, [fault.test, *fault.also])]
+    if green := expected - red:
+        return f"stays green without its protection: {', '.join(sorted(green))}"
+    other = [test for test in red - expected if not _is_named(test, fault.also)]
     return f"also red: {', '.join(sorted(other))}" if other else ""
+
+
+def _without_cases(fault: Fault, outcomes: Iterable[str]) -> str:
+    if fault.cases or not any(test.startswith(f"{fault.test}[") for test in outcomes):
+        return ""
+    return f"{fault.id} must name the cases of {fault.test} that go red"
 
 
 def _assert_green(faults: list[Fault], original: Path) -> None:
@@ -171,6 +195,8 @@ def _assert_green(faults: list[Fault], original: Path) -> None:
         raise Wrong("red without any patch: " + ", ".join(red))
     if missing := [test for test in tests if not any(_is_named(ran, [test]) for ran in outcomes)]:
         raise Wrong("there is no " + ", ".join(missing))
+    if unnamed := [told for fault in faults if (told := _without_cases(fault, outcomes))]:
+        raise Wrong("\n".join(unnamed))
     print(f"{len(tests)} tests are green as it is")
 
 

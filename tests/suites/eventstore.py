@@ -1,8 +1,12 @@
-"""What every event store must do. A module runs it by a class with a `store` fixture:
+"""What every event store must do. A module runs it by a class with two fixtures:
 
 class TestMemory(EventStoreSuite):
     @pytest.fixture
     def store(self) -> EventStore: ...
+
+    @pytest.fixture
+    def set_clock_back(self) -> SetClockBack:
+        ...  # has the newest event an hour ahead of the store's clock
 
 The store may write the categories mission, task and runner, and its clock is the machine's.
 """
@@ -11,7 +15,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -39,6 +43,8 @@ from hive_shared.eventstore.port import (
     Fence,
     StreamVersion,
 )
+
+SetClockBack = Callable[[], Awaitable[None]]
 
 META = Meta("mission-1", "command-1", "person-1", traceparent="00-ab-cd-01", schema=2)
 
@@ -151,6 +157,16 @@ class EventStoreSuite:
         times = [e.recorded_at for e in await store.read_all(0)]
         assert times == sorted(times)
         assert abs(times[-1].timestamp() - time.time()) < 60
+
+    async def test_recorded_time_stands_still_while_the_clock_is_behind_it(
+        self, store: EventStore, set_clock_back: SetClockBack
+    ) -> None:
+        await store.append(write(new_stream(), 0, b"1", b"2"))
+        await set_clock_back()
+        [_, newest] = await store.read_all(0)
+        await settle(store, [write(new_stream()) for _ in range(5)])
+        later = await store.read_all(newest.position)
+        assert [e.recorded_at for e in later] == 5 * [newest.recorded_at]
 
     async def test_an_append_over_several_streams_keeps_the_order_of_its_events(
         self, store: EventStore

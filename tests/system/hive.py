@@ -23,6 +23,8 @@ from hive_contracts.codec import decode
 from hive_contracts.envelope import Recorded
 from hive_contracts.plan import Phase, Plan, TaskSpec
 from hive_gateway.views.projection import TABLES, ViewsProjection
+from hive_orchestrator.board import Board
+from hive_orchestrator.desk_postgres import open_postgres_desk
 from hive_shared.eventstore.errors import StoreUnavailable
 from hive_shared.eventstore.postgres import PostgresEventStore, open_postgres_store
 from hive_shared.settings import Sources
@@ -34,7 +36,7 @@ from hive_stack.services import MODULES, Servers
 from hive_stack.state import StackState
 from hive_stack.vault import Vault
 from tests.suites.bus import assert_bus_is_the_record
-from tests.suites.verdict import ENDS
+from tests.suites.verdict import ENDS, fold, same
 
 T = TypeVar("T")
 H = TypeVar("H", bound="RealHive")
@@ -215,6 +217,17 @@ class RealHive:
         """Dense from the first position on, and equal."""
         async with self.store() as store:
             await assert_bus_is_the_record(store, self.nats_url("observer"))
+
+    async def assert_board_equals_a_fold(self) -> None:
+        """What the orchestrator keeps is what the record makes of an empty board."""
+
+        async def probe() -> tuple[Board, list[Recorded]] | None:
+            async with open_postgres_desk(self.postgres_url("orchestrator")) as desk:
+                kept, log = await desk.load(), await self.log()
+                return (kept, log) if kept.position == log[-1].position else None
+
+        kept, log = await eventually(probe)
+        same(kept, fold(log))
 
     async def assert_views_equal_a_rebuild(self) -> None:
         """The gateway's read models are what a rebuild from position zero makes of the record."""

@@ -107,3 +107,4 @@ async def test_missions_survive_the_kill_of_anything_at_any_moment(
             await ground.assert_each_effect_is_there_once(client, plan, answer.mission_id)
     await hive.assert_feed_is_the_record()
     await hive.assert_views_equal_a_rebuild()
+    await hive.assert_board_equals_a_fold()

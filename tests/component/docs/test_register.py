@@ -1,11 +1,12 @@
 """The register of faults: what each row protects can still be taken out of this tree."""
 
+import re
 import subprocess
 
 import msgspec
 import pytest
 
-from tests.mutants import REGISTER, ROOT, Fault
+from tests.mutants import ALL, ANY, REGISTER, ROOT, Fault, compare
 
 FAULTS = msgspec.convert(msgspec.toml.decode(REGISTER.read_bytes())["fault"], list[Fault])
 
@@ -25,3 +26,37 @@ def test_a_protection_can_be_taken_out(fault: Fault) -> None:
 def test_no_two_rows_have_one_name() -> None:
     names = [fault.id for fault in FAULTS]
     assert len(names) == len({*names})
+
+
+def row(*cases: str) -> Fault:
+    return Fault("a-row", 1, "t.py::test_a", "a.py:a", "", also=("t.py::test_b",), cases=cases)
+
+
+TABLE = {"t.py::test_a[one]": True, "t.py::test_a[two]": True, "t.py::test_c": True}
+PLAIN = {"t.py::test_a": True, "t.py::test_b": True, "t.py::test_c": True}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes", "red", "wrong"),
+    [
+        (row(), PLAIN, ["test_a"], ""),
+        (row(), PLAIN, [], "stays green"),
+        (row(), PLAIN, ["test_a", "test_b"], ""),
+        (row(), PLAIN, ["test_a", "test_c"], "also red: t.py::test_c"),
+        (row(), TABLE, ["test_a[one]"], "must name the cases"),
+        (row("one"), TABLE, ["test_a[one]"], ""),
+        (row("one"), TABLE, ["test_a[one]", "test_a[two]"], r"also red: t.py::test_a\[two\]"),
+        (row("one"), TABLE, ["test_a[two]"], r"stays green .*: t.py::test_a\[one\]"),
+        (row("one", "two"), TABLE, ["test_a[one]"], r"stays green .*: t.py::test_a\[two\]"),
+        (row(*ALL), TABLE, ["test_a[one]", "test_a[two]"], ""),
+        (row(*ALL), TABLE, ["test_a[two]"], r"stays green .*: t.py::test_a\[one\]"),
+        (row(*ANY), TABLE, ["test_a[two]"], ""),
+        (row(*ANY), TABLE, [], "stays green"),
+    ],
+)
+def test_exactly_what_a_row_names_may_go_red(
+    fault: Fault, outcomes: dict[str, bool], red: list[str], wrong: str
+) -> None:
+    found = compare(fault, outcomes | {f"t.py::{test}": False for test in red})
+    assert re.search(wrong, found)
+    assert bool(found) == bool(wrong)

@@ -62,8 +62,15 @@ def honest(tests: dict[str, Outcomes]) -> Run:
         # A coverage limit that was missed before, too.
         (Run(2, {"a": PASSED}), Run(2, {"a": PASSED}), ""),
     ],
-    ids=str,
-)
+    ids=[
+        "as before", "one more passes", "a skipped one runs", "one more is skipped",
+        "one fails", "a new one fails", "one is gone", "a skipped one is gone",
+        "what ran is skipped", "nothing ran", "nothing ran, with a status",
+        "killed", "no end of its own", "a status that no test explains",
+        "red as before", "red before", "what was red is gone", "what was red is skipped",
+        "a status as before",
+    ],
+)  # fmt: skip
 def test_a_run_is_judged_beside_the_bases(base: Run, now: Run, reason: str) -> None:
     verdict = judge(base, now)
     assert (verdict.passed, verdict.reason) == (not reason, reason)

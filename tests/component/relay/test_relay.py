@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+import pytest
+
 from hive_contracts.envelope import Recorded
 from hive_contracts.health import BusRebuilt
 from hive_contracts.subjects import event_stream_name
@@ -82,6 +84,34 @@ async def test_a_record_that_lost_its_end_and_outgrew_the_bus_begins_a_new_histo
         await eventually(lambda: bus.last == 80)
     assert primary.log_id == NEW
     assert await is_the_record(bus, primary)
+
+
+class Restored(MemoryEventStore):
+    """Between two of the relay's questions it is a shorter one, once."""
+
+    shorter = False
+
+    async def read_all(self, after: int, limit: int = 1000) -> list[Recorded]:
+        if self.shorter and limit > 1:
+            self.shorter = False
+            return []
+        return await super().read_all(after, limit)
+
+
+@pytest.mark.parametrize("held", [0, 50], ids=["nothing", "some of it"])
+async def test_a_record_that_is_restored_between_two_questions_is_looked_at_again(
+    held: int,
+) -> None:
+    store = Restored(SystemClock())
+    primary, bus, writer = Primary(store), MemoryBus(), Writer(store)
+    await bus.make(OLD, 1)
+    await writer.write(held)
+    bus.messages = await store.read_all(0)
+    await writer.write(30)
+    store.shorter = True
+    async with relaying(primary, bus):
+        await eventually(lambda: bus.last == held + 30)
+    assert not store.shorter
 
 
 async def test_a_bus_of_another_history_is_made_anew_without_a_new_log_id() -> None:

@@ -174,10 +174,13 @@ class Relay:
         grown past the bus since, has the same `log_id` and the right positions.
         """
         if last == 0:
-            return await self._store.read_all(0, WINDOW)
-        before, *events = await self._store.read_all(last - 1, WINDOW + 1)
-        if before.position != last or (last_id and before.id != last_id) or not events:
-            raise StreamChanged(f"position {last} is another event now")
+            events = await self._store.read_all(0, WINDOW)
+        else:
+            before, *events = await self._store.read_all(last - 1, WINDOW + 1) or [None]
+            if before is None or before.position != last or (last_id and before.id != last_id):
+                raise StreamChanged(f"position {last} is another event now")
+        if not events:
+            raise StreamChanged("the record has lost its end")
         return events
 
     async def _send(self, log_id: str, events: Sequence[Recorded]) -> None:

@@ -210,7 +210,11 @@ class EffectRunner:
         self, connection: asyncpg.Connection, stream: str, position: int, tries: int
     ) -> int | None:
         """Answers the position to be tried next in that stream, if it can go on now."""
-        [event] = await self._store.read_all(position - 1, 1)
+        found = await self._store.read_all(position - 1, 1)
+        if not found or found[0].stream != stream:
+            # Restored a moment ago: what this connection was told is of the lost history.
+            raise HistoryChanged(f"position {position} is not of {stream}")
+        event = found[0]
         if (failed := await self._perform(event)) is not None:
             counted, wait = failed.counted(tries)
             row = (stream, position, failed.error, wait, MAX_TRIES, counted - tries)
