@@ -1,6 +1,7 @@
 """A clock that is moved on by hand: whoever sleeps wakes when it has come so far."""
 
 import asyncio
+import math
 
 
 class HandClock:
@@ -25,6 +26,12 @@ class HandClock:
     @property
     def sleepers(self) -> int:
         return sum(not future.done() for _, future in self._sleeping)
+
+    @property
+    def next_ms(self) -> int:
+        """When the first of them wakes."""
+        waiting = [until for until, future in self._sleeping if not future.done()]
+        return math.ceil(min(waiting) * 1000)
 
     def now_ms(self) -> int:
         return self._ms

@@ -207,6 +207,20 @@ class Story:
         )
         return tip
 
+    async def also_merged(self, name: str, **files: str) -> Tip:
+        """The same of another task of the phase."""
+        old, task = self._checkout.tip.commit, new_id()
+        tip = self._checkout.commit(f"work/{name}", **files)
+        done = WorkDone(tip.commit, files=1, insertions=1)
+        await append(
+            self._store,
+            TasksPlanned(MISSION, "work", (PlannedTask(task, name, "work"),)),
+            AttemptSucceeded(task, 1, done),
+            TaskSettled(MISSION, task, "succeeded", 1, done),
+            BranchAdvanced(MISSION, old, tip, task, 1),
+        )
+        return tip
+
     async def revised(self, round: RoundAsked, said: str = "Mended.", **files: str) -> Tip:
         """The mission went on with what came back; without `files` its agent saw no need to."""
         tip = await self.mended(round, said, **files)

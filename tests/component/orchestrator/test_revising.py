@@ -126,7 +126,7 @@ def test_what_came_back_is_quoted_so_that_no_line_of_it_passes_for_the_hives() -
 @pytest.mark.parametrize(
     ("task", "revises"),
     [
-        pytest.param("main/b", "main/b", id="the one that made the change"),
+        pytest.param("main/a", "main/a", id="the one that made the change"),
         pytest.param("", "main/b", id="the last that was merged"),
         pytest.param("main/nobody", "main/b", id="one that is not known"),
         pytest.param("main/a-r2", "main/a", id="one that a review had sent back"),

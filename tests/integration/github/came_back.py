@@ -30,6 +30,14 @@ class Ground:
         await self.story.succeeded()
         await self.hive.carry()
 
+    async def opened_by_two(self, first: dict[str, str], last: dict[str, str]) -> None:
+        """The work of two tasks: `work`, and `last`, which was merged after it."""
+        await self.story.launched()
+        await self.story.merged(**first)
+        await self.story.also_merged("last", **last)
+        await self.story.succeeded()
+        await self.hive.carry()
+
     @property
     def issue(self) -> Issue:
         [issue] = self.shop.pulls

@@ -418,3 +418,18 @@ async def test_what_it_waits_for_is_shown_to_people(ground: Ground) -> None:
     assert status_of(known, checks).merging == "waits: changes are requested by ada"
     queued = msgspec.structs.replace(known, merging=MergeQueued(MISSION, "c" * 40))
     assert status_of(queued, checks).merging == "ccccccc is in the merge queue"
+
+
+async def test_what_belongs_to_an_owner_of_code_waits_for_their_approval(ground: Ground) -> None:
+    ground.server.person("boss").push(ground.shop, "main", {".github/CODEOWNERS": "*.txt @ada\n"})
+    ground.server.protect(ground.shop, rules=Rules(code_owners=True))
+    story, _ = await opened(ground)
+    await story.succeeded()
+    await ground.hive.carry()
+    assert await waits(ground) == "the repository's rules: a review or a required check is missing"
+    ground.server.person("rob").review(ground.shop, ground.pull, "APPROVE")
+    await ground.hive.carry()
+    assert (await waits(ground)).startswith("the repository's rules: a review")
+    ground.server.person("ada").review(ground.shop, ground.pull, "APPROVE")
+    await ground.hive.carry()
+    assert await state(ground) == "merged"

@@ -80,3 +80,15 @@ async def test_a_mission_that_names_a_team_hears_the_review_of_a_member(ground: 
     round = await ground.hive.look()
     assert round is not None
     assert (round.kind, round.by) == ("review", "tim")
+
+
+async def test_owners_of_the_code_are_asked_beside_them_once_it_is_ready(ground: Ground) -> None:
+    boss = ground.server.person("boss")
+    boss.push(ground.shop, "main", {".github/CODEOWNERS": "a.txt @ada\nb.txt @eve\n"})
+    people, _, _ = await asked(ground, "tim")
+    assert people == {"tim"}, "a draft is nobody's to review"
+    await ground.story(None).succeeded()
+    await ground.hive.carry()
+    pull = pull_of(ground.pull)
+    assert not pull.draft
+    assert {each.login for each in pull.reviewers} == {"ada", "tim"}

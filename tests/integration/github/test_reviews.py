@@ -50,6 +50,26 @@ async def test_a_review_is_mended_answered_once_and_resolved(ground: Ground) -> 
     assert await ground.hive.look() is None  # its own answers are no reviews
 
 
+@pytest.mark.parametrize(
+    ("line", "task"),
+    [
+        pytest.param(1, "work/last", id="of the later, which moved the others"),
+        pytest.param(2, "work/work", id="of the earlier, where it stands now"),
+        pytest.param(3, "work/last", id="changed by the later"),
+        pytest.param(5, "", id="of nobody in this mission"),
+    ],
+)
+async def test_a_review_is_told_to_the_task_that_made_the_line(
+    ground: Ground, line: int, task: str
+) -> None:
+    await ground.opened_by_two(
+        {"upload": "one\ntwo\nthree\nzero\n"}, {"upload": "first\none\ndeux\nthree\nzero\n"}
+    )
+    place = {"path": "upload.txt", "line": line, "body": "Not that."}
+    ground.server.person("ada").review(ground.shop, ground.issue, "COMMENT", "", [place])
+    assert (await ground.asked()).task == task
+
+
 async def test_answers_are_given_once_over_a_crash_between_any_two_calls(ground: Ground) -> None:
     await ground.opened()
     ada = ground.server.person("ada")

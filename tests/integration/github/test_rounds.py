@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from hive_contracts.github.pull_request import RequestPullRequest
 from hive_contracts.plan import PullRequestWish
+from hive_github.testing import checking
 from tests.integration.github.came_back import Ground, on_github
 from tests.suites.on_github import MISSION
 
@@ -55,6 +57,54 @@ async def test_a_failed_check_comes_back_with_the_part_of_its_log_that_matters(
     assert await ground.hive.look() is None
 
 
+RED: Final = "{}\n2026-11-28T10:00:02.0000000Z ##[error]Process completed with exit code 1.\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "task"),
+    [
+        pytest.param("./upload.txt:2: two is wrong", "work/work", id="a line of the earlier"),
+        pytest.param("notes.txt:1:7 no full stop", "work/last", id="a line of the later"),
+        pytest.param(
+            "/home/runner/work/shop/shop/upload.txt:1: so", "work/work", id="where CI has it"
+        ),
+        pytest.param(
+            "README.md:1: fine, but\nsee upload.txt:3", "work/work", id="a line of nobody's first"
+        ),
+        pytest.param("upload.txt:90: the end", "work/work", id="no such line: the file's last"),
+        pytest.param("../../etc/passwd:1: \n/etc/passwd:2: ", "", id="no file of the repository"),
+        pytest.param("nothing.txt:3: gone", "", id="no such file"),
+        pytest.param("it took 12:30:07", "", id="no file at all"),
+    ],
+)
+async def test_a_failed_check_is_told_to_the_task_that_made_the_line_it_names(
+    ground: Ground, said: str, task: str
+) -> None:
+    await ground.opened_by_two({"upload": "one\ntwo\nthree\n"}, {"notes": "told\n"})
+    ground.ci(tests=("failure", RED.format(said)))
+    round = await ground.asked()
+    assert (round.kind, round.task) == ("checks", task)
+
+
+async def test_annotations_name_the_task_as_well(ground: Ground) -> None:
+    await ground.opened_by_two({"upload": "one\ntwo\nthree\n"}, {"notes": "told\n"})
+    linter = ground.server.app("linter", owner="acme")
+    annotation = {
+        "path": "upload.txt", "start_line": 2, "end_line": 2, "annotation_level": "failure",
+        "message": "two is one too many",
+    }  # fmt: skip
+    run = ground.server.check_run(
+        ground.shop, ground.pull.head_sha, "lint", linter, status="in_progress"
+    )
+    said = {"title": "1 problem", "summary": "notes.txt:1", "annotations": [annotation]}
+    with ground.server.world.lock:
+        checking.update_run(
+            ground.server.world, ground.shop, run, linter.bot,
+            {"conclusion": "failure", "output": said},
+        )  # fmt: skip
+    assert (await ground.asked()).task == "work/work"
+
+
 async def test_what_the_hive_says_itself_is_nothing_that_came_back(ground: Ground) -> None:
     await ground.opened()
     ground.server.person("boss").status(
@@ -79,8 +129,6 @@ async def test_all_checks_of_a_commit_are_waited_for_and_come_back_together(
         "message": "two is one too many",
     }  # fmt: skip
     with ground.server.world.lock:
-        from hive_github.testing import checking
-
         said = {"title": "1 problem", "summary": "see below", "annotations": [annotation]}
         checking.update_run(
             ground.server.world, ground.shop, run, other.bot,

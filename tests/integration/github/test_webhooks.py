@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,9 @@ import pytest
 from hive_contracts.github.delivery import DeliveryReceived, DeliveryWorked, FinishDelivery
 from hive_github.testing import signature
 from hive_github.webhooks.door import MAX_BODY
+from hive_github.webhooks.facts import facts_of
 from hive_github.webhooks.meaning import ButtonTouched, CommitTouched, GroupAsked, touched
+from hive_shared.eventstore.errors import StoreError
 from tests.conftest import Database
 from tests.suites.bus import pool_of
 from tests.suites.endpoint import GUID, SECRET, Endpoint, listening
@@ -131,6 +134,68 @@ async def test_the_same_delivery_many_times_at_once_is_recorded_once(endpoint: E
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [202]
     assert len(await endpoint.recorded()) == 1
     assert await endpoint.bodies() == 1
+
+
+@asynccontextmanager
+async def refused_by_the_record(database: Database, guid: str) -> AsyncIterator[None]:
+    """Its event cannot be appended, which PostgreSQL finds when its body is in already."""
+    connection = await asyncpg.connect(database.admin_url)
+    try:
+        await connection.execute(
+            "create function public.refuse() returns trigger language plpgsql as"
+            " $$begin raise data_exception using message = 'not this one'; end$$;"
+            "create trigger refuse before insert on hive.events for each row"
+            f" when (new.stream = 'delivery-{guid}') execute function public.refuse()"
+        )
+        yield
+        await connection.execute("drop trigger refuse on hive.events; drop function public.refuse")
+    finally:
+        await connection.close()
+
+
+async def test_what_cannot_be_recorded_leaves_no_body_and_is_taken_when_it_comes_again(
+    endpoint: Endpoint, database: Database
+) -> None:
+    async with refused_by_the_record(database, GUID):
+        answer = await endpoint.deliver(PUSH)
+        assert answer.status_code == 503
+        assert "deliver it again" in answer.json()["error"]["message"]
+        assert await endpoint.bodies() == 0
+        assert await endpoint.recorded() == []
+    assert (await endpoint.deliver(PUSH)).status_code == 202
+    assert await endpoint.bodies() == len(await endpoint.recorded()) == 1
+
+
+async def test_one_of_a_group_that_cannot_be_recorded_harms_no_other(
+    endpoint: Endpoint, database: Database
+) -> None:
+    guids = [f"{number}{GUID[1:]}" for number in range(5)]
+
+    async def come() -> list[bool | BaseException]:
+        """All in one turn of the loop, so that they travel together."""
+        coming = [facts_of(guid, "push", PUSH) for guid in guids]
+        return await asyncio.gather(
+            *(endpoint.deliveries.take(each, PUSH) for each in coming), return_exceptions=True
+        )
+
+    async with refused_by_the_record(database, guids[2]):
+        *others, refused = sorted(await come(), key=lambda each: isinstance(each, BaseException))
+        assert others == [True] * 4
+        assert isinstance(refused, StoreError)
+        assert await endpoint.deliveries.seen(guids) == {*guids} - {guids[2]}
+        assert await endpoint.bodies() == 4
+    assert await come() == [False, False, True, False, False]
+    assert await endpoint.bodies() == len(await endpoint.recorded()) == 5
+
+
+async def test_while_the_record_is_away_a_delivery_is_not_taken(
+    endpoint: Endpoint, database: Database
+) -> None:
+    await endpoint.pool.close()
+    assert (await endpoint.deliver(PUSH)).status_code == 503
+    async with listening(database.url("github")) as again:
+        assert await again.bodies() == len(await again.recorded()) == 0
+        assert (await again.deliver(PUSH)).status_code == 202
 
 
 @pytest.mark.parametrize(

@@ -143,23 +143,22 @@ class Mirrors:
             return await git.holds(earlier) and await git.continues(commit, earlier)
 
     async def made_by(self, remote: Remote, commit: str, path: str, line: int = 0) -> str:
-        """The attempt that made a line of a file, or the file's last change, as its commit names
-        it: `mission/phase/task/epoch`; empty where none says so. Raises GitError.
+        """The attempt that made a line of a file, as its commit names it, that is
+        `mission/phase/task/epoch`; of the file's last change where `line` is 0, or the file has no
+        such line. Empty where none says so. Raises GitError.
         """
         async with self._open(remote) as git:
             if not await git.holds(commit):
                 return ""
-            author = commit
+            which: tuple[str, ...] = ("--no-merges", commit, "--", f":(literal){path}")
             if line:
                 status, said, _ = await git.attempt(
                     "blame", "--porcelain", "-L", f"{line},{line}", commit, "--", path
                 )
-                author = said.split(" ", 1)[0] if status == 0 else commit
+                if status == 0:
+                    which = ("--no-walk", said.split(" ", 1)[0])
             format = "--format=%(trailers:key=Hive-Attempt,valueonly)"
-            more = ("--no-walk",) if author != commit else ("--no-merges",)
-            found = await git.run(
-                "log", "-1", format, *more, author, *(() if line else ("--", f":(literal){path}"))
-            )
+            found = await git.run("log", "-1", format, *which)
             return (found.strip().splitlines() or [""])[0][:300]
 
     @contextlib.asynccontextmanager

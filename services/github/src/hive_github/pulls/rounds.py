@@ -30,10 +30,11 @@ from hive_github.git import Mirrors, PushRefused, Remote
 from hive_github.look import Looks, SeenRepository
 from hive_github.pulls.asking import ask
 from hive_github.pulls.failures import Failures
+from hive_github.pulls.named_lines import named_lines
 from hive_github.pulls.queue import Queue
 from hive_github.pulls.reading import standing_of
 from hive_github.pulls.returning import wanted
-from hive_github.pulls.reviews import Review, Reviews
+from hive_github.pulls.reviews import Reviews
 from hive_github.pulls.story import Story, of_part
 from hive_github.pulls.stuck import Stuck
 from hive_github.records import Records
@@ -257,7 +258,8 @@ class Rounds:
                 await self._records.tell(aside, cause)
                 continue
             finding = await self._reviews.told(at, told.review, named)
-            task = await self._made(story, state, at, told.review)
+            places = [(thread.path, thread.line) for thread in told.review.threads]
+            task = await self._made(story, state, at, places)
             threads = tuple(thread.id for thread in told.review.threads[:MAX_THREADS])
             await self._ask(
                 story, state, cause, AskRound(
@@ -286,10 +288,11 @@ class Rounds:
         failure = await self._failures.mendable(story.mission_id, state, at, failed, cause)
         if failure is None:
             return True
+        task = await self._made(story, state, at, named_lines(failure.finding))
         await self._ask(
             story, state, cause, AskRound(
                 story.mission_id, "checks", source, state.pushed, failure.title, failure.finding,
-                task=self._part,
+                task=task,
             ),
         )  # fmt: skip
         return True
@@ -304,7 +307,8 @@ class Rounds:
         command = await self._queue.round_of(story.mission_id, state, at)
         if command is None:
             return False
-        await self._ask(story, state, cause, replace(command, task=self._part))
+        task = await self._made(story, state, at, named_lines(command.finding))
+        await self._ask(story, state, cause, replace(command, task=task))
         return True
 
     async def _ask(self, story: Story, state: PullRequest, cause: str, command: AskRound) -> None:
@@ -312,15 +316,16 @@ class Rounds:
         await ask(self._records, story.name, state, cause, command)
 
     async def _made(
-        self, story: Story, state: PullRequest, at: SeenRepository, review: Review
+        self, story: Story, state: PullRequest, at: SeenRepository, places: list[tuple[str, int]]
     ) -> str:
-        """The task that made what a review speaks of first, as `phase/task`; empty if unknown."""
+        """The task that made the first of these lines that is any task's, as `phase/task`; empty
+        if unknown. A line 0 stands for the file.
+        """
         if self._part:
             return self._part
-        for thread in review.threads:
-            attempt = await self._mirrors.made_by(
-                await self._remote(at), state.pushed, thread.path, thread.line
-            )
+        for path, line in places:
+            remote = await self._remote(at)
+            attempt = await self._mirrors.made_by(remote, state.pushed, path, line)
             parts = attempt.split("/")
             if len(parts) == 4 and parts[0] == story.name:
                 return f"{parts[1]}/{parts[2]}"

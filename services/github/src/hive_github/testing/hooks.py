@@ -76,6 +76,7 @@ class Mishap(msgspec.Struct, kw_only=True):
     event: str = ""
     action: str = ""
     times: int = 1
+    struck: int = 0
 
     def strikes(self, delivery: Delivery) -> bool:
         return (
@@ -206,6 +207,7 @@ class Courier:
         mishap = next((one for one in self.mishaps if one.strikes(delivery)), None)
         if mishap is not None:
             mishap.times -= 1
+            mishap.struck += 1
         if mishap is not None and mishap.kind == "unlogged":
             return
         self.log.append(delivery)
