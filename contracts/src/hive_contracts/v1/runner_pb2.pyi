@@ -659,6 +659,7 @@ class LeasedTask(_message.Message):
     EXPAND_FIELD_NUMBER: _builtins.int
     BASELINES_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     mission_id: _builtins.str
     mission: _builtins.str
@@ -666,6 +667,8 @@ class LeasedTask(_message.Message):
     kind: _builtins.str
     """"work", "gate", "merge" or "expand"."""
     objective: _builtins.str
+    session: _builtins.str
+    """Of the agent whose work is done once more, to be gone on with."""
     @_builtins.property
     def spec(self) -> _plan_pb2.TaskSpec: ...
     @_builtins.property
@@ -698,10 +701,11 @@ class LeasedTask(_message.Message):
         expand: _plan_pb2.Globbed | None = ...,
         baselines: _abc.Iterable[_plan_pb2.Baseline] | None = ...,
         given: _abc.Iterable[_plan_pb2.Given] | None = ...,
+        session: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expand", b"expand", "merge", b"merge", "repository", b"repository", "spec", b"spec", "tip", b"tip"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "expand", b"expand", "given", b"given", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baselines", b"baselines", "expand", b"expand", "given", b"given", "kind", b"kind", "merge", b"merge", "mission", b"mission", "mission_id", b"mission_id", "objective", b"objective", "phase", b"phase", "repository", b"repository", "session", b"session", "spec", b"spec", "task_id", b"task_id", "tip", b"tip"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
