@@ -27,7 +27,8 @@ def baselines_command(days: int, as_json: bool) -> int:
     """What agents usually need for the same work, and where that changed for good.
 
     The same work is the same phase of the same mission, by the same profile. A change is put down
-    to what was another just before it: the model, the prompt, the gates, the hive's release.
+    to what was another just before it: the model, the prompt, the gates, the settings of its
+    profile, the hive's release.
     """
     answer = ask_hive(lambda hive: hive.operations.baselines(days))
     if as_json:

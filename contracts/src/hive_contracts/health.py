@@ -284,7 +284,7 @@ class AttemptBaseline(msgspec.Struct, frozen=True, omit_defaults=True):
 class Cause(msgspec.Struct, frozen=True):
     """What was another just before a change."""
 
-    what: Literal["model", "prompt", "gates", "version"]
+    what: Literal["model", "prompt", "gates", "settings", "version"]
     before: str
     after: str
     at: datetime
@@ -294,7 +294,7 @@ class EventBefore(msgspec.Struct, frozen=True):
     """The event of the record that came just before the work of agents became another."""
 
     position: int
-    kind: Literal["model", "prompt", "gates", "version", "attempt"]
+    kind: Literal["model", "prompt", "gates", "settings", "version", "attempt"]
     """What came with it; `attempt` where nothing is known to have: the end of the one before."""
     at_ms: int
     """When it was recorded, in milliseconds since 1970."""

@@ -142,6 +142,9 @@ class AgentRun(Value, frozen=True):
     """What it was asked, as it was sent."""
     usage: Usage | None = None
     """None where it did not say."""
+    settings: str = ""
+    """The first characters of a digest of what its profile runs and may do, as the runner's
+    hive.toml had it."""
 
 
 class WorkDone(Value, frozen=True, tag="work"):

@@ -130,6 +130,19 @@ def test_other_missions_stand_in_the_queue_before_it() -> None:
     assert both[mission].seconds(0.5) == pytest.approx(30, abs=0.1)
 
 
+def test_the_more_missions_come_the_later_those_that_are_open_end() -> None:
+    later = []
+    for now in (1e6, 200.0, 80.0):  # since the beginning six tasks came: 0, 3 and 7.5 in 100 s
+        world = World()
+        world.finished([10.0] * 5)
+        phases = [phase("a", name=f"p{n}", needs=(f"p{n - 1}",) if n else ()) for n in range(6)]
+        mission = world.launch(now, *phases)
+        world.plan(mission, "a", now, phase="p0")
+        later.append(told(world, 1, now=now, runs=200).seconds(0.85))
+    assert later[0] == pytest.approx(60, abs=0.1), "nobody comes in between"
+    assert later[0] + 10 < later[1] < later[2] - 10
+
+
 def test_the_narrowest_kind_with_enough_tasks_is_drawn_from() -> None:
     world = World()
     world.finished([10.0] * 5, agent="claude")

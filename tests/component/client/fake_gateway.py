@@ -43,6 +43,11 @@ class FakeGateway(
         self.policy = operations_pb2.PolicyReport()
         self.incidents: list[operations_pb2.IncidentReport] = []
         self.bus = operations_pb2.BusStatusResponse(verdict="ok")
+        self.health = operations_pb2.HealthResponse(trouble="no process of health is there")
+        self.looks = 0
+        """How often health was asked; `looked` is set each time."""
+        self.looked = asyncio.Event()
+        self.capacity = operations_pb2.Capacity()
         self.head = 0
         """Events that can be read."""
         self.recorded: list[event_pb2.Event] = []
@@ -175,6 +180,16 @@ class FakeGateway(
     async def ListRunners(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)
         return operations_pb2.ListRunnersResponse(runners=self.runners)
+
+    async def Health(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        self.looks += 1
+        self.looked.set()
+        return self.health
+
+    async def Capacity(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await self._begin(request, context)
+        return operations_pb2.CapacityResponse(capacity=self.capacity)
 
     async def ListParked(self, request: Any, context: Any) -> Any:  # noqa: N802
         await self._begin(request, context)

@@ -55,6 +55,17 @@ def test_the_nearest_of_several_causes_comes_first_and_a_far_one_is_none() -> No
     assert [cause.what for cause in change.causes] == ["version", "gates"]
 
 
+def test_other_settings_of_the_profile_are_named_and_unknown_ones_are_none() -> None:
+    known = [msgspec.structs.replace(each, settings="s1") for each in history()]
+    [change] = changes([*known, *slower(settings="s2")])
+    [cause] = change.causes
+    assert (cause.what, cause.before, cause.after) == ("settings", "s1", "s2")
+    assert change.preceded_by is not None
+    assert change.preceded_by.kind == "settings"
+    [change] = changes([*history(), *slower(settings="s2")])
+    assert change.causes == (), "what an older runner ran nobody knows"
+
+
 def test_without_anything_that_was_changed_there_is_a_change_and_no_cause() -> None:
     [change] = changes([*history(), *slower()])
     assert change.causes == ()

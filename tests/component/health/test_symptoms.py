@@ -1,5 +1,7 @@
 """What is named, what follows from something else and is not told again, and in which order."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,14 +9,15 @@ from msgspec.structs import replace
 
 from hive_contracts.health import (
     BusSeen,
+    Kind,
     Member,
     RecordSeen,
     RunnerMember,
     Standing,
-    Symptom,
 )
 from hive_contracts.heartbeat import (
     Disk,
+    Handled,
     Heartbeat,
     Need,
     PoolUse,
@@ -23,10 +26,14 @@ from hive_contracts.heartbeat import (
 )
 from hive_contracts.runner import SessionClosed, SessionOpened
 from hive_health.clocks import BEATS, Clocks
-from hive_health.disks import SAMPLE_SECONDS, Disks
+from hive_health.disks import SAMPLE_SECONDS, Disks, Filling
+from hive_health.doors import Deaf
+from hive_health.overdue import Overdue
 from hive_health.runners import FORGET_SECONDS, Runners
 from hive_health.standstill import Standstill
 from hive_health.symptoms import MANY, ORDER, Sight, symptoms
+from hive_shared.subscriptions.parking import ParkedStream
+from tests.suites.health import REMEDIES, assert_remedy
 
 ALIVE = Member("gateway", "one", "alive", 1.0, ready=True)
 SILENT = Member("gateway", "two", "silent", 40.0)
@@ -99,11 +106,52 @@ def test_a_thousand_silent_runners_are_twenty_and_a_number() -> None:
     assert found[-1].text == "and 980 more like it"
 
 
-def test_every_symptom_says_what_to_do() -> None:
-    sight = Sight(
-        (SILENT,), record=RecordSeen("silent", "gone"), runners=(RunnerMember("1", "r", "silent"),)
+def all_at_once() -> Sight:
+    """Everything that can be wrong while the record is there."""
+    relay = Member("relay", "three", "alive", 1.0, ready=True)
+    beat = Heartbeat(
+        "gateway", "one", "1", "ready", 9, 2,
+        needs=(Need("tails", False, "refused", needed=False),),
+        pools=(PoolUse("gateway", 8, 8, 5.0),),
+        handlers=(Handled("submit", busy=1, oldest_s=60),),
+    )  # fmt: skip
+    silent = Member("orchestrator", "two", "silent", 40.0)
+    stopped = replace(STUCK, name="missions", stopped="cannot apply TaskNoted")
+    lagging = replace(STUCK, name="usage", still_s=0)
+    return Sight(
+        (ALIVE, silent, relay),
+        (beat,),
+        RECORD,
+        BusSeen("alive", "HIVE", 3),
+        without_bus_s=60,
+        bus_still_s=60,
+        standings=(STUCK, stopped, lagging),
+        parked=(
+            ParkedStream("health", "notify", "mission-1", 4, "MissionFailed", 8, "down", None, ()),
+        ),
+        runners=(RunnerMember("1", "r", "silent"),),
+        deaf=(replace(HEARD, deaf_s=60),),
+        short=(replace(HEARD, closed="3 GB free"),),
+        silent=(("anvil", SilentAttempt("t", 1, "fix-1/main/work", 500, 600)),),
+        disks=(Filling("anvil", Disk("/data", 100, 1, 5)),),
+        doors=(Deaf("one", "http://127.0.0.1:1", 12, "refused"),),
+        overdue=(Overdue("fix-1", 3600, 60),),
+        clocks=(("anvil", 7.0),),
     )
-    assert all(isinstance(s, Symptom) and s.text and s.remedy for s in symptoms(sight))
+
+
+def test_every_symptom_says_what_to_do() -> None:
+    sight = all_at_once()
+    away = replace(sight, record=RecordSeen("silent", "refused", 10))
+    no_relay = replace(sight, members=(ALIVE,))
+    holes = replace(sight, bus=BusSeen("alive", "HIVE", 10, holes=2), bus_still_s=0)
+    fills = replace(sight, disks=(Filling("anvil", Disk("/data", 100, 20, 5), full_in_s=60),))
+    found = [s for each in (sight, away, no_relay, holes, fills) for s in symptoms(each)]
+    for symptom in found:
+        assert symptom.text
+        assert_remedy(symptom)
+    assert {symptom.kind for symptom in found} == set(ORDER) == set(get_args(Kind))
+    assert set(REMEDIES) == set(ORDER)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,16 @@ def test_what_became_slower_is_told_with_what_came_before_it() -> None:
     assert alert.seen.severity == "ticket"
 
 
+def test_other_settings_came_with_the_first_attempt_that_had_them() -> None:
+    usual = [replace(each, settings="s1") for each in USUAL]
+    slow = [replace(each, prompt="p1", settings="s2") for each in SLOW]
+    [alert] = of_regressions(regressions([*usual, *slow]), [])
+    told = "settings s1 → s2 came with the attempt that ended at position 140"
+    assert told in alert.seen.text
+    assert alert.seen.preceded_by is not None
+    assert (alert.seen.preceded_by.position, alert.seen.preceded_by.kind) == (140, "settings")
+
+
 def test_without_a_cause_the_attempt_before_it_is_named() -> None:
     slow = [replace(each, prompt="p1") for each in SLOW]
     [alert] = of_regressions(regressions([*USUAL, *slow]), [])

@@ -107,6 +107,7 @@ tests:
   input_series:
   - {series: 'hive_symptoms{kind="stuck-consumer"}', values: '0 1 0 1 1 1 1 0 0'}
   - {series: 'hive_symptoms{kind="clock-off"}', values: '1x20'}
+  - {series: 'hive_symptoms{kind="runner-deaf"}', values: '1 1 1 0 1x20'}
   - {series: 'hive_runners{state="alive"}', values: '0x20'}
   - {series: 'up{job="hive"}', values: '1x20'}
   alert_rule_test:
@@ -120,6 +121,13 @@ tests:
         description: "`hive status` says what it is about and what to do."
   - {eval_time: 8m, alertname: HiveIsBroken, exp_alerts: []}
   - {eval_time: 4m, alertname: HiveIsUnwell, exp_alerts: []}
+  - eval_time: 6m
+    alertname: HiveIsUnwell
+    exp_alerts:
+    - exp_labels: {kind: clock-off, severity: ticket}
+      exp_annotations:
+        summary: clock-off
+        description: "`hive status` says what it is about and what to do."
   - {eval_time: 9m, alertname: HiveHasNoRunner, exp_alerts: []}
   - eval_time: 11m
     alertname: HiveHasNoRunner

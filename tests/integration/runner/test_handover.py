@@ -10,7 +10,7 @@ from hive_contracts.orders import Lease
 from hive_contracts.outcome import HandedOver, Start
 from hive_contracts.plan import ArtifactRef, Tip
 from hive_runner.steps.handover import Handover
-from hive_shared.profiles import Profile
+from hive_shared.profiles import Profile, settings_of
 from hive_shared.profiles.profile import Reading
 from tests.integration.runner.workshop import (
     Source,
@@ -100,6 +100,7 @@ async def test_the_session_of_its_agent_is_told(source: Source, nap: str, tmp_pa
     left = await taken_over(workshop, work, "begun")
     assert left.agent is not None
     assert (left.agent.profile, left.agent.session) == ("codex", "s-1")
+    assert left.agent.settings == settings_of(profile)
     assert b"Fix it." in workshop.artifact(left.agent.prompt)
 
 

@@ -405,7 +405,7 @@ async def agents_mission(chronicle: Chronicle, prompt: str, usage: Usage | None)
     template = TaskSpec("each", prompt=prompt, agent="claude", model="sonnet")
     phase = Phase("main", for_each=ForEach(Listed((Item("a"),)), template))
     spec = TaskSpec("each-a", prompt=prompt.replace("${item}", "a"), agent="claude", model="sonnet")
-    run = AgentRun("claude", usage=usage)
+    run = AgentRun("claude", usage=usage, settings="5e771235")
     work = WorkDone(commit="c", agent=run)
     events: list[AnyEvent] = [
         MissionLaunched(mission, "fix-7", "fix"),
@@ -476,7 +476,9 @@ async def test_a_wait_is_from_when_a_task_might_be_leased_and_a_pause_is_none(
     assert after_loss.waited == pytest.approx(between(gone, lost, 2))
 
 
-def change(attempt: Attempt, kind: Literal["prompt", "attempt"] = "prompt") -> AttemptChange:
+def change(
+    attempt: Attempt, kind: Literal["prompt", "settings", "attempt"] = "prompt"
+) -> AttemptChange:
     """With an attempt of which another prompt is known, and not the launch that brought it."""
     before = EventBefore(attempt.position, kind, 0)
     return AttemptChange(
@@ -501,8 +503,8 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
         await regressions.look_for_worse()
         assert regressions.worse == ()
         changed = await regressions._with_launches([change(row) for row in rows])
-        unexplained = [change(rows[0], "attempt")]
-        assert await regressions._with_launches(unexplained) == unexplained
+        unlaunched = [change(rows[0], "attempt"), change(rows[0], "settings")]
+        assert await regressions._with_launches(unlaunched) == unlaunched
     befores = [each.preceded_by for each in changed if each.preceded_by is not None]
     assert {before.kind for before in befores} == {"prompt"}
     assert {before.at_ms > 0 for before in befores} == {True}
@@ -519,6 +521,7 @@ async def test_attempts_of_agents_are_noted_once_with_what_is_known_of_them(
     assert (first.repository, first.version) == ("/code/app", "1.2.3")
     assert (first.usd, first.tokens) == (0.5, 1000)
     assert {row.model for row in rows} == {"sonnet"}
+    assert {row.settings for row in rows} == {"5e771235"}
     assert first.seconds is not None
     assert 0 <= first.seconds < 60
     assert all(row.waited is not None and 0 <= row.waited < 60 for row in rows)

@@ -1227,10 +1227,13 @@ class AgentRun(_message.Message):
     SAID_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     session: _builtins.str
     said: _builtins.str
     """Its last words."""
+    settings: _builtins.str
+    """The first characters of a digest of what its profile runs and may do."""
     @_builtins.property
     def prompt(self) -> Global___ArtifactRef:
         """What it was asked, as it was sent."""
@@ -1247,10 +1250,11 @@ class AgentRun(_message.Message):
         said: _builtins.str = ...,
         prompt: Global___ArtifactRef | None = ...,
         usage: Global___Usage | None = ...,
+        settings: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "prompt", b"prompt", "said", b"said", "session", b"session", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "prompt", b"prompt", "said", b"said", "session", b"session", "settings", b"settings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

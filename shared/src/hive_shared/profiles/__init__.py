@@ -6,6 +6,7 @@ from hive_shared.profiles.fitness import Unfit, check_fitness, tasks_of
 from hive_shared.profiles.presence import Presence, login_files, look
 from hive_shared.profiles.profile import PARTS, Login, Permission, Profile, Reading, Server, Showing
 from hive_shared.profiles.rules import Rules, resolved
+from hive_shared.profiles.settings import settings_of
 from hive_shared.profiles.shipped import ProfileProblem, profiles_of, shipped
 from hive_shared.profiles.showing import Shown, show, showings
 from hive_shared.profiles.speech import Inexpressible, Spoken, Wish, spoken
@@ -36,6 +37,7 @@ __all__ = [
     "look",
     "profiles_of",
     "resolved",
+    "settings_of",
     "shipped",
     "show",
     "showings",

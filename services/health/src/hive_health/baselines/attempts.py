@@ -41,6 +41,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """Of the event with which it ended."""
     waited: float | None = None
     """Seconds that its task had waited for a runner, from when it might be leased."""
+    settings: str = ""
+    """A digest of what its profile ran and might do; empty where the runner did not tell it."""
 
 
 def _success(attempt: Attempt) -> float:

@@ -29,6 +29,8 @@ REST: Final = 20.0
 DAYS: Final = 28
 MOST: Final = 5_000
 """Attempts that are looked at, the newest."""
+_NO_LAUNCH: Final = ("attempt", "settings")
+"""What no launch brings: the settings of a profile are the runner's, whenever its mission began."""
 _LAUNCHES: Final = files("hive_health").joinpath("queries", "launches_of.sql").read_text()
 _ATTEMPTS: Final = files("hive_health").joinpath("queries", "attempts.sql").read_text()
 
@@ -89,7 +91,7 @@ class Regressions:
         brought = [
             before.position
             for change in changes
-            if (before := change.preceded_by) is not None and before.kind != "attempt"
+            if (before := change.preceded_by) is not None and before.kind not in _NO_LAUNCH
         ]
         if not brought:
             return list(changes)
@@ -115,7 +117,7 @@ class Regressions:
 
 def _launched_at(change: AttemptChange, launches: Mapping[int, tuple[int, int]]) -> AttemptChange:
     before = change.preceded_by
-    if before is None or before.kind == "attempt" or before.position not in launches:
+    if before is None or before.kind in _NO_LAUNCH or before.position not in launches:
         return change
     position, at_ms = launches[before.position]
     return replace(change, preceded_by=replace(before, position=position, at_ms=at_ms))

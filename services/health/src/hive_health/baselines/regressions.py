@@ -1,8 +1,8 @@
 """What agents usually need, where that changed, and what had been changed before. Pure.
 
 Attempts are compared with those of the same work: the same phase of the same mission, by the same
-profile, on the same repository. Another model, prompt, set of gates or release is no other work; it
-is what a change is put down to.
+profile, on the same repository. Another model, prompt, set of gates, profile of that name or
+release is no other work; it is what a change is put down to.
 """
 
 import math
@@ -23,7 +23,7 @@ from hive_health.baselines.change_points import (
     change_points,
 )
 
-What = Literal["model", "prompt", "gates", "version"]
+What = Literal["model", "prompt", "gates", "settings", "version"]
 MOST: Final = 200
 """Attempts of a series that are looked at, the newest."""
 NEAR: Final = 3
@@ -38,7 +38,7 @@ STRICT: Final = 0.001
 """How seldom a random order may be split as well, before people are told; `hive baselines` shows
 more (decision record 69)."""
 STRICT_PERMUTATIONS: Final = 999
-_CAUSES: Final[tuple[What, ...]] = ("model", "prompt", "gates", "version")
+_CAUSES: Final[tuple[What, ...]] = ("model", "prompt", "gates", "settings", "version")
 _COMMON: Final[tuple[What, ...]] = ("version",)
 """Of these, what attempts of all missions have in common: each mission has prompts of its own."""
 
@@ -217,6 +217,8 @@ def _causes(metric: Metric, group: Sequence[Attempt], at: int) -> list[Cause]:
         old, new = group[index - 1], group[index]
         for what in looked_at:
             before, after = getattr(old, what), getattr(new, what)
+            if what == "settings" and not (before and after):
+                continue  # an older runner did not tell them
             if before != after:
                 found.append((abs(index - at), Cause(what, before, after, new.ended_at)))
     return [cause for _, cause in sorted(found, key=lambda each: each[0])]

@@ -65,9 +65,10 @@ def _alert(regression: Regression, at: int) -> Alert:
 def _came(before: EventBefore, brought: Cause | None) -> str:
     if brought is None:
         return f"the attempt before it ended at position {before.position}"
+    came = "launch" if brought.what != "settings" else "attempt that ended"
     return (
         f"{brought.what} {brought.before or 'none'} → {brought.after or 'none'} came with the"
-        f" launch at position {before.position}"
+        f" {came} at position {before.position}"
     )
 
 

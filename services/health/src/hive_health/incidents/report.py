@@ -135,9 +135,13 @@ def ms_of(moment: datetime) -> int:
 
 def _before(event: EventBefore) -> TimelineEntry:
     """What came before a work became worse."""
-    what = "the last attempt before it ended"
-    if event.kind != "attempt":
-        what = f"another {event.kind} was launched"
+    match event.kind:
+        case "attempt":
+            what = "the last attempt before it ended"
+        case "settings":
+            what = "the first attempt ended with other settings of its profile"
+        case kind:
+            what = f"another {kind} was launched"
     text = f"{what} (position {event.position})"
     return TimelineEntry(event.at_ms, "before", text, position=event.position)
 

@@ -1,7 +1,7 @@
 -- Notes the attempts of agents that ended between two positions, for baselines ($3 is the release).
 insert into health.attempts (
     position, ended_at, mission, phase, profile, model, prompt, gates, repository, version, outcome,
-    seconds, usd, tokens, waited
+    seconds, usd, tokens, waited, settings
 )
 with ended as (
     select e.position, e.stream, e.version, e.type, e.data, e.recorded_at, planned.data as planned,
@@ -28,14 +28,15 @@ select ended.position, ended.recorded_at, launch.data ->> 'series', ended.planne
     case when turn.usage is not null
         then coalesce((turn.usage ->> 'input_tokens')::bigint, 0)
             + coalesce((turn.usage ->> 'output_tokens')::bigint, 0) end,
-    waiting.seconds
+    waiting.seconds, coalesce(turn.settings, '')
 from ended
 join hive.events launch
     on launch.stream = 'mission-' || (ended.planned ->> 'mission_id') and launch.version = 1
 -- The agent's turn: it failed, or it was done before its gates failed or passed.
 cross join lateral (
     select e.recorded_at, e.version, e.data ->> 'epoch' as epoch,
-        coalesce(e.data -> 'result', e.data -> 'failure') -> 'agent' -> 'usage' as usage
+        coalesce(e.data -> 'result', e.data -> 'failure') -> 'agent' -> 'usage' as usage,
+        coalesce(e.data -> 'result', e.data -> 'failure') -> 'agent' ->> 'settings' as settings
     from hive.events e
     where e.stream = ended.stream and e.version <= ended.version
         and (

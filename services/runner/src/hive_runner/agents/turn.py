@@ -27,6 +27,7 @@ from hive_runner.steps.absent import absent
 from hive_runner.steps.job import ANSWER, PRIVATE, PROMPT, Job, how, left_over
 from hive_runner.steps.notes import NOTES
 from hive_runner.unhurried import unhurried
+from hive_shared.profiles import settings_of
 
 GUIDES: Final = ("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".github/copilot-instructions.md")
 MAX_GUIDE: Final = 65_536
@@ -256,7 +257,8 @@ async def _over(task: "asyncio.Future[Ended]") -> None:
 def _run_of(agent: Agent, told: Told, sent: ArtifactRef | None) -> AgentRun | None:
     if not agent.name:
         return None
-    return AgentRun(agent.name, told.session, told.said, sent, told.usage)
+    settings = settings_of(agent.profile)
+    return AgentRun(agent.name, told.session, told.said, sent, told.usage, settings)
 
 
 def _failure(
