@@ -81,7 +81,7 @@ async def test_what_the_queue_lets_go_again_and_again_waits_for_a_person(ground:
 
 
 MENDING = msgspec.structs.replace(QUEUE, rounds=2)
-FAILS = ("failure", "2026-11-28T10:00:02.0000000Z ##[error]it breaks what is on main\n")
+FAILS = ("failure", "2026-11-28T10:00:02.0000000Z ##[error]a.txt:1: it breaks what is on main\n")
 """In the queue alone."""
 
 
@@ -126,7 +126,7 @@ async def test_what_fails_in_the_queue_goes_to_an_agent_and_what_it_mends_is_put
     known = await ground.hive.records.pull_request(MISSION)
     round = known.rounds.open
     assert round is not None
-    assert (round.kind, round.head) == ("checks", known.pushed)
+    assert (round.kind, round.head, round.task) == ("checks", known.pushed, "work/work")
     assert "it breaks what is on main" in round.finding
     assert f"which is {known.pushed[:12]} merged with main" in round.finding
     mended = await story.revised(round, a="2")
