@@ -22,6 +22,7 @@ from hive_health.baselines.regressions import regressions
 LEAST: Final = 16
 """With fewer attempts nothing is found."""
 CHANGED: Final = 60
+AFTER: Final = 40
 BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -68,7 +69,7 @@ def main() -> int:
         print(f"nothing changes   {metric:8} told in {false[metric]} of {arguments.series}")
     delays: dict[str, list[int]] = defaultdict(list)
     for seed in seeds[: arguments.series // 4]:
-        for metric, (count, _) in first_told(made(seed, CHANGED + 40, worse=True)).items():
+        for metric, (count, _) in first_told(made(seed, CHANGED + AFTER, worse=True)).items():
             if count > CHANGED:
                 delays[metric].append(count - CHANGED)
     for metric, found in delays.items():

@@ -194,6 +194,7 @@ async def test_a_process_with_a_wrong_clock_is_named_by_its_machine(hive: OffHiv
     assert "NTP" in off.remedy
 
 
+@pytest.mark.full("a server is stopped and started")
 async def test_live_output_without_its_redis_is_missed(hive: OffHive) -> None:
     if hive.process("redis") is None:
         pytest.skip(hive.state.redis_missing)

@@ -12,6 +12,8 @@ def test_detection_sees_a_change_that_is_large_and_compares_with_thresholds(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["detection", "--series", "1"])
     monkeypatch.setattr(detection, "SHAPES", {"none": 1.0, "three times": 3.0})
+    monkeypatch.setattr(detection, "BEFORE", 24)
+    monkeypatch.setattr(detection, "AFTER", 12)
     assert detection.main() == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[:2] == ["change", "seen"]
@@ -30,7 +32,10 @@ def test_detection_sees_a_change_that_is_large_and_compares_with_thresholds(
 def test_regressions_are_told_where_there_is_one_and_counted_where_there_is_none(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["regressions", "--series", "4", "--attempts", "17"])
+    monkeypatch.setattr(sys, "argv", ["regressions", "--series", "4", "--attempts", "52"])
+    monkeypatch.setattr(regressions, "LEAST", 52)  # the first look at each series
+    monkeypatch.setattr(regressions, "CHANGED", 30)
+    monkeypatch.setattr(regressions, "AFTER", 24)
     assert regressions.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines[:3]] == ["success", "seconds", "usd"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hive_contracts.envelope import Meta, NewEvent
 from hive_contracts.incident_report import (
@@ -230,6 +231,23 @@ async def test_what_was_wrong_while_the_record_was_away_is_recorded_afterwards(
         assert await it.listed() == [("record-away-1", "resolved")]
         [known] = it.watch.register.newest(1)
         assert known.opened.at_ms - known.opened.since_ms >= 8000
+
+
+async def test_an_incident_of_other_settings_tells_of_the_attempt_that_had_them_first(
+    database: Database, tmp_path: Path
+) -> None:
+    usual = [replace(each, settings="s1") for each in USUAL]
+    slow = [replace(each, prompt="p1", settings="s2") for each in SLOW]
+    async with hive(database, tmp_path) as it:
+        it.eyes.regressions = tuple(regressions([*usual, *slow]))
+        await it.sees()
+        await it.sees(after_s=20)
+        [(name, _)] = await it.listed()
+        report = await it.desk.incident(IncidentQuery(name))
+        assert isinstance(report, IncidentReport)
+        [before] = [entry for entry in report.timeline if entry.what == "before"]
+    told = "the first attempt ended with other settings of its profile (position 140)"
+    assert before.text == told
 
 
 async def test_a_regression_is_one_incident_until_somebody_knows_of_it(
