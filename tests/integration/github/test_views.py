@@ -46,7 +46,7 @@ def history(chance: random.Random) -> list[AnyEvent]:
     for (category, _), kind in ROUNDS * list(event_types().items()):
         if category not in WRITERS:
             continue
-        event: Any = sample(kind)  # type: ignore[type-var]  # each is a struct
+        event: Any = sample(kind)
         told = {
             name: chance.choice(known)
             for name, known in values.items()

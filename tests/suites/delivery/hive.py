@@ -62,14 +62,15 @@ class Worker(Process):
 
     def _project(self, hive: "Hive") -> None:
         feed, pool = self._feed(hive), Pool(self, hive.database)
-        self.projector = Projector(pool, SCHEMA, hive.digest, feed, self.store, self)
+        self.projector = Projector(pool, SCHEMA, hive.digest, feed, self.store, self)  # type: ignore[arg-type]  # it only reads
         self.projector.follow(self.told)
         self.run(self.projector.run())
 
     def _perform(self, hive: "Hive") -> None:
         feed, pool = self._feed(hive), Pool(self, hive.database)
         effect = Calls(self, self.store, hive.outside)
-        self.run(EffectRunner(pool, SCHEMA, effect, feed, self.store, self, self.name).run())
+        runner = EffectRunner(pool, SCHEMA, effect, feed, self.store, self, self.name)  # type: ignore[arg-type]  # it only reads
+        self.run(runner.run())
 
     def _feed(self, hive: "Hive") -> Feed:
         reads_bus = self.machine.chance.random() < 0.8

@@ -46,7 +46,7 @@ def _effects_were_done(hive: Hive, log: list[Recorded]) -> None:
     """For each event at least once, in the order of its stream, and noted exactly once."""
     outcomes = Counter(event.stream for event in log if event.type == DONE)
     assert not [stream for stream, count in outcomes.items() if count > 1]
-    first = {}
+    first: dict[str, int] = {}
     for number, (effect_id, _) in enumerate(hive.outside.calls):
         first.setdefault(effect_id, number)
     newest: dict[str, int] = {}

@@ -176,9 +176,10 @@ class Relay:
         if last == 0:
             events = await self._store.read_all(0, WINDOW)
         else:
-            before, *events = await self._store.read_all(last - 1, WINDOW + 1) or [None]
-            if before is None or before.position != last or (last_id and before.id != last_id):
+            read = await self._store.read_all(last - 1, WINDOW + 1)
+            if not read or read[0].position != last or (last_id and read[0].id != last_id):
                 raise StreamChanged(f"position {last} is another event now")
+            events = read[1:]
         if not events:
             raise StreamChanged("the record has lost its end")
         return events
