@@ -34,7 +34,7 @@ from hive_shared.subscriptions.projector import Projector
 from hive_shared.wake import Wake
 from tests.conftest import Database, NatsAccount
 
-SOON: Final = 20.0
+SOON: Final = 60.0
 """Seconds that a test waits for what must come."""
 
 

@@ -57,7 +57,7 @@ PASSED: Final = ("PATH", "PYTHONPATH", "TMPDIR")
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[T | None]], seconds: float = 30, every: float = PAUSE
+    probe: Callable[[], Awaitable[T | None]], seconds: float = 60, every: float = PAUSE
 ) -> T:
     """What the probe finds, once it does; a record that is down is asked again."""
     async with asyncio.timeout(seconds):
@@ -187,7 +187,7 @@ class RealHive:
             return await store.read_all(0, 1_000_000)
 
     async def until(
-        self, wanted: Callable[[list[Recorded]], object], seconds: float = 60
+        self, wanted: Callable[[list[Recorded]], object], seconds: float = 100
     ) -> list[Recorded]:
         """All events, once they are as wanted; a record that is down is asked again."""
         async with asyncio.timeout(seconds):
@@ -207,7 +207,7 @@ class RealHive:
             error.add_note(f"{len(ends(log))} of {missions} missions have ended; streams: {last}")
             raise
 
-    async def ended_one(self, mission_id: str, seconds: float = 60) -> list[Recorded]:
+    async def ended_one(self, mission_id: str, seconds: float = 100) -> list[Recorded]:
         """All events, once that mission has ended."""
         return await self.until(lambda log: ends(of_mission(log, mission_id)), seconds)
 
