@@ -256,16 +256,22 @@ class MemoryBus:
         self.stream, self.began, self.messages = event_stream_name(log_id), began, []
         self.made += 1
 
-    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
+    async def id_at(self, log_id: str, position: int) -> str:
+        number = position - self.began
+        there = self.stream == event_stream_name(log_id) and 0 <= number < len(self.messages)
+        return self.messages[number].id if there else ""
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
         if self.stream != event_stream_name(log_id):
             raise StreamChanged
-        before = len(self.messages)
+        stored = []
         for event in events:
             if event.position == self.last + 1:
                 self.messages.append(event)
-        if len(self.messages) == before:
+                stored.append(event.position)
+        if not stored:
             raise Overtaken
-        return len(self.messages) - before
+        return stored
 
 
 async def bus_events(nats_url: str, log_id: str, after: int, upto: int) -> list[Recorded]:

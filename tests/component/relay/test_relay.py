@@ -86,6 +86,30 @@ async def test_a_record_that_lost_its_end_and_outgrew_the_bus_begins_a_new_histo
     assert await is_the_record(bus, primary)
 
 
+class Lagging(MemoryBus):
+    """Before the relay's window arrives, another relay's of the lost end does."""
+
+    late: Sequence[Recorded] = ()
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
+        self.messages += self.late
+        self.late = ()
+        return await super().publish(log_id, events)
+
+
+async def test_what_follows_on_a_lost_end_that_another_relay_knew_begins_a_new_history() -> None:
+    """The last message is right then, and a look at the bus sees nothing."""
+    lost, store = memory(), memory()
+    await Writer(lost).write(30)
+    await Writer(store).write(80)
+    primary, bus = Primary(store), Lagging()
+    await bus.make(OLD, 1)
+    bus.late = await lost.read_all(0)
+    async with relaying(primary, bus):
+        await eventually(lambda: primary.log_id == NEW and bus.last == 80)
+    assert await is_the_record(bus, primary)
+
+
 class Restored(MemoryEventStore):
     """Between two of the relay's questions it is a shorter one, once."""
 
@@ -139,7 +163,7 @@ class Contested(MemoryBus):
             self.rival_has = self.last
         return await super().look()
 
-    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
         if self.rival_at_work:
             await self.look()
         return await super().publish(log_id, events)

@@ -46,7 +46,7 @@ async def test_a_stream_made_at_a_position_takes_that_position_next(stream: Even
     all_events = await events(10)
     with pytest.raises(Overtaken):
         await stream.publish(LOG, all_events[7:])
-    assert await stream.publish(LOG, all_events[6:]) == 4
+    assert await stream.publish(LOG, all_events[6:]) == [7, 8, 9, 10]
     held = await stream.look()
     assert held is not None
     assert (held.last, held.messages, held.last_id) == (10, 4, all_events[-1].id)
@@ -58,8 +58,11 @@ async def test_a_publication_that_is_refused_midway_leaves_no_hole_and_nothing_t
     """Another relay has stored the first three of a window of ten."""
     await stream.make(LOG, 1)
     all_events = await events(10)
-    assert await stream.publish(LOG, all_events[:3]) == 3
-    assert await stream.publish(LOG, all_events) == 7
+    assert await stream.publish(LOG, all_events[:3]) == [1, 2, 3]
+    assert await stream.publish(LOG, all_events) == [4, 5, 6, 7, 8, 9, 10]
+    assert await stream.id_at(LOG, 4) == all_events[3].id
+    assert await stream.id_at(LOG, 11) == ""
+    assert await stream.id_at("b" * 32, 4) == ""
     with pytest.raises(Overtaken):
         await stream.publish(LOG, all_events)
     assert await bus_events(nats.url_of("observer"), LOG, 0, 10) == all_events

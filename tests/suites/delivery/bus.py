@@ -113,9 +113,15 @@ class Writing:
         elif (there.name, there.began) != (made.name, made.began):
             raise BusUnavailable("another stream has these subjects")
 
-    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
+    async def id_at(self, log_id: str, position: int) -> str:
         await self._asked()
-        stored, failure = 0, None
+        now = self._server.stream
+        return now.id_at(position) if now and now.name == event_stream_name(log_id) else ""
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
+        await self._asked()
+        stored: list[int] = []
+        failure = None
         for event in events:
             if self._process.machine.chance.random() < PAUSES:
                 await self._process.step()
@@ -125,8 +131,8 @@ class Writing:
                 failure = BusUnavailable("refused")
                 if self._process.machine.chance.random() < 0.5:
                     self._server.late.append((event, log_id))
-            else:
-                stored += self._server.arrive(event, log_id)
+            elif self._server.arrive(event, log_id):
+                stored.append(event.position)
         await self._process.step()
         if failure is not None:
             raise failure

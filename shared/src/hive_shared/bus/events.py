@@ -118,8 +118,13 @@ class EventStream:
             return False
         return True
 
-    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
-        """Store consecutive events; answers how many of them this call stored.
+    async def id_at(self, log_id: str, position: int) -> str:
+        """Of the event there; empty where there is none of that history. Raises BusUnavailable."""
+        async with _translated(self._client):
+            return await self._id_at(event_stream_name(log_id), position)
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
+        """Store consecutive events; answers the positions that this call stored.
 
         All are sent at once and their acknowledgements awaited together. Fewer than all means that
         another relay was there first (Overtaken where it stored them all). Raises StreamChanged,
@@ -140,9 +145,9 @@ class EventStream:
                     self._awaited.pop(reply, None)
         if window.failure is not None:
             raise window.failure
-        if window.stored == 0:
+        if not window.stored:
             raise Overtaken
-        return window.stored
+        return sorted(window.stored)
 
     async def _expect(self, window: "_Window", events: Sequence[Recorded]) -> list[str]:
         if not self._inbox:
@@ -199,7 +204,7 @@ class _Window:
 
     def __init__(self, expected: int) -> None:
         self._expected = expected
-        self.stored = 0
+        self.stored: list[int] = []
         self.failure: BusUnavailable | StreamChanged | None = None
         self.answered = asyncio.Event()
 
@@ -221,7 +226,7 @@ class _Window:
             case {"error": error}:
                 self.failure = BusUnavailable(str(error))
             case {"seq": sequence} if sequence == position:
-                self.stored += 1
+                self.stored.append(position)
             case _:
                 self.failure = StreamChanged(f"position {position} was answered by {answer}")
 

@@ -17,10 +17,14 @@ saves work, safety does not hang on it.
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from hive_contracts.envelope import Recorded
 from hive_contracts.health import BusRebuilt
+from hive_contracts.subjects import event_stream_name
 from hive_shared.bus.errors import BusError, Overtaken, StreamChanged
 from hive_shared.bus.survey import Held, Survey, survey
 from hive_shared.clock import Clock
@@ -53,8 +57,12 @@ class Bus(Protocol):
         """Begin an empty stream in place of whatever is there. Raises BusUnavailable."""
         ...
 
-    async def publish(self, log_id: str, events: Sequence[Recorded]) -> int:
-        """Store consecutive events; answers how many this call stored.
+    async def id_at(self, log_id: str, position: int) -> str:
+        """Of the event there; empty where there is none. Raises BusUnavailable."""
+        ...
+
+    async def publish(self, log_id: str, events: Sequence[Recorded]) -> list[int]:
+        """Store consecutive events; answers the positions that this call stored.
 
         Raises Overtaken (none), StreamChanged, BusUnavailable.
         """
@@ -194,7 +202,27 @@ class Relay:
         causes = (event.meta.traceparent for event in events)
         with batch("relay publish", causes, "producer", about), self.publishing.one():
             stored = await self._bus.publish(log_id, events)
-        if stored < len(events):
-            if 2 * stored < len(events):
+        if len(stored) < len(events):
+            await self._see_that_they_follow(log_id, events, stored)
+            if 2 * len(stored) < len(events):
                 raise Overtaken
             raise StreamChanged("another relay is at work")
+
+    async def _see_that_they_follow(
+        self, log_id: str, events: Sequence[Recorded], stored: Sequence[int]
+    ) -> None:
+        """What another relay had stored before ours is the same, or a new history begins.
+
+        It is not where that relay knew the end of the record that a promotion has lost: ours would
+        hide it, as the next look is at the last message alone.
+        """
+        for event, after in pairwise(events):
+            if after.position not in stored or event.position in stored:
+                continue
+            found = await self._bus.id_at(log_id, event.position)
+            if found in ("", event.id) or (held := await self._bus.look()) is None:
+                continue
+            wrong = replace(held, last=event.position, last_id=found)
+            if held.stream == event_stream_name(log_id):
+                _log.error("bus different at %d: a new history begins", event.position)
+                await self._log.renew_if_bus_is_wrong(wrong, log_id)

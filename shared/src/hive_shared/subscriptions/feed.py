@@ -138,12 +138,16 @@ class Feed:
                 after = batch.events[-1].position if batch.events else after
                 yield batch
             return
+        came = False
         try:
             async with contextlib.aclosing(self._from(reader, after, log_id)) as batches:
                 async for batch in batches:
+                    came = True
                     yield batch
         except BrokenFeed:
-            return
+            if not came:
+                # Until a relay has put the bus right, it would be as broken the next moment.
+                await self._clock.sleep(QUIET_SECONDS)
         finally:
             await reader.close()
 
