@@ -41,6 +41,7 @@ from hive_runner.repositories.git import Git
 from hive_runner.steps.attempt import perform
 from hive_runner.steps.handover import Handover
 from hive_shared.profiles import Profile
+from hive_stack.processes import deadline, wait_tick
 
 PERSON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "SECRET": "not for agents"}
 DATES = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
@@ -341,17 +342,22 @@ def new_nap() -> str:
     return f"sleep {random.randrange(300, 900)}.{random.randrange(10**9):09}"
 
 
+DYING_SECONDS: Final = 5.0
+
+
 @contextmanager
 def nothing_left_behind(marker: str) -> Iterator[None]:
-    """No process whose command line has this marker is alive afterwards."""
+    """No process whose command line has this marker is alive afterwards: one that was killed a
+    moment ago may take that moment."""
     yield
-    alive = [
+    until = deadline(DYING_SECONDS)
+    while alive := [
         process
         for process in psutil.process_iter(["cmdline", "status"])
         if marker in " ".join(process.info["cmdline"] or ())
         and process.info["status"] != psutil.STATUS_ZOMBIE
-    ]
-    assert alive == []
+    ]:
+        assert wait_tick(until), alive
 
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
