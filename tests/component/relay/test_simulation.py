@@ -9,6 +9,8 @@ from tests.suites.delivery.hive import simulate
 from tests.suites.delivery.verdict import judge
 
 CHUNKS = 8
+FOUND = (796, 1377, 1403, 1754, 1814, 2216, 2301)
+"""Seeds that have found something."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +33,11 @@ def test_whatever_goes_wrong_the_bus_is_the_record_and_nothing_is_skipped(
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_a_seed_has_found_is_mended(seed: int) -> None:
+    judge(simulate(seed))
 
 
 def test_the_same_seed_tells_the_same_story() -> None:

@@ -17,7 +17,8 @@ noting it, so it gets an id that is always the same for the same event: whoever 
 take a second one for the first. One process of a service performs at a time: it holds the
 subscription's row for a while of database time, and what it notes is refused once another has it.
 
-Events that an effect does not want cost no statement: it is noted now and then how far it is.
+Of events that an effect does not want it is asked only whether they are of this record, and noted
+now and then how far it is.
 """
 
 import contextlib
@@ -165,11 +166,14 @@ class EffectRunner:
 
     async def _take(self, connection: asyncpg.Connection, batch: Batch) -> None:
         wanted = [event for event in batch.events if self._effect.wants(event)]
-        self._last = batch.events[-1] if batch.events else self._last
-        if not wanted and not self._is_time():
-            return
-        if self._last is not None:
+        is_time = self._is_time()
+        if batch.events:
+            self._last = batch.events[-1]
+        if self._last is not None and (batch.events or is_time):
+            # Of what comes by unwanted, too: in its place may be what was wanted.
             await self._place.lock(connection, batch.log_id, self._last)
+        if not wanted and not is_time:
+            return
         if wanted:
             # Noted before, and after each: whoever was taken over must not begin another one.
             await self._note(connection, wanted[0].position - 1)
