@@ -16,19 +16,24 @@ from tests.suites.bus import SOON, Writer, eventually, running
 
 
 class Store(MemoryEventStore):
-    """Counts how often it is read, and may be of another history."""
+    """Counts how often it is read; may be of another history, and put back within its own."""
 
     def __init__(self) -> None:
         super().__init__(SystemClock())
         self.reads = 0
         self.history = "0" * 32
+        self.now: MemoryEventStore | None = None
+        """What it was put back to, and has become since."""
 
     async def head(self) -> Head:
         self.reads += 1
-        return Head((await super().head()).position, self.history)
+        head = await (self.now.head() if self.now else super().head())
+        return Head(head.position, self.history)
 
     async def read_all(self, after: int, limit: int = 1000) -> list[Recorded]:
         self.reads += 1
+        if self.now:
+            return await self.now.read_all(after, limit)
         return await super().read_all(after, limit)
 
 
@@ -108,6 +113,9 @@ async def test_one_that_falls_behind_what_is_held_reads_the_record_until_it_is_t
         contextlib.aclosing(slow.batches(0)) as batches,
     ):
         positions += [event.position for event in (await anext(batches)).events]
+        await quick.until(positions[-1])
+        await world.written(1)  # by now it is told by the trunk
+        positions += [event.position for event in (await anext(batches)).events]
         last = await world.written(HELD + PAGE)
         await quick.until(last)
         while positions[-1] < last:
@@ -134,3 +142,13 @@ async def test_those_who_follow_another_history_are_told(world: World) -> None:
     async with running(follower.follow()):
         await follower.until(await world.written(1))
     assert follower.positions == list(range(1, 7))
+
+
+async def test_whoever_begins_anew_is_not_told_what_the_record_has_lost(world: World) -> None:
+    last = await world.written(3)
+    await eventually(lambda: world.trunk.head == last)
+    world.store.now = MemoryEventStore(SystemClock())
+    await Writer(world.store.now).write(last + 1)
+    async with contextlib.aclosing(world.trunk.branch().batches(last - 2)) as batches:
+        batch = await anext(batches)
+    assert list(batch.events) == await world.store.now.read_all(last - 2)

@@ -132,8 +132,9 @@ class Branch:
     async def batches(self, after: int) -> AsyncGenerator[Batch, None]:
         """Raises HistoryChanged, and what the store raises."""
         log_id = (await self._store.head()).log_id
+        # What is held may be of a record that was put back since: this one is asked first.
+        events: tuple[Recorded, ...] | None = None
         while True:
-            events = self._trunk.following(after, log_id)
             if events is None:
                 async with contextlib.aclosing(pages(self._store, after, log_id)) as behind:
                     async for batch in behind:
@@ -145,3 +146,4 @@ class Branch:
             elif events:
                 after = events[-1].position
                 yield Batch(log_id, events, max(self._trunk.head, after))
+            events = self._trunk.following(after, log_id)
