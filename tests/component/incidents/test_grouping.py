@@ -96,6 +96,18 @@ def test_that_no_runner_is_there_is_the_incident_of_those_that_went_silent() -> 
     assert firing(causes(alerts[1:], NOTHING)) == {"HiveHasNoRunner": 1}
 
 
+def test_an_unseen_hive_follows_from_a_gateway_and_from_no_other_service() -> None:
+    unseen = outside("HiveIsUnseen", job="hive")
+    assert firing(causes([*own(GITHUB), unseen], NOTHING)) == {
+        "service-silent/github": 1,
+        "HiveIsUnseen": 1,
+    }
+    assert firing(causes([*own(GITHUB, GATEWAY), unseen], NOTHING)) == {
+        "service-silent/github": 1,
+        "service-silent/gateway": 2,
+    }
+
+
 def test_it_follows_as_long_as_the_other_incident_is_open() -> None:
     burns = burning("command-latency")
     found = causes([burns], NOTHING, {"service-silent/gateway"})

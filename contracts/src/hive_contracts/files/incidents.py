@@ -32,8 +32,9 @@ class CauseEntry(Entry, frozen=True):
     group_by: tuple[str, ...] | None = None
     """Labels: alerts that differ in one have another cause."""
     follows: tuple[str, ...] | None = None
-    """Names of alerts that bring this one about: while one of them is there, it is no incident of
-    its own. Where both are grouped by the same labels, only one with the same values counts."""
+    """Alerts that bring this one about, by name or cause (`service-silent/gateway`): while one of
+    them is there, it is no incident of its own. Where both are grouped by the same labels, only one
+    with the same values counts."""
     severity: Severity | None = None
     """Default: as the alert says."""
     runbook: str = ""

@@ -37,10 +37,12 @@ FOLLOWS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "projection-lagging": ("stuck-consumer", "pool-exhausted"),
     "stuck-consumer": ("service-silent",),
-    "HiveIsUnseen": ("service-silent",),
+    # Prometheus hears of the hive through its gateways.
+    "HiveIsUnseen": ("service-silent/gateway", "gateway-deaf"),
     "HiveHasNoRunner": ("runner-silent", "runner-deaf"),
 }
-"""Of two that are told apart by the same labels, one follows only from the other of its values."""
+"""By name or, after a slash, of one value only. Of two that are told apart by the same labels, one
+follows only from the other of its values."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -109,12 +111,18 @@ def _leader(
     leading = [
         each
         for each in others
-        if any(fnmatchcase(name_of(each), pattern) for pattern in patterns)
+        if _is_one_of(each, patterns)
         and not _of_another(key, each, rules)
         # Of two that would follow from each other, neither does.
-        and not any(fnmatchcase(name, pattern) for pattern in _follows(name_of(each), rules))
+        and not _is_one_of(key, _follows(name_of(each), rules))
     ]
     return leading[0] if leading else None
+
+
+def _is_one_of(cause: str, patterns: tuple[str, ...]) -> bool:
+    return any(
+        fnmatchcase(told, pattern) for pattern in patterns for told in (name_of(cause), cause)
+    )
 
 
 def _of_another(key: str, other: str, rules: IncidentsFile) -> bool:
