@@ -26,6 +26,8 @@ MAX_BODY: Final = 1 << 20
 """Bytes of an answer that are looked at."""
 ASK_SECONDS: Final = 10.0
 """For one answer."""
+LEAST_SECONDS: Final = 2.0
+"""For one answer at the end of the gate's time: that one is what a person reads."""
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds between two tries."""
 _TAIL: Final = 2_000
@@ -57,14 +59,17 @@ async def probe(gate: HttpGate | MetricGate) -> GateResult:
     tries = 0
     while True:
         left = began + gate.timeout - time.monotonic()
-        reason, tail = await asyncio.to_thread(_ask, gate, max(0.1, min(left, ASK_SECONDS)))
+        reason, tail = await asyncio.to_thread(
+            _ask, gate, max(LEAST_SECONDS, min(left, ASK_SECONDS))
+        )
         pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
         tries += 1
         if not reason or began + gate.timeout - time.monotonic() <= pause:
             break
         await asyncio.sleep(pause)
     if reason:
-        reason = f"{reason} (asked {tries} times in {gate.timeout:.0f} s)"
+        often = "once" if tries == 1 else f"{tries} times"
+        reason = f"{reason} (asked {often} in {gate.timeout:.0f} s)"
     return GateResult(
         name=gate.name,
         passed=not reason,
