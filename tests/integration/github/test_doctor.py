@@ -1,10 +1,12 @@
 """What `hive github doctor` finds missing at the test GitHub, one thing at a time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from hive_contracts.github.questions import Finding
+from hive_github.credentials import Credentials, TokenCredentials
 from hive_github.doctor import EVENTS, PERMISSIONS, Doctor
 from hive_github.look import Looks
 from hive_github.records import Records
@@ -32,7 +34,13 @@ def without(name: str) -> dict[str, str]:
 async def examined(
     server: GitHub, app: App, repository: str = "", secret: bytes = b"s"
 ) -> dict[str, Finding]:
-    async with calling(server, as_app(server, app)) as github:
+    return await examined_as(server, as_app(server, app), repository, secret)
+
+
+async def examined_as(
+    server: GitHub, credentials: Credentials, repository: str = "", secret: bytes = b"s"
+) -> dict[str, Finding]:
+    async with calling(server, credentials) as github:
         looks = Looks(github, Records(MemoryEventStore(SystemClock()), new_id))
         doctor = Doctor(github, looks, SystemClock(), secret)
         return {each.what: each for each in (await doctor.examine(repository, "x")).findings}
@@ -139,3 +147,60 @@ async def test_what_was_found_before_github_failed_is_told_as_well(server: GitHu
     findings = await examined(server, app)
     assert findings["the App's permissions"].detail == "missing checks: write"
     assert "503" in findings["GitHub answers"].detail
+
+
+OF_TOKEN = ("contents", "issues", "pull_requests", "statuses", "actions")
+
+
+async def of_token(
+    server: GitHub,
+    permissions: Mapping[str, str],
+    *,
+    private: bool = True,
+    emptied: bool = False,
+) -> Finding:
+    """What is found of a token with these, of somebody who may push there."""
+    name = "acme/vault" if private else f"acme/window-{permissions['contents']}"
+    people = {"ada": "write"}
+    made = server.repository(name, private=private, collaborators=people)
+    if emptied:
+        drop = ("git", "-C", made.path, "update-ref", "-d", "refs/heads/main")
+        assert await (await asyncio.create_subprocess_exec(*drop)).wait() == 0
+    token = server.personal_token("ada", permissions=permissions)
+    findings = await examined_as(server, TokenCredentials(token.value), name)
+    assert findings["the token is taken"].detail == "as ada"
+    return findings[f"the token's permissions at {name}"]
+
+
+async def test_a_token_that_may_do_all_is_said_to_by_what_could_be_tried(server: GitHub) -> None:
+    finding = await of_token(server, {**dict.fromkeys(OF_TOKEN, "write"), "metadata": "read"})
+    assert finding.ok
+    assert finding.detail == (
+        "contents: write; issues, pull_requests, statuses, actions: read, and whether to write"
+        " shows when it does"
+    )
+
+
+@pytest.mark.parametrize("name", OF_TOKEN)
+async def test_each_permission_that_a_token_lacks_is_named(server: GitHub, name: str) -> None:
+    given = {each: "write" for each in OF_TOKEN if each != name}
+    finding = await of_token(server, given)
+    assert (finding.ok, finding.detail) == (False, f"missing {name}: write")
+    assert f"{server.url}/settings/personal-access-tokens" in finding.remedy
+
+
+async def test_at_a_public_repository_no_more_is_said_than_the_right_to_push(
+    server: GitHub,
+) -> None:
+    finding = await of_token(server, dict.fromkeys(OF_TOKEN, "write"), private=False)
+    assert finding.ok
+    assert "shows only when it does: all is public" in finding.detail
+    only_read = {**dict.fromkeys(OF_TOKEN, "write"), "contents": "read"}
+    finding = await of_token(server, only_read, private=False)
+    assert (finding.ok, finding.detail) == (False, "missing contents: write")
+
+
+async def test_what_cannot_be_tried_is_not_taken_for_a_right(server: GitHub) -> None:
+    finding = await of_token(server, dict.fromkeys(OF_TOKEN, "write"), emptied=True)
+    assert finding.ok
+    assert finding.detail.endswith("when it does; not to be seen: statuses"), "there is no commit"

@@ -9,6 +9,7 @@ from hive_github.api.errors import GithubError, NotFound, Refused, Unauthenticat
 from hive_github.api.github import Github
 from hive_github.credentials import AppCredentials
 from hive_github.look import Looks, NoAccess
+from hive_github.token_rights import token_rights
 from hive_shared.clock import Clock
 
 PERMISSIONS: Final[dict[str, str]] = {
@@ -62,7 +63,11 @@ class Doctor:
             async for each in self._app() if is_app else self._token():
                 findings.append(each)  # noqa: PERF401  told, too, where the next one fails
             if repository:
-                findings.append(await self._repository(repository, cause))
+                found = await self._repository(repository, cause)
+                findings.append(found)
+                if found.ok and not is_app:
+                    me = await self._github.get("/user", 0)
+                    findings.append(await token_rights(self._github, repository, me["login"]))
         except Unauthenticated as error:
             findings.append(_untaken(str(error)[:MAX_DETAIL], is_app=is_app))
         except GithubError as error:

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 import ssl
+from base64 import b64encode
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -179,6 +180,20 @@ class Github:
                         return
         except httpx.HTTPError as error:
             raise Unreachable(f"GitHub does not answer: {type(error).__name__}") from error
+
+    async def lets_push(self, full_name: str, installation: int) -> bool:
+        """Whether git would be let in to push there, asked as git asks before it does.
+
+        Raises GithubError.
+        """
+        signed = await self.identity.token(installation)
+        basic = b64encode(f"x-access-token:{signed}".encode()).decode()
+        url = f"{self.places.git(full_name)}/info/refs?service=git-receive-pack"
+        answer = await self._once("GET", url, {"Authorization": f"Basic {basic}"}, None)
+        if answer.status in (401, 403, 404):
+            return False
+        _check(answer)
+        return True
 
     async def graphql(
         self,
