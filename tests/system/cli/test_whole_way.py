@@ -1,7 +1,6 @@
 """The command and the original calls, through a hive of real processes."""
 
 import asyncio
-import functools
 import json
 import signal
 import subprocess
@@ -189,16 +188,21 @@ def test_continuing_does_each_remaining_task_in_order(
     assert asked.count("Do it") == 2, "the objective is part of every prompt"
 
 
+def heeding(*arguments: str) -> list[str]:
+    """`hive` that heeds Ctrl-C: whoever starts the tests in the background has them ignore it, and
+    their children too. Not told between fork and exec: gRPC, which is at work here, ends some of
+    the processes that run Python there."""
+    heeds = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import runpy, signal; {heeds}; runpy.run_module('hive_cli.main', run_name='__main__')"
+    return [sys.executable, "-c", code, *arguments]
+
+
 def test_ctrl_c_leaves_the_mission_running(
     hive: Command, module_hive: RealHive, repository: Path
 ) -> None:
     (repository / "m.yaml").write_text("mission: long\nrun: sleep 600\n")
-    command = [sys.executable, "-m", "hive_cli.main", "run", "m.yaml", "--no-gates"]
-    # Whoever starts the tests in the background has them ignore Ctrl-C, and their children too.
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, preexec_fn=heeding
-    ) as running:
+    command = heeding("run", "m.yaml", "--no-gates")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if "work/work: running" in line:
@@ -337,9 +341,7 @@ gates: [{run: sh suite.sh, compare: base, report: junit.xml}]
 def launched(module_hive: RealHive, repository: Path, mission: str, run: str, mark: str) -> None:
     """A mission whose command has made a file, and goes on for long."""
     (repository / "m.yaml").write_text(f"mission: {mission}\nrun: {json.dumps(run)}\n")
-    command = [sys.executable, "-m", "hive_cli.main", "run", "m.yaml"]
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=heeding) as running:
+    with subprocess.Popen(heeding("run", "m.yaml"), stdout=subprocess.PIPE) as running:
         asyncio.run(until(lambda: list(module_hive.data.glob(f"runner/attempts/*/tree/{mark}"))))
         running.send_signal(signal.SIGINT)
         assert running.wait(20) == 130
