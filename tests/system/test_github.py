@@ -288,6 +288,7 @@ async def test_a_mission_goes_from_its_launch_to_its_merge_on_github(
     assert [span.name for span in ancestors(trace, merge)][:2] == ["merge", "carry"]
 
 
+@pytest.mark.full("two missions to their pull requests")
 async def test_what_failed_is_done_again_in_a_pull_request_that_has_it_all(
     scene: Scene, tmp_path: Path
 ) -> None:

@@ -98,6 +98,7 @@ prompt: Look at what is large, and say what may go.
 """
 
 
+@pytest.mark.full("a hive of its own; each step of it has tests of its own")
 async def test_an_alert_s_runbook_waits_for_a_person_runs_and_its_incident_is_mitigated_and_over(
     hive: Post,
 ) -> None:

@@ -100,7 +100,12 @@ def exclusive(plan: Plan) -> Plan:
 @pytest.mark.parametrize(
     ("name", "away"),
     [
-        pytest.param("line-cut", lambda far: far.cut(), id="its line is cut"),
+        pytest.param(
+            "line-cut",
+            lambda far: far.cut(),
+            id="its line is cut",
+            marks=pytest.mark.full("as long as the other"),
+        ),
         pytest.param("frozen", lambda far: far.tell(signal.SIGSTOP), id="it is frozen"),
     ],
 )

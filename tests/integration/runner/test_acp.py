@@ -29,6 +29,7 @@ from tests.integration.runner.workshop import (
 
 AGENT = Path(__file__).with_name("acp_agent.py")
 SESSION = "session-of-the-agent"
+LONG = pytest.mark.full("each turn imports the protocol's package: a second")
 LOGIN = Login(needed=False, command="agent login", failures=("Authentication required",))
 
 
@@ -163,6 +164,7 @@ async def test_one_that_wants_a_login_says_what_to_type(source: Source, workshop
     assert (refused.kind, "`agent login`" in refused.detail) == ("infrastructure", True)
 
 
+@LONG
 async def test_one_of_another_version_of_the_protocol_is_told_so(
     source: Source, workshop: Workshop
 ) -> None:
@@ -171,6 +173,7 @@ async def test_one_of_another_version_of_the_protocol_is_told_so(
     assert (broken.kind, "version 7 of the protocol" in broken.detail) == ("agent", True)
 
 
+@LONG
 async def test_what_is_no_message_is_passed_over(source: Source, workshop: Workshop) -> None:
     hire(workshop, "nonsense")
     result = done(await workshop.perform(lease(source, agent="agent", prompt="Do it.")))
@@ -182,8 +185,8 @@ async def test_what_is_no_message_is_passed_over(source: Source, workshop: Works
     ("does", "resume", "before", "session"),
     [
         ("edit", True, SESSION, "loaded"),
-        ("edit", False, SESSION, "new"),
-        ("edit", True, "of another machine", "new"),
+        pytest.param("edit", False, SESSION, "new", marks=LONG),
+        pytest.param("edit", True, "of another machine", "new", marks=LONG),
         ("cannot load", True, SESSION, "new"),
     ],
 )
@@ -205,6 +208,7 @@ def continued(session: str) -> list[str]:
     return ["initialize", f"session/load {session}", f"session/prompt {session}"]
 
 
+@LONG
 async def test_an_attempt_after_a_failed_one_loads_its_session_and_makes_none(
     source: Source, workshop: Workshop, tmp_path: Path
 ) -> None:
@@ -270,6 +274,7 @@ def leased(story: Story, source: Source) -> Lease:
     return Lease(1, facts.step, planned, 1, session=facts.session)
 
 
+@LONG
 @pytest.mark.parametrize("resume", [True, False])
 async def test_what_came_back_of_a_pull_request_is_told_to_the_session_that_made_the_change(
     source: Source, workshop: Workshop, tmp_path: Path, resume: bool

@@ -45,6 +45,7 @@ def named(folder: Path) -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.full("a stack for each benchmark")
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", CASES)
 def test_each_case_has_its_line_and_nothing_is_left(folder: Path, bench: str) -> None:

@@ -89,6 +89,7 @@ def hive_on(github: GitHub, folder: Path, collector: Collector) -> RealHive:
     )
 
 
+@pytest.mark.full("a hive of its own in which everything is used")
 async def test_no_secret_is_seen_anywhere(
     github: GitHub, folder: Path, collector: Collector, tmp_path: Path
 ) -> None:

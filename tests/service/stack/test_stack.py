@@ -144,6 +144,7 @@ def test_what_is_killed_is_started_again(make_stack: MakeStack) -> None:
         assert (program.restarts, program.exit_status) == (1, -signal.SIGKILL)
 
 
+@pytest.mark.full("a stack, or two, for it alone")
 def test_two_stacks_run_side_by_side(make_stack: MakeStack) -> None:
     one, two = make_stack("one"), make_stack("two")
     first, second = one.up(), two.up()
@@ -194,6 +195,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_after_down(make_stack: MakeSt
     assert not alive(agent)
 
 
+@pytest.mark.full("a stack, or two, for it alone")
 def test_after_a_killed_supervisor_it_comes_up_again(make_stack: MakeStack) -> None:
     stack = make_stack()
     state = stack.up()

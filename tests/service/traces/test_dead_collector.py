@@ -6,6 +6,8 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from hive_contracts.plan import Phase, Plan, TaskSpec
 from hive_shared.exporting import EXPORT_SECONDS
 from hive_shared.telemetry import SHUTDOWN_SECONDS
@@ -26,6 +28,7 @@ gates: [test -e done]
 """Its gate does not pass on the base: refused, after the whole way to the runner and back."""
 
 
+@pytest.mark.full("a hive of its own, ended many times")
 async def test_missions_go_on_and_exits_do_not_hang(
     start_hive: StartHive, repository: Path, tmp_path: Path
 ) -> None:

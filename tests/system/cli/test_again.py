@@ -71,6 +71,7 @@ def wire(hive: RealHive, agent: str) -> list[str]:
     return [line.strip() for line in (hive.folder / agent).read_text().splitlines()]
 
 
+@pytest.mark.full("a hive of its own; who goes on with which session has tests of its own")
 def test_an_attempt_after_a_red_gate_loads_the_session_of_the_one_before(
     hive: Command, module_hive: RealHive, repository: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_an_attempt_after_a_red_gate_loads_the_session_of_the_one_before(
     assert wire(module_hive, "edits") == [*begun(SESSION), *continued(SESSION)]
 
 
+@pytest.mark.full("a hive of its own; who goes on with which session has tests of its own")
 def test_the_turn_after_an_answered_question_loads_the_session_that_asked(
     hive: Command, module_hive: RealHive, repository: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_the_turn_after_an_answered_question_loads_the_session_that_asked(
     assert shown["summary"]["status"] == "succeeded"
 
 
+@pytest.mark.full("a hive of its own; who goes on with which session has tests of its own")
 def test_what_failed_is_done_again_on_top_of_what_was_merged(
     hive: Command, module_hive: RealHive, repository: Path, tmp_path: Path
 ) -> None:
