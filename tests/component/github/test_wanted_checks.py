@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from hive_contracts.codec import AnyEvent
@@ -71,6 +72,38 @@ def test_work_that_waits_for_its_merge_says_so() -> None:
     events: list[AnyEvent] = [WORK, LEASED, AttemptStarted(W, 1), AttemptSucceeded(W, 1, DONE)]
     [run] = checks(events, mission=ADVANCED[:1], pushed=ONE).values()
     assert (run.status, run.title) == ("in_progress", "Done, and not merged yet: 2 files +3 −1")
+
+
+def test_it_says_at_which_step_it_is_and_what_came_before() -> None:
+    failure = Failure("agent", "it *broke*")
+    spec = TaskSpec(
+        "api", prompt="x", agent="codex", model="o9", gates=(TESTS, ApprovalGate("ok", "Well?"))
+    )
+    events: list[AnyEvent] = [msgspec.structs.replace(WORK, spec=spec)]
+    events += [LEASED, AttemptStarted(W, 1), AttemptFailed(W, 1, failure)]
+    events += [TaskLeased(W, 2, "work", "r", "s", 60), LeaseLost(W, 2, "its runner is gone")]
+
+    def open_now() -> tuple[str, str]:
+        [run] = [run for run in at_one(events).values() if run.status == "in_progress"]
+        return run.title, run.summary
+
+    def at_one(events: Sequence[AnyEvent]) -> dict[tuple[str, str], Run]:
+        return checks(events, mission=ADVANCED[:1], pushed=ONE)
+
+    events += [TaskLeased(W, 3, "work", "r", "s", 60), AttemptStarted(W, 3)]
+    so_far = (
+        "By codex with o9.\n"
+        "\n- Attempt 1: it \\*broke\\*\n"
+        "\n- Attempt 2 was lost: its runner is gone"
+    )
+    assert open_now() == ("At work: attempt 3", so_far)
+    events.append(AttemptSucceeded(W, 3, DONE))
+    events += [TaskLeased(W, 4, "gates", "r", "s", 60), AttemptStarted(W, 4)]
+    assert open_now() == ("Done, and its gates run: tests", so_far)
+    passed = GateResult("tests", True, "pytest -q", commit=TWO)
+    events.append(GatesJudged(W, 4, TWO, (passed,)))
+    events += [TaskLeased(W, 5, "merge", "r", "s", 60), AttemptStarted(W, 5)]
+    assert open_now() == ("Done, and it is being merged", so_far)
 
 
 def test_where_nothing_had_to_be_changed_that_is_shown_on_the_tip() -> None:

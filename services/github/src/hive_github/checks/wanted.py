@@ -39,6 +39,8 @@ from hive_github.pulls.body import plain
 
 MAX_ATTEMPTED: Final = 100
 """Tasks of a mission of which attempts are shown; of a larger one only what failed for good."""
+MAX_BEFORE: Final = 10
+"""Earlier attempts that the check of one at work names."""
 
 
 def wanted(
@@ -79,6 +81,8 @@ class _Teller:
         """The epoch and the result of the work that is judged, or merged, next."""
         self._passed: list[tuple[int, GateResult]] = []
         """Its own gates, by the epoch in which they passed."""
+        self._before: list[str] = []
+        """How earlier attempts ended."""
         self._last: Run | None = None
         """The attempt that failed last."""
 
@@ -101,8 +105,11 @@ class _Teller:
             case TaskLeased(step=step):
                 self._step = step
             case AttemptStarted(epoch=epoch) if self._step == "work":
-                title = f"At work: attempt {epoch}"
-                yield Run(self._attempt(epoch), named(self._name), "in_progress", title=title)
+                title, so_far = f"At work: attempt {epoch}", self._so_far()
+                place = self._attempt(epoch)
+                yield Run(place, named(self._name), "in_progress", title=title, summary=so_far)
+            case AttemptStarted() if self._planned.kind == "work":
+                yield from self._goes_on()
             case AttemptStarted():
                 for run in [run for run in self._open.values() if run.gate]:
                     yield msgspec.structs.replace(run, status="in_progress", title="It runs")
@@ -113,6 +120,7 @@ class _Teller:
             case AttemptFailed(epoch=epoch, failure=failure):
                 yield from self._failed(epoch, failure)
             case LeaseLost(epoch=epoch, reason=reason):
+                self._before.append(f"Attempt {epoch} was lost: {reason}")
                 yield from self._ended(epoch, f"It was lost: {reason}")
             case GatesJudged(results=results, epoch=epoch):
                 for result in results:
@@ -128,6 +136,26 @@ class _Teller:
                 yield from self._closed(failure.detail)
             case TaskCancelled(reason=reason):
                 yield from self._closed(reason or "The mission was cancelled")
+
+    def _so_far(self) -> str:
+        """Who is at work, and how the attempts before this one ended."""
+        spec = self._planned.spec
+        with_model = f" with {plain(spec.model)}" if spec.model else ""
+        who = f"By {plain(spec.agent)}{with_model}." if spec.agent else "By a command."
+        return "\n".join([who, *(f"\n- {plain(each)}" for each in self._before[-MAX_BEFORE:])])
+
+    def _goes_on(self) -> Iterator[Run]:
+        """Its work is done: it is judged, or merged."""
+        known = self._open.get(self._attempt(self._epoch()))
+        if known is None:
+            return
+        title = "Done, and it is being merged"
+        if self._step == "gates":
+            others = ApprovalGate | GithubCheckGate
+            gates = self._planned.spec.gates
+            run = (gate.name for gate in gates if not isinstance(gate, others))
+            title = f"Done, and its gates run: {', '.join(run)}"
+        yield msgspec.structs.replace(known, title=title)
 
     def _attempt(self, epoch: int) -> CheckPlace:
         return CheckPlace(f"{self._id}:{epoch}", self._head())
@@ -165,6 +193,7 @@ class _Teller:
         return Run(place, named(self._name), "completed", "success", title)
 
     def _failed(self, epoch: int, failure: Failure) -> Iterator[Run]:
+        self._before.append(f"Attempt {epoch}: {failure.detail}")
         places = (self._attempt(epoch), self._attempt(self._epoch()))
         known = next((self._open[place] for place in places if place in self._open), None)
         if known is None:
