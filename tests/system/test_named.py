@@ -209,6 +209,19 @@ async def test_live_output_without_its_redis_is_missed(hive: OffHive) -> None:
     assert "see that Redis runs" in away.remedy
 
 
+@pytest.mark.full("a server is stopped and started")
+async def test_a_record_that_is_away_is_named_by_hive_status(hive: OffHive) -> None:
+    async with hive.client() as client:
+        async with hive.stopped("postgres"):
+            away = await named(client, "record-away", "record")
+            shown = json.loads(await asyncio.to_thread(hive_status, hive))
+        await over(client, "record-away", "record")
+    assert "the record does not answer" in away.text
+    assert "see that PostgreSQL runs" in away.remedy
+    told = {s["kind"]: s for s in shown["health"]["report"]["symptoms"]}
+    assert told["record-away"]["remedy"] == away.remedy
+
+
 @pytest.mark.full("a consumer is stuck after 30 s")
 async def test_a_projection_whose_row_is_locked_is_a_stuck_consumer(hive: OffHive) -> None:
     row = "select from gateway.subscriptions where name = 'views' for update"
@@ -258,11 +271,14 @@ async def test_a_bus_that_is_away_is_an_incident_with_its_name_though_nobody_can
     async with hive.client() as client:
         async with hive.stopped("nats"):
 
-            async def cannot_be_asked() -> str | None:
+            async def cannot_be_asked() -> bool | None:
                 health = await client.operations.health()
-                return None if health.HasField("report") else health.trouble
+                return None if health.HasField("report") else True
 
-            assert await eventually(cannot_be_asked) == "the gateway has no connection to the bus"
+            await eventually(cannot_be_asked)
+            shown = json.loads(await asyncio.to_thread(hive_status, hive))["health"]
+            assert shown["trouble"] == "the gateway has no connection to the bus"
+            assert "see that NATS runs" in shown["remedy"]
             log = await hive.until(lambda log: opened(log, "bus-away"))
         [incident] = opened(log, "bus-away")
         await over(client, "bus-away", "bus")

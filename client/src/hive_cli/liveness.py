@@ -48,7 +48,8 @@ def as_json(health: operations_pb2.HealthResponse) -> dict[str, Any]:
 def lines(health: operations_pb2.HealthResponse) -> list[str]:
     """Services in one line, what of them is not well, runners, and what is wrong."""
     if not health.HasField("report"):
-        return [f"  health unknown: {health.trouble}"]
+        remedy = [f"      {health.remedy}"] if health.remedy else []
+        return [f"  health unknown: {health.trouble}", *remedy]
     report = health.report
     return [
         "  " + "  ".join(_services(report.members)),

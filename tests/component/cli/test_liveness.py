@@ -44,8 +44,9 @@ def test_members_runners_and_what_is_wrong_with_its_remedy() -> None:
 
 
 def test_what_cannot_be_asked_is_unknown_and_not_well() -> None:
-    assert lines(HealthResponse(trouble="no process of health is there")) == [
-        "  health unknown: no process of health is there"
+    assert lines(HealthResponse(trouble="no process of health is there", remedy="start one")) == [
+        "  health unknown: no process of health is there",
+        "      start one",
     ]
 
 

@@ -390,3 +390,4 @@ async def test_the_gateway_says_that_nothing_is_known_while_health_is_not_there(
         )
     assert not answer.HasField("report")
     assert answer.trouble == "no process of health is there"
+    assert "start one" in answer.remedy

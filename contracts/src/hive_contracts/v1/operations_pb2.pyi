@@ -420,8 +420,11 @@ class HealthResponse(_message.Message):
 
     REPORT_FIELD_NUMBER: _builtins.int
     TROUBLE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
     trouble: _builtins.str
     """Why it could not."""
+    remedy: _builtins.str
+    """What to do about it."""
     @_builtins.property
     def report(self) -> Global___HealthReport:
         """Unset where health could not be asked: then nothing is known."""
@@ -431,10 +434,11 @@ class HealthResponse(_message.Message):
         *,
         report: Global___HealthReport | None = ...,
         trouble: _builtins.str = ...,
+        remedy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "trouble", b"trouble"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["remedy", b"remedy", "report", b"report", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

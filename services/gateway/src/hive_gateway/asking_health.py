@@ -45,12 +45,17 @@ from hive_gateway.refusals import Refusal, refusal_of
 
 SECONDS: Final = 3.0
 MOST_DAYS: Final = 100
+_ITS_LOG: Final = "its log says why (`hive status` names the processes of a local hive)"
 
 T = TypeVar("T", Incidents, IncidentReport, IncidentTold, PolicyReport, PolicyTold)
 
 
 class _Unasked(Exception):
-    """Health could not be asked; the text says why."""
+    """Health could not be asked; the text says why, and the remedy what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class AskingHealth:
@@ -62,8 +67,11 @@ class AskingHealth:
         try:
             reply = await self._ask(ALIVE, msgspec.json.encode(AliveQuery()))
             alive = msgspec.json.decode(reply, type=Alive)
-        except (_Unasked, msgspec.MsgspecError) as error:
-            return operations_pb2.HealthResponse(trouble=str(error))
+        except _Unasked as error:
+            return operations_pb2.HealthResponse(trouble=str(error), remedy=error.remedy)
+        except msgspec.MsgspecError as error:
+            trouble = f"health speaks another version: {error}"
+            return operations_pb2.HealthResponse(trouble=trouble, remedy="run the same one")
         report = to_proto(alive, operations_pb2.HealthReport)
         return operations_pb2.HealthResponse(report=report)
 
@@ -151,16 +159,20 @@ class AskingHealth:
         try:
             return await self._ask(subject, body)
         except _Unasked as error:
-            raise Refusal(
-                "unavailable", str(error), remedy="`hive status` says what runs; repeat"
-            ) from error
+            raise Refusal("unavailable", str(error), remedy=f"{error.remedy}; repeat") from error
 
     async def _ask(self, subject: str, body: bytes) -> bytes:
         if not self._client.is_connected:
-            raise _Unasked("the gateway has no connection to the bus")
+            raise _Unasked(
+                "the gateway has no connection to the bus",
+                "see that NATS runs and takes connections (nats_url); nothing is lost, and what"
+                " waits goes on by itself",
+            )
         try:
             return (await self._client.request(subject, body, timeout=SECONDS)).data
         except nats.errors.NoRespondersError:
-            raise _Unasked("no process of health is there") from None
+            raise _Unasked("no process of health is there", f"start one: {_ITS_LOG}") from None
         except (nats.errors.Error, TimeoutError, OSError) as error:
-            raise _Unasked(f"health does not answer: {error!r}") from error
+            raise _Unasked(
+                f"health does not answer: {error!r}", f"end its process if it hangs: {_ITS_LOG}"
+            ) from error
