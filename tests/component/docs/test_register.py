@@ -1,5 +1,7 @@
 """The register of faults: what each row protects can still be taken out of this tree."""
 
+import ast
+import functools
 import re
 import subprocess
 
@@ -21,6 +23,24 @@ def test_a_protection_can_be_taken_out(fault: Fault) -> None:
     path, _, function = fault.protects.partition(":")
     assert function.rpartition(".")[2] in (ROOT / path).read_text()
     assert (ROOT / fault.file).is_file()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_of_a_test_with_parameters_the_cases_are_named(fault: Fault) -> None:
+    name, one_case, _ = fault.test.rpartition("::")[2].partition("[")
+    found = [
+        each
+        for each in ast.walk(parsed(fault.file))
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == name
+    ]
+    assert found, f"{fault.file} has no {name}"
+    decorators = [ast.unparse(each) for function in found for each in function.decorator_list]
+    assert fault.cases or one_case or not any(".parametrize(" in each for each in decorators)
+
+
+@functools.cache
+def parsed(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text())
 
 
 def test_no_two_rows_have_one_name() -> None:
