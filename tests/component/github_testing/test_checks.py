@@ -87,6 +87,9 @@ def test_buttons_and_rerun_are_told_to_the_app(it: Scene) -> None:
     assert client.post(f"{RUNS}/{run.id}/rerequest").status_code == 422
     with pytest.raises(Refused):
         it.ada.press(it.shop, run, "launch")
+    it.ada.rerun_all(it.shop, run)
+    assert it.names()[-1] == "check_suite.rerequested"
+    assert it.receiver.took[-1].payload["check_suite"]["head_sha"] == sha
 
 
 def test_statuses_come_to_one_word(it: Scene) -> None:

@@ -18,7 +18,7 @@ from hive_contracts.task import (
     TaskLeased,
 )
 from hive_github.api.errors import Unreachable
-from hive_github.checks.buttons import Pressed
+from hive_github.checks.buttons import Pressed, Suite
 from hive_github.testing import CheckRun, GitHub
 from hive_github.testing.registry import PERMISSIONS
 from tests.integration.github.ground import Ground, ground_of, on_github
@@ -52,6 +52,11 @@ def pressed(ground: Ground, run: CheckRun, button: Button, login: str) -> Presse
     id = ground.hive.github.places.repository_id(ground.shop.id)
     place = CheckPlace(run.external_id, run.head_sha)
     return Pressed("acme/shop", id, ground.at.id, place, button, login)
+
+
+def suite_of(ground: Ground, head: str, login: str) -> Suite:
+    id = ground.hive.github.places.repository_id(ground.shop.id)
+    return Suite("acme/shop", id, ground.at.id, head, login)
 
 
 async def test_a_gate_is_one_check_run_from_its_plan_to_its_end(ground: Ground) -> None:
@@ -230,6 +235,41 @@ async def test_run_again_launches_a_failed_mission_once_more(ground: Ground) -> 
     await ground.hive.show()
     assert (run.status, run.conclusion) == ("completed", "failure")
     assert "it runs again as fix-upload-2" in (run.summary or "")
+
+
+async def test_all_run_again_launch_it_once_more_once_and_each_is_told_anew(ground: Ground) -> None:
+    story, tip = await with_a_pull_request(ground)
+    await story.planned(TESTS)
+    await story.happened(red(ground, tip, "boom"), MissionFailed(MISSION, "gates: tests failed"))
+    await ground.hive.show()
+    runs = [ground.run("hive / work"), ground.run("hive / tests")]
+    assert {run.head_sha for run in runs} == {tip.commit}
+    heard = len(ground.server.heard)
+    suite = suite_of(ground, tip.commit, "ada")
+    assert await ground.hive.buttons.press_all(suite, "0192f0c0" + "e" * 24) == ""
+    [(actor, command)] = ground.hive.orders.told
+    assert actor == "github:ada"
+    assert isinstance(command, LaunchMission)
+    await ground.hive.show()
+    written = [each.path for each in ground.server.heard[heard:] if each.method == "PATCH"]
+    assert len(written) == 2
+    assert "it runs again as fix-upload-2" in (runs[1].summary or "")
+
+
+async def test_all_are_run_again_only_for_who_may_write_and_where_the_hive_has_some(
+    ground: Ground,
+) -> None:
+    run = await asked(ground)
+    base = ground.shop.tips["refs/heads/main"]
+    none = "the hive has no check to run again on "
+    for head, said in ((base, none), ("f" * 40, "GitHub answers 422"), (run.head_sha, "")):
+        suite = suite_of(ground, head, "rob")
+        found = await ground.hive.buttons.press_all(suite, "0192f0c0" + "e" * 24)
+        assert found.startswith(said)
+    assert ground.hive.orders.told == []
+    state = (await ground.hive.records.checks(MISSION)).pressed
+    assert state is not None
+    assert (state.outcome, state.reason) == ("refused", "rob may not write to acme/shop")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hive_contracts.ids import derived_id
 from hive_contracts.mission import MissionLaunched
 from hive_github.api.errors import Forbidden, Unauthenticated
 from hive_github.api.github import UNTAKEN_SECONDS, Github
-from hive_github.checks.buttons import Pressed
+from hive_github.checks.buttons import Pressed, Suite
 from hive_github.credentials import TokenCredentials
 from hive_github.doctor import Doctor
 from hive_github.issues.look import BACK_SECONDS
@@ -199,6 +199,9 @@ class Forbidding:
     async def group(self, ours: Ours, head: str, cause: str) -> None: ...
 
     async def button(self, pressed: Pressed, cause: str) -> str:
+        raise Forbidden(403, "Resource not accessible by integration")
+
+    async def suite(self, suite: Suite, cause: str) -> str:
         raise Forbidden(403, "Resource not accessible by integration")
 
 

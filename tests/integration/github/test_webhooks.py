@@ -13,7 +13,13 @@ from hive_contracts.github.delivery import DeliveryReceived, DeliveryWorked, Fin
 from hive_github.testing import signature
 from hive_github.webhooks.door import MAX_BODY
 from hive_github.webhooks.facts import facts_of
-from hive_github.webhooks.meaning import ButtonTouched, CommitTouched, GroupAsked, touched
+from hive_github.webhooks.meaning import (
+    ButtonTouched,
+    CommitTouched,
+    GroupAsked,
+    SuiteTouched,
+    touched,
+)
 from hive_shared.eventstore.errors import StoreError
 from tests.conftest import Database
 from tests.suites.bus import pool_of
@@ -71,6 +77,12 @@ async def endpoint(database: Database) -> AsyncIterator[Endpoint]:
             {"action": "rerequested", "check_run": {"head_sha": "c" * 40, "external_id": None}},
             [ButtonTouched("acme/shop", 1, "", "c" * 40, "rerun", "ada", 5)],
             id="run again",
+        ),
+        pytest.param(
+            "check_suite",
+            {"action": "rerequested", "check_suite": {"head_sha": "c" * 40, "head_branch": None}},
+            [SuiteTouched("acme/shop", 1, "c" * 40, "ada", 5)],
+            id="run all again",
         ),
         pytest.param(
             "merge_group",

@@ -50,7 +50,8 @@ class ButtonPressed(CheckEvent, frozen=True):
     """A person pressed a button of a check."""
 
     id: str
-    """Of the delivery's effect: the same press is told once."""
+    """Of the delivery's effect, with the check where several were meant: the same press is told
+    once."""
     place: CheckPlace
     button: Button
     by: str

@@ -10,7 +10,7 @@ from typing import Final
 from hive_contracts.ids import NewId
 from hive_github.api.errors import GithubError
 from hive_github.api.waiting import waited_for
-from hive_github.checks.buttons import Buttons, Pressed
+from hive_github.checks.buttons import Buttons, Pressed, Suite
 from hive_github.checks.gates import GithubGates
 from hive_github.checks.show import Shows
 from hive_github.git import GitError
@@ -118,3 +118,7 @@ class Reactions:
     async def button(self, pressed: Pressed, cause: str) -> str:
         """Why nothing follows from it; empty where something does."""
         return await self._buttons.press(pressed, cause)
+
+    async def suite(self, suite: Suite, cause: str) -> str:
+        """Why nothing follows from it; empty where something does."""
+        return await self._buttons.press_all(suite, cause)

@@ -26,14 +26,17 @@ from hive_contracts.mission import (
 )
 from hive_contracts.submit import Accepted, Refused, Submission, Submittable
 from hive_contracts.task import ApproveGate, TaskPlanned
-from hive_github.api.errors import Forbidden, NotFound
+from hive_github.api.errors import Forbidden, Invalid, NotFound
 from hive_github.api.github import Github
 from hive_github.checks.histories import Histories
+from hive_github.credentials import AppCredentials
 from hive_github.orchestrator import Commands
 from hive_github.records import Records
 
 MAY: Final = frozenset({"admin", "maintain", "write"})
 MAX_REASON: Final = 500
+MOST: Final = 50
+"""Checks of a commit that are run again together."""
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -47,6 +50,16 @@ class Pressed(msgspec.Struct, frozen=True):
     login: str
 
 
+class Suite(msgspec.Struct, frozen=True):
+    """All of the hive's checks of a commit are to run again."""
+
+    full_name: str
+    repository_id: str
+    installation: int
+    head: str
+    login: str
+
+
 class Buttons:
     def __init__(
         self, github: Github, records: Records, histories: Histories, orders: Commands
@@ -56,11 +69,46 @@ class Buttons:
         self._histories = histories
         self._orders = orders
 
+    async def press_all(self, suite: Suite, cause: str) -> str:
+        """GitHub's "Re-run all checks": as if each had been run again, which launches it once.
+
+        Why nothing follows from it; empty where it is recorded what does. Raises as `press` does.
+        """
+        credentials = self._github.credentials
+        assert isinstance(credentials, AppCredentials), "webhooks come to Apps alone"
+        path = repository_path(suite.full_name, "/commits/{}/check-runs", suite.head)
+        listed = self._github.pages(
+            path, suite.installation, of="check_runs", filter="latest", app_id=credentials.app_id
+        )
+        try:
+            found = [
+                CheckPlace(run["external_id"] or "", suite.head)
+                async for run in listed
+                if run["status"] != "in_progress" and run["conclusion"] != "action_required"
+            ]
+        except (NotFound, Invalid) as error:
+            return str(error)  # the commit is gone
+        reasons = []
+        for place in found[:MOST]:
+            pressed = Pressed(
+                suite.full_name, suite.repository_id, suite.installation, place, "rerun",
+                suite.login,
+            )  # fmt: skip
+            reasons.append(await self._press(pressed, cause, f"{cause}/{place.external_id}"))
+        missed = [reason for reason in reasons if reason]
+        if len(missed) < len(reasons):
+            return ""
+        return "; ".join(missed) or f"the hive has no check to run again on {suite.head[:12]}"
+
     async def press(self, pressed: Pressed, cause: str) -> str:
         """Why nothing follows from it; empty where it is recorded what does.
 
         Raises GithubError, StoreError, Unanswered: to be tried again.
         """
+        return await self._press(pressed, cause, cause)
+
+    async def _press(self, pressed: Pressed, cause: str, id: str) -> str:
+        """`cause` is the command's id, so that what several ask for is done once."""
         task_id, gate = _parts(pressed.place.external_id)
         task = await self._histories.task(task_id) if task_id else []
         planned = task[0] if task else None
@@ -83,7 +131,7 @@ class Buttons:
             else:
                 outcome, refusal = await self._run_again(pressed, mission_id, cause)
         noted = NoteButton(
-            mission_id, cause, pressed.place, pressed.button, _actor(pressed),
+            mission_id, id, pressed.place, pressed.button, _actor(pressed),
             "refused" if refusal else "done", outcome[:MAX_REASON],
         )  # fmt: skip
         await self._records.tell(noted, cause)

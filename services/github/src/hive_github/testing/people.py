@@ -225,6 +225,11 @@ class Person:
         with self._world.lock:
             checking.rerequest(self._world, at, run, self.account)
 
+    def rerun_all(self, at: Repository, run: CheckRun) -> None:
+        """ "Re-run all checks", of the suite of a check run."""
+        with self._world.lock:
+            checking.rerequest_suite(self._world, at, run.suite, self.account)
+
     def rename(self, at: Repository, name: str) -> None:
         with self._world.lock:
             registry.rename(self._world, at, name, self.account)

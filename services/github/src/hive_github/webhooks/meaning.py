@@ -83,6 +83,16 @@ class ButtonTouched(msgspec.Struct, frozen=True):
     installation: int = 0
 
 
+class SuiteTouched(msgspec.Struct, frozen=True):
+    """A person wants all checks of a commit to run again."""
+
+    full_name: str
+    repository: int
+    head: str
+    login: str
+    installation: int = 0
+
+
 Touched = (
     RepositoryTouched
     | RepositoriesGone
@@ -93,6 +103,7 @@ Touched = (
     | CommitTouched
     | GroupAsked
     | ButtonTouched
+    | SuiteTouched
 )
 
 
@@ -255,6 +266,9 @@ def _of_checks(
             ]
         case "check_run", "completed" if payload.check_run is not None:
             return [CommitTouched(name, payload.check_run.head_sha)]
+        case "check_suite", "rerequested" if payload.check_suite is not None and login:
+            head = payload.check_suite.head_sha
+            return [SuiteTouched(name, repository.id, head, login, installation)]
         case "check_suite", "completed" if payload.check_suite is not None:
             suite = payload.check_suite
             branches = [_branch(repository, suite.head_branch)] if suite.head_branch else []

@@ -13,7 +13,7 @@ from hive_contracts.github.places import Places
 from hive_github.api.errors import Forbidden, Limited, NotFound
 from hive_github.api.limits import Urgency
 from hive_github.api.waiting import waited_for
-from hive_github.checks.buttons import Pressed
+from hive_github.checks.buttons import Pressed, Suite
 from hive_github.issues.look import IssueLooks
 from hive_github.look import Looks, NoAccess, until_let_in
 from hive_github.views.reader import Ours, Views
@@ -28,6 +28,7 @@ from hive_github.webhooks.meaning import (
     PullRequestTouched,
     RepositoriesGone,
     RepositoryTouched,
+    SuiteTouched,
     Touched,
     touched,
 )
@@ -59,10 +60,15 @@ class Reacting(Protocol):
         """Why nothing follows from it; empty where something does."""
         ...
 
+    async def suite(self, suite: Suite, cause: str) -> str:
+        """Why nothing follows from it; empty where something does."""
+        ...
+
 
 def _by(at: Touched) -> Urgency:
     """Who waits for what follows: a command or a button is somebody's, a queue holds up people."""
-    return "person" if isinstance(at, IssueTouched | ButtonTouched | GroupAsked) else "work"
+    persons = IssueTouched | ButtonTouched | SuiteTouched | GroupAsked
+    return "person" if isinstance(at, persons) else "work"
 
 
 class DeliveryWork:
@@ -131,7 +137,7 @@ class DeliveryWork:
         except Forbidden as error:
             # A delivery says only where to look, and what we may see later is looked at every few
             # minutes. What was asked by a button or a queue is found by no look.
-            if isinstance(at, ButtonTouched | GroupAsked):
+            if isinstance(at, ButtonTouched | SuiteTouched | GroupAsked):
                 raise
             return str(error)
 
@@ -174,6 +180,10 @@ class DeliveryWork:
                 place = CheckPlace(at.external_id, at.head)
                 pressed = Pressed(at.full_name, id, at.installation, place, at.button, at.login)
                 return await self._react.button(pressed, cause)
+            case SuiteTouched():
+                id = self._places.repository_id(at.repository)
+                suite = Suite(at.full_name, id, at.installation, at.head, at.login)
+                return await self._react.suite(suite, cause)
         return ""
 
     async def _gone(self, at: RepositoriesGone) -> list[str]:
