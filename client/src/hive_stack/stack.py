@@ -98,6 +98,7 @@ class Stack:
     def check(self) -> None:
         """Everything that can be known before anything is made. Raises StackError."""
         path = self.sources.env.get("PATH")
+        checks.require_services()
         checks.require_git(path)
         checks.require_data(self.paths)
         checks.require_disk(self.paths.data)

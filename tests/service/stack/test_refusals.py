@@ -2,11 +2,13 @@
 
 import shutil
 import socket
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
-from hive_stack import Stack, StackError, binaries, checks
+from hive_stack import Stack, StackError, binaries, checks, services
 from tests.service.stack.conftest import MakeStack
 
 
@@ -35,6 +37,26 @@ def test_a_port_in_use(make_stack: MakeStack, offset: int) -> None:
     assert (error.code, error.where) == ("port-in-use", f"127.0.0.1:{port}")
     assert "hive up --port" in error.remedy
     assert not stack.paths.data.exists()
+
+
+def test_services_that_are_not_installed(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(services.MODULES, "github", "hive_nowhere.github")
+    monkeypatch.setitem(services.MODULES, "health", "hive_nowhere")
+    stack = make_stack()
+    error = refused(stack)
+    assert (error.code, error.message) == ("services-missing", "not installed: github, health")
+    assert error.where == sys.executable
+    assert "pip install 'agent-hive[embedded]'" in error.remedy
+    assert not stack.paths.data.exists()
+
+
+def test_what_the_remedy_installs_is_all_that_a_stack_starts() -> None:
+    wanted = [name for name in services.MODULES if name != "relay"]
+    required = metadata.requires("agent-hive") or []
+    embedded = {each.partition(";")[0].strip() for each in required if "'embedded'" in each}
+    assert embedded >= {f"hive-{name}" for name in wanted}, "the relay is shared's"
 
 
 def test_no_git(make_stack: MakeStack, tmp_path: Path) -> None:
