@@ -31,6 +31,9 @@ def test_webhooks_missions_and_limits_are_measured_on_a_test_github(
     asked = cases["requests that count, launch to merge"]
     assert 0 < asked["value"] <= asked["limit"] < 100
     assert cases["missions, launch to merge"]["p50_ms"] > 0
+    labelled = cases["requests that count, label to close"]
+    assert asked["value"] < labelled["value"] <= labelled["limit"] < 150
+    assert cases["missions, label to close"]["p50_ms"] > 0
     assert cases["a failed check to the next attempt"]["p50_ms"] > 0
     assert cases[f"{STORM}: refused"]["value"] < cases[f"{STORM}: refused"]["limit"]
     assert 0 < cases[f"{STORM}: done"]["value"] <= 80, "what GitHub allows in a minute"

@@ -4,12 +4,14 @@ A mission changes a file and is merged as soon as its gates have passed. Counted
 asked between its launch and the merge that the record tells of, git apart; an answer that GitHub
 has given before (304) costs nothing of the limit.
 
+The same again from the label of an issue until that is closed.
+
 Then a check fails on a pull request that is open, and the next attempt at its task begins.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +34,15 @@ command = ["/bin/sh", "-c", "date +%N >> bench.txt"]
 prompt = "file"
 """
 """Of the hive's configuration: an agent that adds a line, whatever it is told."""
+LABEL: Final = "bench"
+FILES: Final = {
+    ".hive/repo.yaml": f"github: {{issues: {{labels: {{{LABEL}: bench}}}}}}\n",
+    ".hive/missions/bench.yaml": (
+        f"mission: bench\nprompt: Add a line.\nagent: {AGENT}\n"
+        "gates: [{run: test -s bench.txt}]\nresult: {pull_request: {merge: when_green}}\n"
+    ),
+}
+"""What makes a mission of an issue with that label."""
 MISSIONS: Final = 2
 CHECKS: Final = 2
 END_SECONDS: Final = 120.0
@@ -44,19 +55,37 @@ async def run(hive: Hive, server: TestGithub, folder: Path, seconds: float) -> l
     token = server.there.token
     url = server.there.repositories[NAME].replace("//", f"//x-access-token:{token}@", 1)
     await asyncio.to_thread(history.git, folder, "clone", "-q", url, str(work))
+    await asyncio.to_thread(_write_files, work)
     part = min(1.0, seconds)
-    await _merged(hive, work)  # the mirrors are made, and all code is loaded
+    many = max(1, int(MISSIONS * part))
+    launched = await _counted("launch to merge", many, server, lambda: _merged(hive, work))
+    labelled = await _counted("label to close", many, server, lambda: _closed(hive, server))
+    rounds = await _attempts(hive, server, work, max(1, int(CHECKS * part)))
+    return [*launched, *labelled, rounds]
+
+
+def _write_files(work: Path) -> None:
+    for name, text in FILES.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(text)
+    history.git(work, "add", "--all")
+    history.git(work, "commit", "-q", "-m", "Missions from issues")
+    history.git(work, "push", "-q")
+
+
+async def _counted(
+    way: str, many: int, server: TestGithub, once: Callable[[], Awaitable[float]]
+) -> list[CaseResult]:
+    """How long it takes, and what GitHub is asked for it."""
+    await once()  # the mirrors are made, and all code is loaded
     before = await server.mark()
-    durations = [await _merged(hive, work) for _ in range(max(1, int(MISSIONS * part)))]
+    durations = [await once() for _ in range(many)]
     heard = [each for each in server.heard[before : await server.mark()] if _is_ours(each)]
     paid = sum(each.status != _FREE for each in heard)
-    many = len(durations)
-    whole = result(
-        "github", "missions, launch to merge", many / sum(durations), "missions/s", durations
-    )
-    case = "requests that count, launch to merge"
-    asked = result("github", case, paid / many, "requests/mission", limit=len(heard) / many)
-    return [whole, asked, await _attempts(hive, server, work, max(1, int(CHECKS * part)))]
+    case, rate = f"missions, {way}", many / sum(durations)
+    whole = result("github", case, rate, "missions/s", durations)
+    case, limit = f"requests that count, {way}", len(heard) / many
+    return [whole, result("github", case, paid / many, "requests/mission", limit=limit)]
 
 
 def _is_ours(heard: Heard) -> bool:
@@ -72,6 +101,29 @@ async def _merged(hive: Hive, work: Path) -> float:
         while (event := await anext(told)).type != "PullRequestMerged":
             _expect(event, mission.mission_id)
     return event.recorded_at.timestamp() - began
+
+
+async def _closed(hive: Hive, server: TestGithub) -> float:
+    """Seconds from an issue with the label until it is closed, and that is recorded."""
+    began = time.time()
+    async with _told(hive) as told:
+        body = {"title": "A line is missing", "body": "Add it.", "labels": [LABEL]}
+        await server.ask("POST", f"/repos/{NAME}/issues", body)
+        mission_id = ""
+        async for event in told:
+            data: dict[str, Any] = msgspec.json.decode(event.data)
+            match event.type:
+                case "AskRefused":
+                    raise BenchRefused(f"no mission was made of the issue: {data}")
+                case "MissionLaunched":
+                    mission_id = event.stream.partition("-")[2]
+                case "IssueLeftOpen" if "closed already" not in data["reason"]:
+                    raise BenchRefused(f"the issue is not closed: {data['reason']}")
+                case "IssueClosed" | "IssueLeftOpen":
+                    return event.recorded_at.timestamp() - began
+            if mission_id:
+                _expect(event, mission_id)
+    raise AssertionError("it tells until it is refused")
 
 
 async def _attempts(hive: Hive, server: TestGithub, work: Path, many: int) -> CaseResult:
