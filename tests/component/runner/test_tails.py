@@ -80,7 +80,7 @@ async def test_who_waits_is_woken_by_output_alone() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     tails.of(TASK, 1, "output")(0, b"x")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting
     tails.take()
     waiting = asyncio.ensure_future(tails.printed())

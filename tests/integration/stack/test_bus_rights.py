@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from hive_contracts import subjects
 from hive_stack.nats import SERVICES
 from tests.conftest import NatsAccount
-from tests.suites.bus import settled
+from tests.suites.bus import SOON, settled
 
 EVENT = subjects.event_subject("task-" + "1" * 32, "TaskPlanned")
 
@@ -84,7 +84,7 @@ async def test_nobody_beats_in_anothers_name(bus: Bus) -> None:
 
 
 async def test_only_the_relay_may_make_and_remove_streams(bus: Bus) -> None:
-    relay = (await bus.client("relay")).jetstream(timeout=1)
+    relay = (await bus.client("relay")).jetstream(timeout=SOON)
     await relay.add_stream(name="HIVE_EVENTS_1", subjects=[subjects.EVENTS])
     for user in ("gateway", "health", "github", "orchestrator", "observer"):
         stream = (await bus.client(user)).jetstream(timeout=0.1)
@@ -104,14 +104,14 @@ async def test_only_the_relay_may_make_and_remove_streams(bus: Bus) -> None:
 
 @pytest.mark.parametrize("user", ["gateway", "health", "github", "observer", "relay"])
 async def test_a_reader_reads_with_a_consumer_of_its_own(bus: Bus, user: str) -> None:
-    relay = (await bus.client("relay")).jetstream(timeout=2)
+    relay = (await bus.client("relay")).jetstream(timeout=SOON)
     await relay.add_stream(name="HIVE_EVENTS_1", subjects=[subjects.EVENTS])
     await relay.publish(EVENT, b"fact")
-    reader = (await bus.client(user)).jetstream(timeout=2)
+    reader = (await bus.client(user)).jetstream(timeout=SOON)
     assert (await reader.stream_info("HIVE_EVENTS_1")).state.messages == 1
     if user != "relay":
         events = await reader.subscribe(subjects.EVENTS, ordered_consumer=True)
-        assert (await events.next_msg(timeout=2)).data == b"fact"
+        assert (await events.next_msg(timeout=SOON)).data == b"fact"
 
 
 async def test_a_command_is_answered_and_the_observer_hears_it(bus: Bus) -> None:
@@ -124,10 +124,10 @@ async def test_a_command_is_answered_and_the_observer_hears_it(bus: Bus) -> None
     await settled(observer)
 
     async def answer() -> None:
-        request = await commands.next_msg(timeout=2)
+        request = await commands.next_msg(timeout=SOON)
         await request.respond(b"done")
 
     answering = asyncio.create_task(answer())
-    assert (await gateway.request(subjects.SUBMIT, b"do", timeout=2)).data == b"done"
+    assert (await gateway.request(subjects.SUBMIT, b"do", timeout=SOON)).data == b"done"
     await answering
-    assert (await seen.next_msg(timeout=2)).subject == subjects.SUBMIT
+    assert (await seen.next_msg(timeout=SOON)).subject == subjects.SUBMIT
