@@ -224,10 +224,16 @@ def told(objective: Objective, standing: ObjectiveStanding, at: int) -> Iterable
         yield f"  - {json.dumps(about)}"
 
 
+LONG = pytest.mark.full("promtool works for two seconds on each")
+EACH = [
+    pytest.param(one, id=one.name, marks=() if n < 3 else LONG) for n, one in enumerate(shipped())
+]
+
+
 @needs_promtool
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("objective", shipped(), ids=lambda each: each.name)
+@pytest.mark.parametrize("objective", EACH)
 def test_prometheus_says_of_each_what_health_says(
     objective: Objective, seed: int, size: Callable[[int, int], int], tmp_path: Path
 ) -> None:
