@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from hive_cli.harmless import harmless
-from hive_cli.screen import left_over
 from hive_cli.spending import dollars, tokens
+from hive_cli.task_row import left_over
 from hive_contracts import mission, task
 from hive_contracts.budget import Budget
 from hive_contracts.codec import decode_known

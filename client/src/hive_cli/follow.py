@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from hive_cli import screen
+from hive_cli import outcome, screen, task_row
 from hive_cli.at_work import Activities, following
 from hive_cli.console import console
 from hive_cli.exits import OF_STATUS, Exit
@@ -50,7 +50,7 @@ async def follow(hive: Hive, mission_id: str, position: int, *, as_json: bool, w
     else:
         mission = await _follow_lines(out, changes)
     if mission.summary.status in ENDED:
-        out.print(screen.ending(mission))
+        out.print(outcome.ending(mission))
     elif mission.summary.status == "paused":
         out.print(Group(*screen.pause_lines(mission)))
     else:
@@ -112,7 +112,7 @@ async def _follow_lines(console: Console, changes: AsyncIterator[Change]) -> mis
     async for change in changes:
         mission = change.mission
         for task in change.tasks:
-            line = screen.change_line(task)
+            line = task_row.change_line(task)
             if task.status != "queued" and shown.get(task.task_id) != line:
                 shown[task.task_id] = line
                 console.print(Text(f"  {line}"), soft_wrap=True)

@@ -8,8 +8,8 @@ import click
 from hive_cli.exits import Exit
 from hive_cli.printed import Printed, Told
 from hive_cli.problems import Problem, verb
-from hive_cli.screen import DONE, task_name
 from hive_cli.target import ask_hive
+from hive_cli.task_row import DONE, task_name
 from hive_client.hive import ENDED, Hive
 from hive_contracts.v1 import mission_pb2
 

@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.table import Table
 
-from hive_cli import screen
+from hive_cli import outcome, screen
 from hive_cli.console import console
 from hive_cli.deadline import deadline_line
 from hive_cli.exits import Exit
@@ -75,7 +75,7 @@ def show_command(mission: str, as_json: bool) -> int:
         out.print(deadline, markup=False)
     out.print(screen.progress(view))
     if summary.status in ENDED:
-        out.print(screen.ending(view))
+        out.print(outcome.ending(view))
     else:
         steps = [f"hive watch {summary.name}", *screen.meanwhile(view)]
         out.print(f"  next   {' · '.join(steps)}", markup=False)

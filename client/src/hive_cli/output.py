@@ -9,8 +9,8 @@ import click
 from hive_cli.exits import Exit
 from hive_cli.harmless import harmless
 from hive_cli.problems import Problem, verb
-from hive_cli.screen import task_name
 from hive_cli.target import ask_hive
+from hive_cli.task_row import task_name
 from hive_client.hive import Hive
 from hive_contracts.v1 import mission_pb2
 

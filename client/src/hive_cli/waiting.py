@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from hive_cli import screen
+from hive_cli.task_row import task_name
 from hive_contracts import mission, task
 from hive_contracts.codec import AnyEvent, decode_known
 from hive_contracts.envelope import Recorded
@@ -60,7 +60,7 @@ def _agents_lack(
         agent = planned.get(each.task_id, "")
         if agent and agent not in there and not each.result.commit:
             yield (
-                f"{screen.task_name(each)} needs the agent {agent}, and no connected runner has it:"
+                f"{task_name(each)} needs the agent {agent}, and no connected runner has it:"
                 " install it on one and log in there"
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import click
 from rich.text import Text
 
-from hive_cli import screen
+from hive_cli import outcome, screen
 from hive_cli.account import KINDS, Line, account, shortened
 from hive_cli.budget import budget_line, near, paused_line
 from hive_cli.console import console
@@ -15,6 +15,7 @@ from hive_cli.exits import Exit
 from hive_cli.harmless import harmless
 from hive_cli.problems import verb
 from hive_cli.target import ask_hive
+from hive_cli.task_row import counts, gate_line, taken_by, task_name
 from hive_cli.waiting import paths_are_taken, runners_lack
 from hive_client.hive import ENDED, Hive
 from hive_contracts.envelope import Recorded
@@ -79,22 +80,22 @@ def why(view: mission_pb2.Mission, waits: Sequence[str] = ()) -> Iterator[str]:
         yield f"its budget: {budget}"
     yield from (f"it waits until a run of {name} succeeds" for name in view.unmet_prerequisites)
     yield from (f"it waits for a person: {asked.text}" for asked in view.approvals)
-    tasks = {task.task_id: screen.task_name(task) for task in view.tasks}
+    tasks = {task.task_id: task_name(task) for task in view.tasks}
     for question in view.questions:
         asker = tasks.get(question.task_id, "a task")
         yield f"{asker} waits for a person's answer: {harmless(question.text)}"
     for task in view.tasks:
         if task.status == "awaiting-approval" and task.failure.set_up:
             yield from _tail(task.failure)
-    counted = screen.counts(view.tasks)
+    counted = counts(view.tasks)
     if counted:
         yield f"its tasks: {counted}"
     yield from waits
     for task in view.tasks:
         if task.status == "taken":
-            yield f"{screen.task_name(task)} is {screen.taken_by(task)}"
+            yield f"{task_name(task)} is {taken_by(task)}"
         if task.status == "backing-off":
-            yield f"{screen.task_name(task)} waits before it is tried again: {task.failure.detail}"
+            yield f"{task_name(task)} waits before it is tried again: {task.failure.detail}"
             yield from _tail(task.failure)
 
 
@@ -124,7 +125,7 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
         )
         yield f"hive cancel {name}"
     if status in ENDED - {"succeeded"}:
-        yield screen.again(view)
+        yield outcome.again(view)
     if status in ENDED - {"succeeded"} and not gone and any(stakes(view)):
         yield f"hive discard {name}"
     if status in ("failed", "refused"):
@@ -133,13 +134,13 @@ def next_steps(view: mission_pb2.Mission) -> Iterator[str]:
 
 def _failed(task: mission_pb2.TaskView, told: str) -> Iterator[str]:
     """`told`: the mission's own reason, which may be this task's."""
-    name, failure = screen.task_name(task), task.failure
+    name, failure = task_name(task), task.failure
     tries = f" in {task.attempt} attempts" if task.attempt > 1 else ""
     detail = "" if failure.detail in told else f": {failure.detail}"
     yield f"{name} failed{tries}: {KINDS.get(failure.kind, failure.kind)}{detail}"
     for gate in task.gates:
         if not gate.passed:
-            yield f"{name}: {screen.gate_line(gate)}, of `{gate.command}`"
+            yield f"{name}: {gate_line(gate)}, of `{gate.command}`"
     if failure.files:
         what = "conflicts in" if failure.kind == "conflict" else "it is about"
         yield f"{name}: {what} {', '.join(failure.files)}"

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hive_cli import screen
+from hive_cli import screen, task_row
 from hive_cli.activity import Activity, Now
 from hive_contracts.v1 import log_pb2, mission_pb2, plan_pb2
 from hive_runner.agents.transcript import Transcript
@@ -152,7 +152,7 @@ def test_the_row_of_a_task_has_what_it_does_and_its_tokens_so_far() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 300])
 def test_a_row_is_one_line_however_much_is_said(doing: str, width: int) -> None:
     (row,) = rows(Now(doing, 12_345), width)
-    assert cell_len(row.rstrip()) <= min(width, 60 + screen.MOST)
+    assert cell_len(row.rstrip()) <= min(width, 60 + task_row.MOST)
     assert row.rstrip().endswith("12.3k tokens")
     assert "…" in row or width == 60
 

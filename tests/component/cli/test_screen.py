@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, RenderableType
 
-from hive_cli import screen
+from hive_cli import outcome, screen, task_row
 from hive_cli.deadline import deadline_line
 from hive_cli.spending import spending, tokens
 from hive_contracts.v1 import mission_pb2, plan_pb2
@@ -31,7 +31,7 @@ def test_durations_are_read_like_a_clock(seconds: float, said: str) -> None:
 def test_a_task_that_failed_shows_whose_failure_it_was() -> None:
     failure = plan_pb2.Failure(kind="gate", detail="tests: exit 1")
     view = task("api", "backing-off", failure=failure)
-    assert screen.change_line(view) == (
+    assert task_row.change_line(view) == (
         "◌ build/api: backing-off · attempt 1 of 2, gate: tests: exit 1"
     )
 
@@ -42,9 +42,9 @@ def test_what_a_task_used_is_shown_beside_it_and_summed_up_at_the_end() -> None:
         plan_pb2.Usage(input_tokens=9_000, output_tokens=600, billed_usd=0.121, unpriced=1),
     ]
     views = [task("api", "running", usage=used[0]), task("ui", "succeeded", usage=used[1])]
-    assert screen.change_line(views[0]) == ("● build/api: running · attempt 1 of 2, 340k tokens")
+    assert task_row.change_line(views[0]) == ("● build/api: running · attempt 1 of 2, 340k tokens")
     summary = mission_pb2.MissionSummary(name="fix-1", status="failed")
-    ended = shown(screen.ending(mission_pb2.Mission(summary=summary, tasks=views)))
+    ended = shown(outcome.ending(mission_pb2.Mission(summary=summary, tasks=views)))
     assert ended.splitlines()[0] == (
         "✗ failed · 350k tokens · $0.12 billed · ≈ $1.90 at list prices, estimated"
         " · cost of 1 run unknown"
@@ -56,10 +56,10 @@ def test_what_another_mission_goes_on_with_is_not_to_be_landed_or_done_again() -
     views = [task("api", "succeeded", merged=True), task("ui", "failed")]
     mission = mission_pb2.Mission(summary=summary, tasks=views)
     mission.tip.chain = "c" * 64
-    assert "hive land fix-1" in shown(screen.ending(mission))
-    assert "hive retry fix-1 --failed" in shown(screen.ending(mission))
+    assert "hive land fix-1" in shown(outcome.ending(mission))
+    assert "hive retry fix-1 --failed" in shown(outcome.ending(mission))
     mission.again_as = "fix-2"
-    ended = shown(screen.ending(mission))
+    ended = shown(outcome.ending(mission))
     assert "hive land fix-1" not in ended
     assert "hive retry" not in ended
     assert "goes on as fix-2, which does again what failed, and brings all home" in ended
@@ -86,7 +86,7 @@ def test_a_cost_that_no_agent_told_is_unknown_and_not_nothing() -> None:
 def test_a_retry_says_what_it_is_the_answer_to() -> None:
     failure = plan_pb2.Failure(kind="gate", detail="gate tests failed (exit 1)")
     view = task("api", "running", attempt=2, failure=failure)
-    assert screen.change_line(view) == (
+    assert task_row.change_line(view) == (
         "● build/api: running · attempt 2 of 2, after gate tests failed (exit 1)"
     )
 
@@ -136,7 +136,7 @@ def test_the_end_names_gates_work_and_only_commands_that_exist() -> None:
         ],
         tip=plan_pb2.Tip(commit="9ab17d0" + "0" * 33, chain="c"),
     )
-    assert shown(screen.ending(mission)) == (
+    assert shown(outcome.ending(mission)) == (
         "✓ succeeded in 3:05\n"
         "  gate   tests ✓ exit 0 at 9ab17d0, run by the hive in a clean checkout\n"
         "  work   1 of 2 merged, 1 had nothing to change: +31 −9\n"
@@ -151,7 +151,7 @@ def test_a_failed_mission_ends_with_the_reason_and_the_end_of_the_output() -> No
         summary=mission_pb2.MissionSummary(name="fix-1", status="failed", reason="work failed"),
         tasks=[task("api", "failed", failure=failure)],
     )
-    assert shown(screen.ending(mission)) == (
+    assert shown(outcome.ending(mission)) == (
         "✗ failed · work failed\n"
         "  ✗ build/api: gate: tests: exit 1\n"
         "      a\n"
@@ -168,10 +168,10 @@ def test_a_mission_that_went_on_without_some_tasks_says_how_to_have_them_again()
         tasks=[task("api", "failed"), task("app", "succeeded", merged=True, result=merged)],
         tip=plan_pb2.Tip(commit="b" * 40, chain="c"),
     )
-    last = shown(screen.ending(mission)).splitlines()[-1]
+    last = shown(outcome.ending(mission)).splitlines()[-1]
     assert last.endswith("hive land fix-1 · hive pr fix-1 · hive retry fix-1 --failed")
     mission.tasks[0].status = "succeeded"
-    assert "--failed" not in shown(screen.ending(mission))
+    assert "--failed" not in shown(outcome.ending(mission))
 
 
 def compared(passed: bool, exit_code: int, tally: plan_pb2.Tally) -> plan_pb2.GateResult:
@@ -183,21 +183,21 @@ def compared(passed: bool, exit_code: int, tally: plan_pb2.Tally) -> plan_pb2.Ga
 
 def test_a_gate_with_a_report_shows_its_tests_beside_those_of_the_base() -> None:
     green = compared(True, 0, plan_pb2.Tally(passed=413, base_passed=412, added=1))
-    assert screen.gate_line(green) == (
+    assert task_row.gate_line(green) == (
         "tests ✓ exit 0: 413 passed (base 412; +1, 0 gone, 0 newly skipped)"
     )
     red = plan_pb2.Tally(
         failed=2, passed=9, skipped=1, base_passed=10, base_failed=1, gone=3, newly_failed=1,
         newly_skipped=1,
     )  # fmt: skip
-    assert screen.gate_line(compared(False, 1, red)) == (
+    assert task_row.gate_line(compared(False, 1, red)) == (
         "tests ✗ exit 1: 2 failed, 9 passed, 1 skipped"
         " (base 10, 1 failed; +0, 3 gone, 1 newly skipped, 1 newly failing)"
     )
     base = compared(True, 1, plan_pb2.Tally(failed=1, passed=10, base_passed=10, base_failed=1))
     view = task("base", "succeeded", kind="gate", phase="", gates=[base])
     assert (
-        screen.change_line(view)
+        task_row.change_line(view)
         == "✓ base: succeeded · tests ✓ exit 1, to compare with: 1 failed, 10 passed"
     )
 
@@ -206,13 +206,13 @@ def test_a_gate_that_ran_no_command_shows_what_it_asked_and_what_was_wrong() -> 
     asked = "lag < 10"
     good = plan_pb2.GateResult(name="lag", passed=True, command=asked)
     bad = plan_pb2.GateResult(name="lag", command=asked, reason="lag is 12, not < 10")
-    assert screen.gate_line(good) == "lag ✓ lag < 10"
-    assert screen.gate_line(bad) == "lag ✗ lag is 12, not < 10"
+    assert task_row.gate_line(good) == "lag ✓ lag < 10"
+    assert task_row.gate_line(bad) == "lag ✗ lag is 12, not < 10"
     mission = mission_pb2.Mission(
         summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"),
         tasks=[task("gates", "succeeded", kind="gate", phase="", gates=[good])],
     )
-    assert "  gate   lag ✓ lag < 10, asked by the hive\n" in shown(screen.ending(mission)) + "\n"
+    assert "  gate   lag ✓ lag < 10, asked by the hive\n" in shown(outcome.ending(mission)) + "\n"
 
 
 def test_processes_that_a_command_left_over_are_told_at_its_task_and_at_the_end() -> None:
@@ -225,11 +225,11 @@ def test_processes_that_a_command_left_over_are_told_at_its_task_and_at_the_end(
     mission = mission_pb2.Mission(
         summary=mission_pb2.MissionSummary(name="fix-1", status="succeeded"), tasks=tasks
     )
-    said = shown(screen.ending(mission))
+    said = shown(outcome.ending(mission))
     assert said.endswith("  ! 3 processes were left over, and were ended")
     row = "1 file +2 −0 merged, 1 process was left over, and was ended"
-    assert row in screen.change_line(tasks[0])
-    assert screen.change_line(tasks[1]).endswith("1 file +2 −0 merged")
+    assert row in task_row.change_line(tasks[0])
+    assert task_row.change_line(tasks[1]).endswith("1 file +2 −0 merged")
 
 
 def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
@@ -245,7 +245,7 @@ def test_the_end_names_flaky_tests_changed_tests_and_protected_paths() -> None:
             task("gates", "succeeded", kind="gate", phase="", gates=[gate]),
         ],
     )
-    said = shown(screen.ending(mission))
+    said = shown(outcome.ending(mission))
     assert "  ! flaky, failed and passed when run again: test_retry\n" in said
     assert "  ! a test was changed: tests/test_7.py +12 −0\n  ! and 22 more test files" in said
     assert "  ! protected, changed with consent: .github/ci.yml" in said
@@ -309,5 +309,5 @@ def test_an_end_after_the_deadline_is_said_to_be_so(end: int, said: str, ending:
         ended_at=Timestamp(seconds=end), deadline=14_400,
     )  # fmt: skip
     assert deadline_line(summary, 1e9) == f"deadline 4:00:00 from its launch: {said}"
-    first = shown(screen.ending(mission_pb2.Mission(summary=summary))).splitlines()[0]
+    first = shown(outcome.ending(mission_pb2.Mission(summary=summary))).splitlines()[0]
     assert first == ending

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hive_cli.screen import remarkable
+from hive_cli.outcome import remarkable
 from hive_contracts.outcome import Failure, GatesRun, Outcome, WorkDone
 from hive_contracts.plan import Timeouts
 from hive_contracts.v1 import plan_pb2

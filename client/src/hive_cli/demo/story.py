@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from hive_cli import screen
+from hive_cli import outcome, task_row
 from hive_cli.demo.ground import MISSION_FILE, Ground, prepared
 from hive_cli.demo.verdict import Finding, Killed, judge
 from hive_cli.problems import Problem
@@ -84,7 +84,7 @@ class _Story:
                     where=str(self._ground.folder),
                     remedy="read the logs in hive/logs there",
                 ) from None
-            self._console.print(screen.ending(mission), "")
+            self._console.print(outcome.ending(mission), "")
             events = await _record(hive, launched.mission_id)
             merges = await self._merges(hive, mission)
         return judge(events, merges, self._killed)
@@ -100,7 +100,7 @@ class _Story:
         async for change in hive.watch(id, at_least_position=position):
             mission = change.mission
             for task in change.tasks:
-                line = screen.change_line(task)
+                line = task_row.change_line(task)
                 told = task.kind != "merge" and task.status != "queued"
                 if told and shown.get(task.task_id) != line:
                     shown[task.task_id] = line
