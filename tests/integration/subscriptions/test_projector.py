@@ -83,6 +83,8 @@ async def test_of_two_replicas_each_applies_nothing_twice_and_tells_everything(
         await one.projector.wait_for(last, SOON)
         await other.projector.wait_for(last, SOON)
         assert await pool.fetchval("select sum(events) from gateway.counts") == last
+        # Rows that another replica has written are there before one tells of them.
+        await eventually(lambda: one.told[-1:] == other.told[-1:] == [last])
         assert one.told == other.told == list(range(1, last + 1))
         assert await equals_a_rebuild(other, Counts(), last)
         await one.projector.wait_for(last, SOON)

@@ -165,8 +165,13 @@ def _proportional(members: list[Seen]) -> int:
     for seen in members:
         try:
             text = Path(f"/proc/{seen.pid}/smaps_rollup").read_bytes()
-            (line,) = (line for line in text.splitlines() if line.startswith(b"Pss:"))
-            total += int(line.split()[1]) * 1024
-        except (OSError, ValueError):
-            total += seen.memory
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since it was seen
+        except OSError:
+            total += seen.memory  # the kernel does not say
+            continue
+        # Of one that has ended and was not waited for yet nothing is said.
+        total += sum(
+            int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith(b"Pss:")
+        )
     return total
