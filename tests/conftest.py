@@ -20,6 +20,7 @@ import msgspec
 import pytest
 from hypothesis import settings
 
+from hive_shared.eventstore import pool
 from hive_stack.schemas import role_name
 from tests import containers, run
 
@@ -64,6 +65,8 @@ class NatsAccount(msgspec.Struct, frozen=True):
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all is collected: what is imported stays
     settings.load_profile("full" if _full_size() else "short")
+    # A process tries again; a fixture does not, and five workers share the machine.
+    vars(pool)["CONNECT_SECONDS"] = 30.0
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         config.stash[RUN_DIRECTORY] = Path(worker["run_directory"])

@@ -103,11 +103,22 @@ async def test_a_command_that_uses_too_much_is_ended_and_told_why(
     assert ended.seconds < 30
 
 
+SHARES = """
+import os, time
+x, children = bytearray(100_000_000), []
+for _ in range(2):
+    pid = os.fork()
+    children = [*children, pid] if pid else []
+time.sleep(2.5)
+for pid in children:
+    os.waitpid(pid, 0)
+"""
+"""Four processes, and none is left over."""
+
+
 async def test_memory_that_processes_share_is_counted_once(tmp_path: Path) -> None:
-    script = (
-        f"{PYTHON} -c 'import os, time; x = bytearray(100_000_000);"
-        " pids = [os.fork() for _ in range(2)]; time.sleep(2.5)'"
-    )
+    (tmp_path / "shares.py").write_text(SHARES)
+    script = f"{PYTHON} {tmp_path / 'shares.py'}"
     ended, _ = await run(tmp_path, script, Limits(memory=250 * MIB))
     assert ended == Ended("exit", 0, ended.seconds)
 
