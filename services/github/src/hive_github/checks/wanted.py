@@ -153,8 +153,8 @@ class _Teller:
         if self._step == "gates":
             others = ApprovalGate | GithubCheckGate
             gates = self._planned.spec.gates
-            run = (gate.name for gate in gates if not isinstance(gate, others))
-            title = f"Done, and its gates run: {', '.join(run)}"
+            names = (gate.name for gate in gates if not isinstance(gate, others))
+            title = f"Done, and its gates run: {', '.join(names)}"
         yield msgspec.structs.replace(known, title=title)
 
     def _attempt(self, epoch: int) -> CheckPlace:
